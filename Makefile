@@ -1,0 +1,53 @@
+# The two commands that matter: `make tune` and `make test`. Both need Python 3.11+ (with venv) and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help tune test lint format bench clean
+
+help:
+	@echo "make tune    install what is needed and tune a network on handwritten digits"
+	@echo "make test    install what is needed and run every test"
+	@echo "make lint    style, types and the floors of the house"
+	@echo "make bench   measure what the README claims (minutes)"
+	@echo "make clean   remove the environment and every cache"
+
+tune: $(VENV)/.torch
+	$(BIN)/surefoot tune digits
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Surefoot needs Python 3.11 or newer; this is %s. Try: make tune PYTHON=python3.12" % sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.torch: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "Installing Surefoot with PyTorch into $(VENV) (once; the download is large) ..."
+	$(PIP) --editable '.[torch]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.torch
+	@echo "Installing the tools that the tests need ..."
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,67 @@
+"""Surefoot picks the learning rate and the batch size of a training, keeps them right, and says why.
+
+    import surefoot as sf
+
+    task = sf.Task(model=build, train=(X, y), epochs=20)
+    result = sf.tune(task, budget=2.0)
+
+Every name is loaded when it is first used, so importing the package costs milliseconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from surefoot import errors, schedules, space
+    from surefoot.errors import RequestError, SurefootError
+    from surefoot.recipe import Recipe
+    from surefoot.tasks import Task
+    from surefoot.workflows.compare import compare
+    from surefoot.workflows.fit import fit
+    from surefoot.workflows.load import LoadedModel, load
+    from surefoot.workflows.probe import Probe, probe
+    from surefoot.workflows.result import Result
+    from surefoot.workflows.tune import tune
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LoadedModel",
+    "Probe",
+    "Recipe",
+    "RequestError",
+    "Result",
+    "SurefootError",
+    "Task",
+    "__version__",
+    "compare",
+    "errors",
+    "fit",
+    "load",
+    "probe",
+    "schedules",
+    "space",
+    "tune",
+]
+
+_HOMES = {
+    "Recipe": "surefoot.recipe",
+    "RequestError": "surefoot.errors",
+    "SurefootError": "surefoot.errors",
+    "Task": "surefoot.tasks",
+} | dict.fromkeys(("LoadedModel", "Probe", "Result", "compare", "fit", "load", "probe", "tune"), "surefoot.workflows")
+_MODULES = {"errors", "schedules", "space"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"surefoot.{name}")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'surefoot' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,284 @@
+"""What a person types. Everything heavy is imported inside the commands, so that ``--help`` is immediate."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from surefoot.recipe import Recipe
+    from surefoot.tasks import Task
+    from surefoot.workflows import Result
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help=(
+        "Find the learning rate and the batch size of a training, train the model, and say why.\n\n"
+        "Start with: surefoot tune digits"
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+TARGET_HELP = (
+    "What to train on: a built-in task (digits, iris, wine, breast_cancer, diabetes), "
+    "a table.csv together with --target, or my_model.py:name for a surefoot.Task of your own."
+)
+TargetArgument = Annotated[str, typer.Argument(metavar="TARGET", help=TARGET_HELP, show_default=False)]
+ColumnOption = Annotated[str | None, typer.Option("--target", help="The column of the table to predict.")]
+KindOption = Annotated[
+    Literal["classification", "regression"] | None,
+    typer.Option(help="What the target of a table is; guessed when left out."),
+]
+EpochsOption = Annotated[
+    float | None,
+    typer.Option(help="Passes over the training rows in one full training; the task's own when left out."),
+]
+SeedOption = Annotated[int, typer.Option(help="The same seed on the same machine gives the same result.")]
+RecipeOption = Annotated[
+    Path | None, typer.Option("--recipe", help="A recipe in TOML; what it leaves out takes a default.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set one key of the recipe, such as batch.size=64. Repeatable."),
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="The folder for the result; a new one under runs/ when left out.")
+]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with what is in --out, after a stop of any kind.")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Remove an earlier result from --out first.")]
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as JSON on standard output, all else on standard error."),
+]
+
+
+@app.command()
+def tune(
+    target: TargetArgument,
+    column: ColumnOption = None,
+    kind: KindOption = None,
+    budget: Annotated[
+        str,
+        typer.Option(help="What it may cost: trainings, such as 2 or 0.5, or a time, such as 90s, 5min or 1h."),
+    ] = "2",
+    epochs: EpochsOption = None,
+    seed: SeedOption = 0,
+    recipe: RecipeOption = None,
+    changes: SetOption = None,
+    out: OutOption = None,
+    resume: ResumeOption = False,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Find a recipe and train the model, for the price of two trainings.
+
+    A learning-rate range test looks for the right rates, a few short trainings try them, one long training ends the
+    search. The best model of all is kept, with a report.
+
+    Examples:  surefoot tune digits  |  surefoot tune houses.csv --target price  |  surefoot tune my_model.py:task
+    """
+    from surefoot import workflows
+    from surefoot.cli.progress import watching
+    from surefoot.tuning import Budget
+
+    limit = Budget.parse(budget)
+    task = _task(target, column, kind, epochs)
+    base = _recipe(recipe, changes)
+    place = _place(out, task, resume)
+    with watching(f"Tuning {task.name}", budget=limit) as observer:
+        result = workflows.tune(
+            task, budget=budget, seed=seed, directory=place, recipe=base, resume=resume, overwrite=overwrite,
+            observer=observer,
+        )  # fmt: skip
+    _show(result, as_json)
+
+
+@app.command()
+def fit(
+    target: TargetArgument,
+    column: ColumnOption = None,
+    kind: KindOption = None,
+    epochs: EpochsOption = None,
+    seed: SeedOption = 0,
+    recipe: RecipeOption = None,
+    changes: SetOption = None,
+    out: OutOption = None,
+    resume: ResumeOption = False,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train one recipe and print the losses of every epoch.
+
+    Examples:  surefoot fit digits  |  surefoot fit iris --set optimizer.name=sgd --set optimizer.learning_rate=0.1
+    """
+    from surefoot import workflows
+    from surefoot.cli.progress import watching
+
+    task = _task(target, column, kind, epochs)
+    base = _recipe(recipe, changes)
+    place = _place(out, task, resume)
+    with watching(f"Training {task.name}", every_look=True) as observer:
+        result = workflows.fit(
+            task, base, seed=seed, directory=place, resume=resume, overwrite=overwrite, observer=observer
+        )
+    _show(result, as_json)
+
+
+@app.command()
+def probe(
+    target: TargetArgument,
+    column: ColumnOption = None,
+    kind: KindOption = None,
+    epochs: EpochsOption = None,
+    seed: SeedOption = 0,
+    recipe: RecipeOption = None,
+    changes: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure in seconds which learning rate fits this model.
+
+    One step is taken at each of many rates, from far too small to far too large; the model is not changed by it.
+
+    Examples:  surefoot probe digits  |  surefoot probe digits --set optimizer.name=sgd
+    """
+    from surefoot import workflows
+    from surefoot.cli.show import print_json, probe_text
+
+    task = _task(target, column, kind, epochs)
+    found = workflows.probe(task, _recipe(recipe, changes), seed=seed)
+    if as_json:
+        print_json({**found.range_test.model_dump(), "trainings": found.trainings})
+    else:
+        typer.echo(probe_text(found))
+
+
+@app.command()
+def compare(
+    target: TargetArgument,
+    recipes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME=FILE ...]", help="Recipes in TOML, each with a name.", show_default=False),
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--grid",
+            metavar="KEY=V1,V2,...",
+            help="Values of one key, such as batch.size=16,64. Repeatable: every combination is tried.",
+        ),
+    ] = None,
+    column: ColumnOption = None,
+    kind: KindOption = None,
+    epochs: EpochsOption = None,
+    seed: SeedOption = 0,
+    recipe: RecipeOption = None,
+    changes: SetOption = None,
+    out: OutOption = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train several recipes side by side and draw all curves on one page.
+
+    Examples:  surefoot compare digits slow=slow.toml fast=fast.toml  |  surefoot compare iris --grid batch.size=8,32
+    """
+    from surefoot import workflows
+    from surefoot.cli.progress import watching
+    from surefoot.cli.show import comparison_json, comparison_text, named_recipes, print_json
+
+    base = _recipe(recipe, changes)
+    chosen = named_recipes(recipes or [], grid or [], base)
+    task = _task(target, column, kind, epochs)
+    place = _place(out, task, resume=False)
+    with watching(f"Comparing {len(chosen)} recipes on {task.name}") as observer:
+        results = workflows.compare(task, chosen, seed=seed, directory=place, overwrite=overwrite, observer=observer)
+    if as_json:
+        print_json(comparison_json(results))
+    typer.echo(comparison_text(results), err=as_json)
+    typer.echo(f"Report    {place / 'report.html'}", err=as_json)
+    _leave([result.status for result in results.values()])
+
+
+@app.command()
+def predict(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that tune or fit wrote.")],
+    table: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A CSV file with the columns of training; others are ignored."),
+    ],
+    out: Annotated[Path | None, typer.Option("--out", help="Write the predictions to this CSV file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of CSV.")] = False,
+) -> None:
+    """Predict new rows with a model that was tuned or trained on a table.
+
+    Example:  surefoot predict runs/houses-1 new_houses.csv --out predicted.csv
+    """
+    from surefoot.cli.show import predictions, print_json, to_csv, write_predictions
+
+    rows = predictions(directory, table)
+    if out is not None:
+        write_predictions(out, to_csv(rows))
+        typer.echo(f"Wrote {len(rows):,} predictions to {out}", err=True)
+    elif as_json:
+        print_json(rows)
+    else:
+        typer.echo(to_csv(rows), nl=False)
+
+
+def _task(target: str, column: str | None, kind: Any, epochs: float | None) -> Task:
+    from surefoot import tasks
+
+    return tasks.resolve(target, column=column, kind=kind, epochs=epochs)
+
+
+def _recipe(path: Path | None, changes: list[str] | None) -> Recipe:
+    from surefoot.errors import RecipeError
+    from surefoot.recipe import Recipe, parse_value
+
+    recipe = Recipe() if path is None else Recipe.from_file(path)
+    pairs = [change.partition("=") for change in changes or []]
+    for key, mark, value in pairs:
+        if not mark or not value:
+            raise RecipeError(f'--set takes KEY=VALUE, such as batch.size=64, not "{key}{mark}{value}"')
+    return recipe.with_changes({key.strip(): parse_value(value) for key, _, value in pairs})
+
+
+def _place(out: Path | None, task: Task, resume: bool) -> Path:
+    """The folder for the result: the one asked for, or a new one under runs/."""
+    from surefoot.cli.show import new_folder
+    from surefoot.errors import OutputError
+
+    if out is not None:
+        return out
+    if resume:
+        raise OutputError("--resume needs --out: which folder should it go on with?")
+    return new_folder(Path("runs"), task.name)
+
+
+def _show(result: Result, as_json: bool) -> None:
+    from surefoot import reports
+    from surefoot.cli.show import print_json
+    from surefoot.workflows.output import result_json
+
+    if as_json:
+        print_json(result_json(result.study))
+    typer.echo("\n" + reports.summary(result.study), err=as_json)
+    assert result.directory is not None
+    if result.model is not None:
+        typer.echo(f"Model     {result.directory}   (sf.load({str(result.directory)!r}).predict(rows))", err=as_json)
+    typer.echo(f"Report    {result.directory / 'report.html'}", err=as_json)
+    _leave([result.status])
+
+
+def _leave(statuses: list[str]) -> None:
+    """Exit with 130 after an interruption, with 1 when nothing usable was trained."""
+    if "interrupted" in statuses:
+        sys.exit(130)
+    if all(status != "completed" for status in statuses):
+        sys.exit(1)
+    return

@@ -1,0 +1,153 @@
+"""What the commands print and the small files they read and write."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from surefoot import files
+from surefoot.errors import OutputError, RecipeError, TaskError
+from surefoot.recipe import Recipe, parse_value
+from surefoot.records import SCHEMA_VERSION
+from surefoot.workflows import Probe, Result, expand_grid, load
+
+__all__ = [
+    "comparison_json",
+    "comparison_text",
+    "named_recipes",
+    "new_folder",
+    "predictions",
+    "print_json",
+    "probe_text",
+    "to_csv",
+    "write_predictions",
+]
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on standard output; not-a-number becomes null."""
+    sys.stdout.write(json.dumps(files.finite_or_null(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def probe_text(probe: Probe) -> str:
+    """A probe's answer in three lines."""
+    test, rate = probe.range_test, probe.learning_rate
+    lines = []
+    if rate.value is None:
+        lines.append(f"Learning rate   no suggestion: {probe.reason}")
+    else:
+        lines.append(
+            f"Learning rate   {rate.value:.3g}   (between {rate.low:.3g} and {rate.high:.3g}, {test.optimizer})"
+        )
+    if test.diverged_above is not None:
+        lines.append(f"Diverges        from about {test.diverged_above:.3g} on")
+    effort = f"{test.seconds:.2f} s, {len(test.rates)} steps of {test.batch_size}"
+    lines.append(f"Price           {probe.trainings:.3f} trainings, {effort}")
+    return "\n".join(lines)
+
+
+def named_recipes(named: Sequence[str], grid: Sequence[str], base: Recipe) -> dict[str, Recipe]:
+    """The recipes of a comparison: files with names, or every combination of a grid."""
+    if named and grid:
+        raise RecipeError("give recipes as NAME=FILE or a --grid, not both")
+    if not named and not grid:
+        raise RecipeError("nothing to compare: give NAME=FILE ... or --grid KEY=V1,V2,...")
+    axes = {}
+    for axis in grid:
+        key, mark, values = axis.partition("=")
+        if not mark or not values:
+            raise RecipeError(f'--grid takes KEY=V1,V2,..., such as batch.size=16,64, not "{axis}"')
+        axes[key.strip()] = [parse_value(value.strip()) for value in values.split(",")]
+    found = expand_grid(base, axes) if axes else {}
+    for pair in named:
+        name, mark, path = pair.partition("=")
+        if not mark or not path:
+            raise RecipeError(f'a recipe is given as NAME=FILE, such as slow=slow.toml, not "{pair}"')
+        if name in found:
+            raise RecipeError(f'two recipes are called "{name}"; give each a name of its own')
+        found[name] = Recipe.from_file(path)
+    return found
+
+
+def comparison_json(results: Mapping[str, Result]) -> dict[str, Any]:
+    """Every result by name."""
+    found = {}
+    for name, result in results.items():
+        study = result.study.model_dump()
+        found[name] = {key: study[key] for key in ("status", "metrics", "cost", "recipe")}
+    return {"schema_version": SCHEMA_VERSION, "results": found}
+
+
+def comparison_text(results: Mapping[str, Result]) -> str:
+    """A line a recipe: its losses and accuracies, steps and seconds."""
+    metrics = [
+        name
+        for name in ("train_loss", "validation_loss", "test_loss", "test_accuracy", "test_r2")
+        if any(name in result.metrics for result in results.values())
+    ]
+    width = max(6, *(len(name) for name in results))
+    lines = [
+        " " * width + "".join(f"  {name.replace('_', ' '):>16}" for name in (*metrics, "steps", "seconds")) + "  status"
+    ]
+    for name, result in results.items():
+        run = result.study.runs[0]
+        values = [f"{result.metrics[metric]:.4f}" if metric in result.metrics else "-" for metric in metrics]
+        cells = [*values, str(run.steps), f"{result.cost.seconds:.1f}"]
+        lines.append(f"{name:<{width}}" + "".join(f"  {cell:>16}" for cell in cells) + f"  {result.status}")
+    return "\n".join(lines)
+
+
+def new_folder(root: Path, name: str) -> Path:
+    """A folder that does not exist yet: NAME-1, NAME-2 and so on."""
+    stem = re.sub(r"[^\w.-]+", "_", name) or "task"
+    taken = {path.name for path in root.iterdir()} if root.is_dir() else set()
+    number = 1
+    while f"{stem}-{number}" in taken:
+        number += 1
+    return root / f"{stem}-{number}"
+
+
+def predictions(directory: Path, table: Path) -> list[dict[str, Any]]:
+    """A prediction a row of the table, with the probability of the chosen class where there are classes."""
+    from surefoot.tasks.preparation import ArrayPreparation
+    from surefoot.tasks.table import read_table
+
+    model = load(directory)
+    if model.preparation is None:
+        raise TaskError(
+            f"{directory} was not trained on a table; use sf.load({str(directory)!r}).predict(rows) in Python"
+        )
+    columns = read_table(table).columns
+    rows: Any = columns
+    if isinstance(model.preparation, ArrayPreparation):
+        rows = [list(values) for values in zip(*columns.values(), strict=True)]
+    answers = model.predict(rows)
+    if not model.classes:
+        return [{"prediction": answer} for answer in answers]
+    chances = model.predict_probabilities(rows).max(axis=1).tolist()
+    return [
+        {"prediction": answer, "probability": round(chance, 6)} for answer, chance in zip(answers, chances, strict=True)
+    ]
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of equal keys as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_predictions(path: Path, text: str) -> None:
+    """Write the file, or say in one line why not."""
+    try:
+        files.write_text(path, text)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,89 @@
+"""What went wrong in a study, read off its records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from surefoot.curves import zero_lag
+from surefoot.records import Evaluation, Finding, Run, Study
+
+__all__ = ["findings"]
+
+# Overfitting: the smoothed validation loss leaves its minimum by this share for good, the training loss falls on.
+CLEAR_RISE = 0.05
+FEWEST_LOOKS = 6
+SMOOTHING = 0.5
+FEW_ROWS = 100
+
+
+def findings(study: Study) -> list[Finding]:
+    """The verdicts on a study, the ones about its longest runs first; one that says so when nothing is wrong."""
+    longest = max((run.share for run in study.runs), default=1.0)
+    found = [finding for run in study.runs if run.share == longest for finding in _overfitting(run)]
+    found += _failures(study)
+    found += _small_validation(study)
+    if not found:
+        found.append(
+            Finding(
+                verdict="nothing wrong",
+                run="all",
+                evidence=f"{len(study.runs)} runs: none diverged, and no validation loss turned upwards for good",
+                advice="use the model",
+            )
+        )
+    return found
+
+
+def _overfitting(run: Run) -> Iterator[Finding]:
+    """The epoch from which the validation loss never came back while the training loss went on falling."""
+    looks = [look for look in run.evaluations if np.isfinite(look.metrics["validation_loss"])]
+    if len(looks) < FEWEST_LOOKS:
+        return
+    validation = zero_lag(np.array([look.metrics["validation_loss"] for look in looks]), memory=SMOOTHING)
+    training = zero_lag(np.array([look.train_loss for look in looks]), memory=SMOOTHING)
+    lowest = int(np.argmin(validation))
+    room = max(abs(float(validation[lowest])), 1e-12)
+    rise = float(validation[-1] - validation[lowest])
+    if lowest == len(looks) - 1 or rise <= CLEAR_RISE * room or not training[-1] < training[lowest]:
+        return
+    onset: Evaluation = looks[lowest]
+    yield Finding(
+        verdict="overfitting",
+        run=run.name,
+        epoch=onset.epoch,
+        evidence=(
+            f"from epoch {onset.epoch:.1f} on the validation loss rose from {validation[lowest]:.3g} to "
+            f"{validation[-1]:.3g} while the training loss fell from {training[lowest]:.3g} to {training[-1]:.3g}"
+        ),
+        advice="the best weights were kept; train for fewer epochs, raise optimizer.weight_decay, or bring more data",
+    )
+
+
+def _failures(study: Study) -> Iterator[Finding]:
+    """Runs that left the ground or did not fit."""
+    for run in study.runs:
+        rate = run.recipe["optimizer"]["learning_rate"]
+        name = run.recipe["optimizer"]["name"]
+        if run.status == "diverged":
+            advice = f"keep {name} well below a learning rate of {rate:.3g} on this task"
+            yield Finding(verdict="diverged", run=run.name, evidence=run.reason, advice=advice)
+        if run.status == "out_of_memory":
+            yield Finding(
+                verdict="out of memory",
+                run=run.name,
+                evidence=run.reason,
+                advice="ask for a smaller batch.size",
+            )
+
+
+def _small_validation(study: Study) -> Iterator[Finding]:
+    rows = study.rows.get("validation", 0)
+    if study.kind == "tune" and 0 < rows < FEW_ROWS:
+        yield Finding(
+            verdict="validation set small",
+            run="all",
+            evidence=f"{rows} rows decided between {len(study.runs)} runs",
+            advice="read the winner as one of several equals, and its validation loss as optimistic",
+        )

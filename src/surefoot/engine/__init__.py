@@ -1,0 +1,8 @@
+"""The PyTorch backend: what ``workflows`` finds by name and drives as a ``Trainable``."""
+
+from surefoot.engine.factory import TorchFactory
+from surefoot.engine.predict import predict
+from surefoot.engine.run import TorchRun
+from surefoot.engine.snapshot import load_weights
+
+__all__ = ["TorchFactory", "TorchRun", "load_weights", "predict"]

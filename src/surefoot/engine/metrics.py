@@ -1,0 +1,67 @@
+"""What an evaluation measures, gathered batch by batch so that large outputs are never held together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from surefoot.engine.losses import CLASSIFICATION, aligned
+
+__all__ = ["Gathering"]
+
+
+class Gathering:
+    """Sums over batches that become metrics at the end.
+
+    Args:
+        loss: the loss's name, which decides the metrics beside it: accuracy for classification; r2 and the root of
+            the mean squared error in the target's own unit for regression; none for a user's own loss.
+        target_scale: the unit of a standardised regression target.
+        score: a user's own ``score(output, target)`` over all rows, and its name.
+    """
+
+    def __init__(self, loss: str, *, target_scale: float, score: tuple[str, Callable[[Any, Any], Any]] | None) -> None:
+        self._loss, self._target_scale, self._score = loss, target_scale, score
+        self._weight = self._loss_sum = 0.0
+        self._count = self._correct = 0
+        self._squares = self._target_sum = self._target_squares = 0.0
+        self._kept: list[tuple[Tensor, Tensor]] = []
+
+    def add_loss(self, loss: float, weight: float) -> None:
+        """Count a batch's mean loss with its weight."""
+        self._loss_sum += loss * weight
+        self._weight += weight
+
+    def add_output(self, output: Tensor, target: Tensor) -> None:
+        """Count a batch's predictions."""
+        if self._score:
+            self._kept.append((output.cpu(), target.cpu()))
+        if self._loss in CLASSIFICATION:
+            predicted = output.argmax(dim=1) if self._loss == "cross_entropy" else (output > 0).reshape(target.shape)
+            self._correct += int((predicted == target).sum())
+            self._count += target.numel()
+        elif self._loss == "mean_squared_error" or self._loss in {"mean_absolute", "huber"}:
+            output, target = aligned(output.double(), target.double())
+            self._squares += float(((output - target) ** 2).sum())
+            self._target_sum += float(target.sum())
+            self._target_squares += float((target**2).sum())
+            self._count += target.numel()
+
+    def metrics(self) -> dict[str, float]:
+        """The metrics of everything counted so far, named without the part of the data."""
+        found = {"loss": self._loss_sum / self._weight if self._weight else math.nan}
+        if self._loss in CLASSIFICATION:
+            found["accuracy"] = self._correct / self._count
+        elif self._count:
+            spread = self._target_squares - self._target_sum**2 / self._count
+            found["r2"] = 1.0 - self._squares / spread if spread > 0 else math.nan
+            found["rmse"] = math.sqrt(self._squares / self._count) * self._target_scale
+        if self._score:
+            name, function = self._score
+            outputs, targets = zip(*self._kept, strict=True)
+            found[name] = float(function(torch.cat(outputs), torch.cat(targets)))
+        return found

@@ -1,0 +1,88 @@
+"""The global random streams that user code may draw from, kept apart for every run.
+
+Surefoot draws from named streams of its own. Dropout, an augmentation or a model builder draws from the global ones,
+so each run brings its own states of them and leaves the caller's untouched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+__all__ = ["RandomState", "isolated"]
+
+
+@dataclass
+class RandomState:
+    """The states of Python's, NumPy's and PyTorch's global generators."""
+
+    python: Any
+    numpy: Any
+    torch_cpu: torch.Tensor
+    torch_cuda: list[torch.Tensor]
+
+    @classmethod
+    def capture(cls) -> RandomState:
+        """The states as they are now."""
+        used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call] # torch leaves it unannotated
+        cuda = torch.cuda.get_rng_state_all() if used else []
+        return cls(random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda)  # noqa: NPY002 - the caller's
+
+    @classmethod
+    def seeded(cls, seed: int) -> RandomState:
+        """The states that a seed gives; the current ones stay."""
+        before = cls.capture()
+        try:
+            random.seed(seed)
+            np.random.seed(seed % 2**32)  # noqa: NPY002 - user code may draw from it
+            torch.manual_seed(seed)
+            return cls.capture()
+        finally:
+            before.apply()
+
+    def apply(self) -> None:
+        """Put the states into the generators."""
+        random.setstate(self.python)
+        np.random.set_state(self.numpy)  # noqa: NPY002 - the caller's
+        torch.set_rng_state(self.torch_cpu)
+        if self.torch_cuda:
+            torch.cuda.set_rng_state_all(self.torch_cuda)
+
+    def to_json(self) -> dict[str, Any]:
+        """Python's and NumPy's states as plain values; PyTorch's are tensors and travel as such."""
+        name, keys, position, has_gauss, gauss = self.numpy
+        version, internal, following = self.python
+        return {
+            "python": [version, list(internal), following],
+            "numpy": [name, keys.tolist(), position, has_gauss, gauss],
+        }
+
+    @classmethod
+    def from_json(
+        cls, value: dict[str, Any], *, torch_cpu: torch.Tensor, torch_cuda: list[torch.Tensor]
+    ) -> RandomState:
+        """The states that ``to_json`` and the tensors describe."""
+        version, internal, following = value["python"]
+        name, keys, position, has_gauss, gauss = value["numpy"]
+        numpy_state = (name, np.array(keys, dtype=np.uint32), position, has_gauss, gauss)
+        return cls((version, tuple(internal), following), numpy_state, torch_cpu, torch_cuda)
+
+
+@contextlib.contextmanager
+def isolated(state: RandomState) -> Iterator[None]:
+    """A block that draws from ``state`` and leaves it where the block ended; the caller's streams do not move."""
+    before = RandomState.capture()
+    state.apply()
+    try:
+        yield
+    finally:
+        after = RandomState.capture()
+        state.python, state.numpy = after.python, after.numpy
+        state.torch_cpu, state.torch_cuda = after.torch_cpu, after.torch_cuda
+        before.apply()

@@ -1,0 +1,267 @@
+"""One recipe in progress on one task, in PyTorch."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from surefoot import seeds
+from surefoot.engine import optimizers, snapshot
+from surefoot.engine.data import Rows, TensorRows, epoch_order, in_order, next_batch_size
+from surefoot.engine.metrics import Gathering
+from surefoot.engine.objective import Objective, loss_name, to_device
+from surefoot.engine.penalties import penalised, penalty
+from surefoot.engine.randomness import RandomState, isolated
+from surefoot.errors import TaskError
+from surefoot.protocols import Advance, Problem, Split
+from surefoot.recipe import Recipe
+
+__all__ = ["TorchRun"]
+
+# A batch loss this many times the first one (or 1, if that is more) is beyond return. Generous on purpose: a high
+# rate may spike by a hundred in its warmup and still end as the best run of a study.
+BLOW_UP = 1e3
+
+
+class TorchRun:
+    """A ``Trainable`` with ``RatePerStep``: a recipe trained on a PyTorch model.
+
+    The clock is samples seen. A step's rate is the schedule's value at the middle of its batch, so that Σ η over a run
+    hardly depends on the batch size and no step has a rate of zero.
+
+    Args:
+        problem: the task.
+        recipe: complete, with nothing left to a default.
+        parts: the task's rows by part; "test" may be absent.
+        seed: of everything random in this run.
+        horizon: samples the schedule spans.
+    """
+
+    def __init__(self, problem: Problem, recipe: Recipe, parts: dict[Split, Rows], *, seed: int, horizon: int) -> None:
+        self.problem, self.recipe, self.seed, self.horizon = problem, recipe, seed, horizon
+        self._parts = parts
+        self._random = RandomState.seeded(seeds.derive(seed, "model"))
+        with isolated(self._random):
+            self._model: nn.Module = problem.model(**recipe.model)
+        self._device = next(self._model.parameters()).device
+        self._optimizer = optimizers.build(self._model, recipe.optimizer)
+        self._penalised = penalised(self._model)
+        self._objective = Objective.of(problem, recipe)
+        self._schedule = recipe.schedule.build()
+        self._policy = recipe.batch.build(len(parts["train"]))
+        self._best: dict[str, Tensor] = {}
+        self._samples = 0
+        self._first_loss: float | None = None
+        self._order: tuple[int, Tensor] | None = None
+
+    @property
+    def samples_seen(self) -> int:
+        """The clock: samples that ran forward and backward so far."""
+        return self._samples
+
+    @property
+    def model(self) -> nn.Module:
+        """The PyTorch module."""
+        return self._model
+
+    def advance(self, num_samples: int, *, should_stop: Callable[[], bool]) -> Advance:
+        """Train until ``num_samples`` more are seen, the horizon ends, the run fails or ``should_stop`` says so.
+
+        A batch is never cut short for the caller's sake: the last one may pass ``num_samples``. It is cut at the end
+        of an epoch and of the horizon.
+        """
+        start, goal = self._samples, min(self._samples + num_samples, self.horizon)
+        weights = losses = rate = 0.0
+        steps = size = 0
+        failure, reason = "", ""
+        self._model.train()
+        with isolated(self._random):
+            while self._samples < goal and not should_stop():
+                indices = self._next_indices()
+                size = len(indices)
+                rate = self._rate_at(self._samples + size / 2)
+                try:
+                    loss, weight = self._descend(indices, rate)
+                except RuntimeError as error:
+                    if not _is_out_of_memory(error):
+                        raise
+                    failure, reason = "out_of_memory", f"a batch of {size} does not fit in memory"
+                    break
+                self._samples += size
+                steps += 1
+                losses, weights = losses + loss * weight, weights + weight
+                reason = self._blown_up(loss, rate)
+                if reason:
+                    failure = "diverged"
+                    break
+        mean = losses / weights if weights else math.nan
+        return Advance(self._samples - start, steps, mean, rate, size, failure, reason)  # type: ignore[arg-type] # "" widens
+
+    def _next_indices(self) -> Tensor:
+        """The rows of the next step: the next ones in this epoch's order."""
+        rows = len(self._parts["train"])
+        left = min(rows - self._samples % rows, self.horizon - self._samples)
+        wanted = self._policy(self._samples / self.horizon, num_rows=rows)
+        return self._indices(next_batch_size(wanted, left=left))
+
+    def _indices(self, size: int) -> Tensor:
+        """The next ``size`` rows in this epoch's order."""
+        rows = len(self._parts["train"])
+        epoch, offset = divmod(self._samples, rows)
+        if self._order is None or self._order[0] != epoch:
+            self._order = (epoch, epoch_order(self.seed, epoch, rows))
+        return self._order[1][offset : offset + size]
+
+    def _rate_at(self, samples: float) -> float:
+        base = self.recipe.optimizer.learning_rate
+        assert base is not None, "a run takes a complete recipe"
+        return base * float(self._schedule(samples / self.horizon))
+
+    def _descend(self, indices: Tensor, learning_rate: float) -> tuple[float, float]:
+        """One step on these rows; the mean loss before it, and what it is a mean over."""
+        batch = to_device(self._parts["train"].take(indices), self._device)
+        self._optimizer.zero_grad()
+        found = self._objective(self._model, batch, len(indices))
+        settings = self.recipe.regularization
+        total = found.training + penalty(self._penalised, l1=settings.l1, l2=settings.l2)
+        total.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
+        optimizers.set_learning_rate(self._optimizer, learning_rate)
+        self._optimizer.step()
+        return float(found.plain.detach()), found.weight
+
+    def _blown_up(self, loss: float, rate: float) -> str:
+        """What is wrong with a batch loss, or ""."""
+        if self._first_loss is None:
+            self._first_loss = loss
+        epoch = self._samples / len(self._parts["train"])
+        if not math.isfinite(loss):
+            return f"the loss became {loss} at epoch {epoch:.2f}, rate {rate:.3g}"
+        if loss > BLOW_UP * max(1.0, abs(self._first_loss)):
+            return f"the loss rose from {self._first_loss:.3g} to {loss:.3g} at epoch {epoch:.2f}, rate {rate:.3g}"
+        return ""
+
+    @torch.no_grad()
+    def evaluate(self, split: Split) -> dict[str, float]:
+        """Metrics on a part of the data, without penalties and smoothing; {} when it has no rows."""
+        rows = self._parts.get(split)
+        if rows is None or not len(rows):
+            return {}
+        score = self.problem.score
+        gathering = Gathering(
+            loss_name(self.problem, self.recipe),
+            target_scale=self.problem.target_scale,
+            score=(self.problem.objective.name.removeprefix("validation_"), score) if score else None,
+        )
+        modes = snapshot.training_modes(self._model)
+        self._model.eval()
+        with isolated(RandomState.seeded(seeds.derive(self.seed, "evaluate"))):
+            for batch in in_order(rows):
+                moved = to_device(batch, self._device)
+                found = self._objective(self._model, moved, _num_samples(rows, moved))
+                gathering.add_loss(float(found.plain), found.weight)
+                if found.output is not None and found.target is not None:
+                    gathering.add_output(found.output, found.target)
+        for module, mode in modes:
+            module.training = mode
+        return gathering.metrics()
+
+    def step_at(self, learning_rate: float, *, batch_size: int) -> float:
+        """Take one step at ``learning_rate`` and give back the loss before it; not-a-number when it failed."""
+        rows = len(self._parts["train"])
+        size = min(batch_size, rows)
+        left = rows - self._samples % rows
+        if left < size:
+            self._samples += left  # every step of a sweep looks at as many rows
+        indices = self._indices(size)
+        self._model.train()
+        with isolated(self._random):
+            try:
+                loss, _ = self._descend(indices, learning_rate)
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
+                return math.nan
+        self._samples += size
+        return loss
+
+    @contextlib.contextmanager
+    def restored(self) -> Iterator[None]:
+        """A block after which weights, buffers, optimizer, gradients, modes, streams and clock are as before it."""
+        before = self._snapshot({})
+        modes, gradients = snapshot.training_modes(self._model), snapshot.gradients(self._model)
+        order, first_loss = self._order, self._first_loss
+        try:
+            yield
+        finally:
+            before.put_back(self._model, self._optimizer)
+            self._adopt(before)
+            self._order, self._first_loss = order, first_loss
+            for module, mode in modes:
+                module.training = mode
+            for parameter, gradient, wants_gradient in gradients:
+                parameter.grad = gradient
+                parameter.requires_grad_(wants_gradient)
+
+    def keep_best(self) -> None:
+        """Remember the weights as they are now as the best ones."""
+        self._best = snapshot.copy_state(self._model)
+
+    def recall_best(self) -> None:
+        """Put the best weights back into the model."""
+        if self._best:
+            self._model.load_state_dict(self._best)
+
+    def save_checkpoint(self, directory: Path, progress: dict[str, Any]) -> None:
+        """Write everything that going on needs, and the caller's own ``progress``."""
+        self._snapshot(progress).write(directory)
+
+    def load_checkpoint(self, directory: Path) -> dict[str, Any] | None:
+        """Go on from a checkpoint and give back ``progress``; None when there is none."""
+        found = snapshot.Snapshot.read(directory)
+        if found is None:
+            return None
+        found.put_back(self._model, self._optimizer)
+        self._adopt(found)
+        self._first_loss = found.counters["first_loss"]
+        progress: dict[str, Any] = found.counters["progress"]
+        return progress
+
+    def _snapshot(self, progress: dict[str, Any]) -> snapshot.Snapshot:
+        counters = {"samples": self._samples, "first_loss": self._first_loss, "progress": progress}
+        return snapshot.Snapshot.take(
+            self._model, self._optimizer, best=self._best, random=self._random, counters=counters
+        )
+
+    def _adopt(self, found: snapshot.Snapshot) -> None:
+        self._random, self._best, self._samples = found.random, found.best, found.counters["samples"]
+
+    def save_weights(self, path: Path) -> None:
+        """Write the model's weights as safetensors."""
+        snapshot.save_weights(self._model, path)
+
+    def load_weights(self, path: Path) -> None:
+        """Read the model's weights from safetensors."""
+        snapshot.load_weights(self._model, path)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """CUDA and MPS raise a type of their own; the CPU's allocator only a message."""
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
+
+
+def _num_samples(rows: Rows, batch: Any) -> int:
+    """How many samples a collated batch holds."""
+    if isinstance(rows, TensorRows):
+        return len(batch[1])
+    first = batch
+    while not isinstance(first, Tensor):
+        if not isinstance(first, dict | list | tuple) or not first:
+            raise TaskError(f"cannot tell how many samples a batch of type {type(first).__name__} holds")
+        first = next(iter(first.values())) if isinstance(first, dict) else first[0]
+    return len(first)

@@ -1,0 +1,91 @@
+"""Every exception Surefoot raises on purpose.
+
+    SurefootError
+    └── RequestError (also ValueError)    the request was wrong; the command exits with 2
+        ├── RecipeError                   a key or a value of a recipe
+        ├── TaskError                     the task: its model, its loss, its data
+        ├── BudgetError                   the budget
+        ├── OutputError                   the folder that should receive the result
+        └── MissingExtraError             an optional dependency is not installed
+
+A training that diverges, that does not fit in memory or that is interrupted is not an error: it is a result
+with a status and a reason.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sysconfig
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = [
+    "BudgetError",
+    "MissingExtraError",
+    "OutputError",
+    "RecipeError",
+    "RequestError",
+    "SurefootError",
+    "TaskError",
+    "nearest",
+    "raised_at",
+]
+
+
+class SurefootError(Exception):
+    """The root of the tree: catch this to catch everything Surefoot raises on purpose."""
+
+
+class RequestError(SurefootError, ValueError):
+    """What was asked for cannot be done; the message says what came, what is allowed and what to do."""
+
+
+class RecipeError(RequestError):
+    """A recipe has a key that does not exist or a value that is not allowed."""
+
+
+class TaskError(RequestError):
+    """A task cannot be trained: its model, its loss, its data or its target is wrong."""
+
+
+class BudgetError(RequestError):
+    """A budget is not a positive number of trainings or a positive length of time."""
+
+
+class OutputError(RequestError):
+    """The output folder cannot be used."""
+
+
+class MissingExtraError(RequestError, ImportError):
+    """An optional dependency is missing; the message names the extra to install."""
+
+
+def nearest(given: object, allowed: Iterable[str]) -> str:
+    """Finish a message about an unknown name: what is allowed, the likely one first.
+
+    >>> nearest("cosin", ["cosine", "linear"])
+    'did you mean "cosine"? Allowed: cosine, linear'
+    >>> nearest("zzz", ["cosine", "linear"])
+    'allowed: cosine, linear'
+    """
+    names = sorted(allowed)
+    close = difflib.get_close_matches(str(given).lower(), names, n=1, cutoff=0.6)
+    listing = ", ".join(names)
+    return f'did you mean "{close[0]}"? Allowed: {listing}' if close else f"allowed: {listing}"
+
+
+def raised_at(error: BaseException) -> str:
+    """Where and what somebody else's code raised, in one line: ``my_model.py:12: ValueError: ...``."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not _is_installed(frame.filename)]
+    place = f"{Path(own[-1].filename).name}:{own[-1].lineno}: " if own else ""
+    text = " ".join(str(error).split())
+    return f"{place}{type(error).__name__}: {text}" if text else f"{place}{type(error).__name__}"
+
+
+def _is_installed(filename: str) -> bool:
+    """Whether a file belongs to Surefoot, to an installed package or to Python itself."""
+    paths = sysconfig.get_paths()
+    roots = [Path(__file__).parent, *(Path(paths[name]) for name in ("stdlib", "purelib", "platlib"))]
+    return filename.startswith("<") or any(Path(filename).is_relative_to(root) for root in roots)

@@ -1,0 +1,266 @@
+"""The seams of the house: what the tuner, the probes and the training loop ask of a framework, and what they tell.
+
+``Trainable`` is a small core with optional capabilities. Whoever needs a capability asks with ``isinstance`` and says
+"not supported by ..." when it is absent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from surefoot.recipe import Recipe
+from surefoot.records import Evaluation, Objective, RangeTest, Run
+
+__all__ = [
+    "Advance",
+    "Candidate",
+    "Observer",
+    "Problem",
+    "RatePerStep",
+    "Silent",
+    "Split",
+    "Trainable",
+    "TrainableFactory",
+]
+
+Split = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A run to be made: a complete recipe at a share of the horizon.
+
+    Attributes:
+        number: its place in the study, from 0.
+        name: what reports call it.
+        stage: the step of the ladder it belongs to, or "fit".
+        share: of the task's horizon, in (0, 1].
+        recipe: complete, with nothing left to a default.
+        seed: of everything random in the run.
+        coordinates: where the search believes it to be: optimizer, rate, decay.
+    """
+
+    number: int
+    name: str
+    stage: str
+    share: float
+    recipe: Recipe
+    seed: int
+    coordinates: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Advance:
+    """What a stretch of training did.
+
+    Attributes:
+        samples: samples that ran forward and backward.
+        steps: optimizer steps.
+        loss: mean loss over those samples, without penalties and smoothing; not-a-number when none ran.
+        learning_rate: the rate of the last step.
+        batch_size: the batch of the last step.
+        failure: "" or "diverged" or "out_of_memory"; the run cannot go on after either.
+        reason: what was seen, when there is a failure.
+    """
+
+    samples: int
+    steps: int
+    loss: float
+    learning_rate: float
+    batch_size: int
+    failure: Literal["", "diverged", "out_of_memory"] = ""
+    reason: str = ""
+
+
+class Trainable(Protocol):
+    """One recipe in progress on one task, whatever the framework."""
+
+    @property
+    def samples_seen(self) -> int:
+        """The clock: samples that ran forward and backward so far."""
+        ...
+
+    @property
+    def horizon(self) -> int:
+        """How many samples the whole schedule spans."""
+        ...
+
+    @property
+    def model(self) -> Any:
+        """The framework's own model."""
+        ...
+
+    def advance(self, num_samples: int, *, should_stop: Callable[[], bool]) -> Advance:
+        """Train until ``num_samples`` more are seen, the horizon ends, the run fails or ``should_stop`` says so.
+
+        ``should_stop`` is asked before every step.
+        """
+        ...
+
+    def evaluate(self, split: Split) -> dict[str, float]:
+        """Metrics on a part of the data, named without the part ("loss", "accuracy"); {} when it has no rows."""
+        ...
+
+    def keep_best(self) -> None:
+        """Remember the weights as they are now as the best ones."""
+        ...
+
+    def recall_best(self) -> None:
+        """Put the best weights back into the model."""
+        ...
+
+    def save_checkpoint(self, directory: Path, progress: dict[str, Any]) -> None:
+        """Write everything that going on needs, and the caller's own ``progress``, whole or not at all."""
+        ...
+
+    def load_checkpoint(self, directory: Path) -> dict[str, Any] | None:
+        """Go on from a checkpoint and give back ``progress``; None when there is none."""
+        ...
+
+    def save_weights(self, path: Path) -> None:
+        """Write the model's weights as safetensors."""
+        ...
+
+    def load_weights(self, path: Path) -> None:
+        """Read the model's weights from safetensors."""
+        ...
+
+
+@runtime_checkable
+class RatePerStep(Protocol):
+    """A trainable whose learning rate can be set for one step: what a range test needs."""
+
+    def step_at(self, learning_rate: float, *, batch_size: int) -> float:
+        """Take one step and give back the loss before it; not-a-number when the step failed."""
+        ...
+
+    def restored(self) -> contextlib.AbstractContextManager[None]:
+        """A block after which everything is as before it, also on an exception."""
+        ...
+
+
+class Problem(Protocol):
+    """What a framework needs to know of a task.
+
+    A part is a pair of arrays (inputs, targets) of equal length or a map-style dataset of such pairs.
+    """
+
+    @property
+    def model(self) -> Callable[..., Any]:
+        """``model(**arguments)`` builds a fresh model."""
+        ...
+
+    @property
+    def train(self) -> Any:
+        """The rows to learn from."""
+        ...
+
+    @property
+    def validation(self) -> Any:
+        """The rows to choose by."""
+        ...
+
+    @property
+    def test(self) -> Any:
+        """The rows to report on, looked at once; or None."""
+        ...
+
+    @property
+    def loss(self) -> str | Callable[[Any, Any], Any] | None:
+        """A name, ``loss(output, target) -> scalar``, or None where ``step`` stands."""
+        ...
+
+    @property
+    def step(self) -> Callable[[Any, Any], Any] | None:
+        """``step(model, batch) -> loss`` or ``(loss, weight)``, instead of a loss."""
+        ...
+
+    @property
+    def epochs(self) -> float:
+        """The horizon in passes over the training rows."""
+        ...
+
+    @property
+    def objective(self) -> Objective:
+        """What decides between two models."""
+        ...
+
+    @property
+    def score(self) -> Callable[[Any, Any], Any] | None:
+        """The user's own ``score(output, target)`` that the objective names, or None."""
+        ...
+
+    @property
+    def target_scale(self) -> float:
+        """The unit of a standardised regression target, 1 otherwise."""
+        ...
+
+
+class TrainableFactory(Protocol):
+    """Makes runs of one task: the tuner's only way to a framework."""
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of the training part."""
+        ...
+
+    @property
+    def training_samples(self) -> int:
+        """Samples of one training: epochs × rows."""
+        ...
+
+    @property
+    def objective(self) -> Objective:
+        """What decides between two models."""
+        ...
+
+    def create(self, recipe: Recipe, *, seed: int, share: float = 1.0) -> Trainable:
+        """A fresh run of a complete recipe over ``share`` of the task's horizon."""
+        ...
+
+
+class Observer(Protocol):
+    """Hears what happens while it happens; it decides nothing."""
+
+    def probing(self, optimizer: str) -> None:
+        """A range test starts."""
+        ...
+
+    def probed(self, test: RangeTest, *, spent: float) -> None:
+        """A range test ended; ``spent`` is the price so far in trainings."""
+        ...
+
+    def started(self, candidate: Candidate, *, samples: int, horizon: int) -> None:
+        """A run starts, or goes on from ``samples``."""
+        ...
+
+    def evaluated(self, candidate: Candidate, evaluation: Evaluation, *, spent: float) -> None:
+        """A run was looked at; ``spent`` is the price so far in trainings."""
+        ...
+
+    def finished(self, run: Run, *, spent: float) -> None:
+        """A run ended."""
+        ...
+
+
+class Silent:
+    """An observer that says nothing."""
+
+    def probing(self, optimizer: str) -> None:
+        """Say nothing."""
+
+    def probed(self, test: RangeTest, *, spent: float) -> None:
+        """Say nothing."""
+
+    def started(self, candidate: Candidate, *, samples: int, horizon: int) -> None:
+        """Say nothing."""
+
+    def evaluated(self, candidate: Candidate, evaluation: Evaluation, *, spent: float) -> None:
+        """Say nothing."""
+
+    def finished(self, run: Run, *, spent: float) -> None:
+        """Say nothing."""

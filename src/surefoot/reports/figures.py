@@ -1,0 +1,138 @@
+"""The pictures of the report, as Plotly figures made from records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from surefoot.records import Evaluation, RangeTest, Run, Study
+
+__all__ = ["losses_figure", "range_test_figure", "rates_figure", "tried_figure"]
+
+# Okabe and Ito's palette, told apart by colour-blind readers too; jfly.uni-koeln.de/color.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C")
+MOST_POINTS = 400
+
+
+def losses_figure(runs: Sequence[Run], *, winner: int | None, labels: dict[int, str] | None = None) -> go.Figure:
+    """Training (dotted) and validation loss (full) of every run against epochs; the kept run stands out."""
+    figure = go.Figure()
+    for index, run in enumerate(sorted(runs, key=lambda run: run.number == winner)):
+        looks = _thinned(run.evaluations)
+        if not looks:
+            continue
+        name = (labels or {}).get(run.number) or f"{run.name} ({run.stage})"
+        kept = run.number == winner or len(runs) == 1
+        colour = PALETTE[0] if kept and winner is not None else PALETTE[1 + index % (len(PALETTE) - 1)]
+        for kind, values, dash in (
+            ("validation", [look.metrics["validation_loss"] for look in looks], "solid"),
+            ("training", [look.train_loss for look in looks], "dot"),
+        ):
+            figure.add_scatter(
+                x=[look.epoch for look in looks],
+                y=values,
+                name=f"{name}, {kind}",
+                legendgroup=name,
+                mode="lines+markers" if len(looks) < 8 else "lines",
+                line={"color": colour, "dash": dash, "width": 3 if kept else 1.5},
+                opacity=1.0 if kept or winner is None else 0.65,
+                hovertemplate=f"{name}, {kind}<br>epoch %{{x:.2f}}, loss %{{y:.4g}}<extra></extra>",
+            )
+    _log_if_positive(figure, (look.metrics["validation_loss"] for run in runs for look in run.evaluations))
+    return _styled(figure, x="epoch", y="loss")
+
+
+def rates_figure(run: Run) -> go.Figure:
+    """Learning rate and batch size of one run against samples."""
+    looks = _thinned(run.evaluations)
+    figure = go.Figure()
+    samples = [look.samples for look in looks]
+    rates, sizes = [look.learning_rate for look in looks], [look.batch_size for look in looks]
+    figure.add_scatter(x=samples, y=rates, name="learning rate", line={"color": PALETTE[0]})
+    figure.add_scatter(x=samples, y=sizes, name="batch size", line={"color": PALETTE[1], "dash": "dash"}, yaxis="y2")
+    figure.update_layout(yaxis2={"title": "batch size", "overlaying": "y", "side": "right", "rangemode": "tozero"})
+    return _styled(figure, x="samples seen", y="learning rate")
+
+
+def range_test_figure(tests: Sequence[RangeTest]) -> go.Figure:
+    """Loss against learning rate, raw and smoothed, with the suggested band."""
+    figure = go.Figure()
+    for test, colour in zip(tests, PALETTE, strict=False):
+        raw = {"color": colour, "size": 4, "opacity": 0.4}
+        figure.add_scatter(
+            x=test.rates, y=test.losses, mode="markers", marker=raw, name=f"{test.optimizer}, each step",
+        )  # fmt: skip
+        figure.add_scatter(
+            x=test.rates[: len(test.smoothed)],
+            y=test.smoothed,
+            line={"color": colour, "width": 3},
+            name=test.optimizer,
+        )
+        if test.low is not None and test.high is not None and test.value is not None:
+            figure.add_vrect(x0=test.low, x1=test.high, fillcolor=colour, opacity=0.15, line_width=0)
+            figure.add_vline(x=test.value, line={"color": colour, "dash": "dash", "width": 2})
+    ceiling = 1.6 * max((test.smoothed[0] for test in tests if test.smoothed), default=1.0)
+    floor = min((min(test.smoothed) for test in tests if test.smoothed), default=0.0)
+    figure.update_xaxes(type="log", dtick=1)
+    figure.update_yaxes(range=[floor - 0.1 * abs(ceiling - floor), ceiling])
+    return _styled(figure, x="learning rate", y="loss")
+
+
+def tried_figure(study: Study) -> go.Figure:
+    """Every run's best objective against the price at which it was known."""
+    figure = go.Figure()
+    training_samples = study.cost.samples / study.cost.trainings if study.cost.trainings else 1.0
+    price = sum(test.samples for test in study.probes) / training_samples
+    prices, values, texts, sizes = [], [], [], []
+    for run in study.runs:
+        price += run.samples / training_samples
+        prices.append(price)
+        values.append(run.value)
+        settings = run.recipe["optimizer"]
+        texts.append(
+            f"{run.name}, share {run.stage}<br>{settings['name']}, rate {settings['learning_rate']:.3g}, "
+            f"decay {settings['weight_decay']:.3g}<br>{run.status}"
+        )
+        sizes.append(9 + 14 * run.share)
+    colours = [PALETTE[0] if run.number == study.winner else PALETTE[6] for run in study.runs]
+    figure.add_scatter(
+        x=prices,
+        y=values,
+        mode="markers",
+        marker={"size": sizes, "color": colours, "line": {"width": 1, "color": "#fff"}},
+        text=texts,
+        hovertemplate="%{text}<br>price %{x:.2f}, value %{y:.4g}<extra></extra>",
+        name="runs",
+    )
+    figure.update_layout(showlegend=False)
+    _log_if_positive(figure, values)
+    return _styled(figure, x="price so far, in trainings", y=study.objective.name.replace("_", " "))
+
+
+def _thinned(looks: Sequence[Evaluation]) -> list[Evaluation]:
+    """At most a few hundred looks, evenly chosen, the last one among them."""
+    step = max(1, len(looks) // MOST_POINTS)
+    return [*looks[:-1:step], *looks[-1:]] if len(looks) > 1 else list(looks)
+
+
+def _log_if_positive(figure: go.Figure, values: Iterable[float]) -> None:
+    finite = [value for value in values if value == value and abs(value) != float("inf")]
+    if finite and min(finite) > 0 and max(finite) > 5 * min(finite):
+        figure.update_yaxes(type="log")
+
+
+def _styled(figure: go.Figure, *, x: str, y: str) -> Any:
+    figure.update_layout(
+        template="plotly_white",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 13},
+        margin={"l": 60, "r": 20, "t": 10, "b": 50},
+        height=420,
+        legend={"orientation": "h", "y": -0.2, "font": {"size": 11}},
+    )
+    figure.update_xaxes(title=x)
+    figure.update_layout(yaxis_title=y)
+    return figure

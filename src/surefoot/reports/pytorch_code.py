@@ -1,0 +1,102 @@
+"""A recipe as plain PyTorch: what a person would write without Surefoot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from surefoot.records import Study
+
+__all__ = ["pytorch_code"]
+
+_OPTIMIZERS = {
+    "sgd": "torch.optim.SGD(groups, lr={rate}, momentum={momentum}, nesterov={nesterov})",
+    "adam": "torch.optim.Adam(groups, lr={rate}, betas=({beta1}, {beta2}), eps={epsilon})",
+    "adamw": "torch.optim.AdamW(groups, lr={rate}, betas=({beta1}, {beta2}), eps={epsilon})",
+    "nadamw": (
+        "torch.optim.NAdam(groups, lr={rate}, betas=({beta1}, {beta2}), eps={epsilon}, decoupled_weight_decay=True)"
+    ),
+    "rmsprop": "torch.optim.RMSprop(groups, lr={rate}, momentum={momentum}, eps={epsilon})",
+    "adagrad": "torch.optim.Adagrad(groups, lr={rate}, eps={epsilon})",
+}
+_SCHEDULES = {
+    "constant": "1.0",
+    "linear": "{floor} + (1 - {floor}) * (1 - t)",
+    "polynomial": "{floor} + (1 - {floor}) * (1 - t) ** {power}",
+    "exponential": "{last} ** t",
+    "cosine": "{floor} + (1 - {floor}) * (1 + math.cos(math.pi * t)) / 2",
+}
+_DEFAULTS = {"floor": 0.0, "power": 2.0, "last": 0.01}
+_LOSSES = {
+    "cross_entropy": "functional.cross_entropy(model(inputs), targets{smoothing})",
+    "binary_cross_entropy": "functional.binary_cross_entropy_with_logits(model(inputs)[:, 0], targets.float())",
+    "mean_squared_error": "functional.mse_loss(model(inputs)[:, 0], targets)",
+    "mean_absolute": "functional.l1_loss(model(inputs)[:, 0], targets)",
+    "huber": "functional.huber_loss(model(inputs)[:, 0], targets)",
+}
+
+_TEMPLATE = """\
+import math
+
+import torch
+from torch.nn import functional
+
+
+def multiplier(position):
+    \"\"\"The learning rate's multiplier; position runs from 0 to 1 over the training.\"\"\"
+{warmup}    t = min((position - {warmup_length}) / {rest}, 1.0)
+    return {schedule}
+
+
+def train(model, inputs_all, targets_all):
+    rows, samples_seen = len(inputs_all), 0
+    horizon = round({epochs} * rows)  # samples
+    weights = [p for p in model.parameters() if p.ndim >= 2]
+    others = [p for p in model.parameters() if p.ndim < 2]  # biases and norms do not decay
+    groups = [{{"params": weights, "weight_decay": {decay}}}, {{"params": others, "weight_decay": 0.0}}]
+    optimizer = {optimizer}
+    while samples_seen < horizon:
+        for batch in torch.randperm(rows).split({batch_size}):
+            batch = batch[: horizon - samples_seen]
+            if not len(batch):
+                break
+            inputs, targets = inputs_all[batch], targets_all[batch]
+            for group in optimizer.param_groups:  # the clock is samples seen, so the batch size may change
+                group["lr"] = {rate} * multiplier((samples_seen + len(batch) / 2) / horizon)
+            loss = {loss}
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            samples_seen += len(batch)
+"""
+
+
+def pytorch_code(study: Study) -> str:
+    """The kept run's recipe as a training loop in plain PyTorch.
+
+    It leaves out what keeps the best weights; penalties beside weight decay are added to the loss by hand.
+    """
+    recipe, winner = study.recipe, study.winning_run
+    optimizer, schedule = recipe["optimizer"], recipe["schedule"]
+    warmup = schedule["warmup"]
+    arguments = {**_DEFAULTS, **schedule}
+    rising = f"    if position < {warmup}:\n        return position / {warmup}\n" if warmup else ""
+    return _TEMPLATE.format(
+        warmup=rising,
+        warmup_length=warmup,
+        rest=1.0 - warmup,
+        schedule=_SCHEDULES[schedule["name"]].format(**arguments),
+        epochs=study.epochs * (winner.share if winner is not None else 1.0),
+        decay=optimizer["weight_decay"],
+        optimizer=_OPTIMIZERS[optimizer["name"]].format(rate=optimizer["learning_rate"], **optimizer),
+        batch_size=recipe["batch"]["size"],
+        rate=optimizer["learning_rate"],
+        loss=_loss(study),
+    )
+
+
+def _loss(study: Study) -> str:
+    settings: dict[str, Any] = study.recipe["loss"]
+    smoothing = settings.get("label_smoothing", 0.0)
+    text = f", label_smoothing={smoothing}" if smoothing else ""
+    name = settings.get("name") or study.loss
+    return _LOSSES.get(name, "your_loss(model(inputs), targets)").format(smoothing=text)

@@ -1,0 +1,53 @@
+"""A result as plain text."""
+
+from __future__ import annotations
+
+from surefoot.records import Study
+
+__all__ = ["metrics_table", "summary"]
+
+_PARTS = ("train", "validation", "test")
+
+
+def metrics_table(study: Study) -> list[list[str]]:
+    """Metrics by part: a header line, then a line a part; the loss first."""
+    names = sorted({key.split("_", 1)[1] for key in study.metrics}, key=lambda name: (name != "loss", name))
+    lines = [["", *names, "rows"]]
+    for part in _PARTS:
+        values = [study.metrics.get(f"{part}_{name}") for name in names]
+        if any(value is not None for value in values):
+            cells = ["" if value is None else f"{value:.4f}" for value in values]
+            lines.append([part, *cells, f"{study.rows[part]:,}"])
+    return lines
+
+
+def summary(study: Study) -> str:
+    """The recipe in a line or two, the metrics, the price, the verdicts."""
+    lines = []
+    if study.recipe:
+        lines += [f"Recipe    {_recipe_in_words(study)}", ""]
+        table = metrics_table(study)
+        widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+        lines += ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in table]
+        lines.append("")
+    allowed = f" (allowed: {study.budget})" if study.budget else ""
+    lines.append(f"Price     {study.cost.trainings:.2f} trainings, {study.cost.seconds:.1f} s{allowed}")
+    if study.status != "completed":
+        lines.append(f"Status    {study.status.replace('_', ' ')}: {study.reason}")
+    for note in study.notes:
+        lines.append(f"Note      {note}")
+    for finding in study.findings:
+        lines.append(f"Finding   {finding.verdict} ({finding.run}): {finding.evidence}; {finding.advice}")
+    return "\n".join(lines)
+
+
+def _recipe_in_words(study: Study) -> str:
+    optimizer, batch = study.recipe["optimizer"], study.recipe["batch"]
+    schedule, winner = study.recipe["schedule"], study.winning_run
+    share = f", over {winner.stage} of the horizon" if winner is not None and winner.share < 1 else ""
+    warmup = f" after a warmup of {100 * schedule['warmup']:g} %" if schedule["warmup"] else ""
+    return (
+        f"{optimizer['name']}, learning rate {optimizer['learning_rate']:.3g}, "
+        f"weight decay {optimizer['weight_decay']:.3g}, batch size {batch['size']}, "
+        f"{schedule['name']} schedule{warmup}{share}"
+    )

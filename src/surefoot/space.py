@@ -1,0 +1,153 @@
+"""What may vary in a search, one entry a recipe key."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from surefoot.errors import RequestError
+from surefoot.recipe import Recipe
+
+__all__ = ["Choice", "Dimension", "Integer", "Log", "Uniform", "check", "choice", "integer", "log", "uniform"]
+
+
+class Dimension(Protocol):
+    """The values one key may take."""
+
+    def at(self, fraction: float) -> Any:
+        """The value at ``fraction`` in [0, 1) of the way through."""
+        ...
+
+    def clip(self, value: Any) -> Any:
+        """The allowed value nearest to ``value``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Log:
+    """A number between two others, spread evenly over its logarithm: for rates and strengths."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low <= self.high < math.inf:
+            raise RequestError(f"space.log needs 0 < low <= high, not {self.low!r} and {self.high!r}")
+
+    def at(self, fraction: float) -> float:
+        """The value at ``fraction`` of the way, geometrically."""
+        return float(self.low * (self.high / self.low) ** fraction)
+
+    def clip(self, value: float) -> float:
+        """The allowed value nearest to ``value``."""
+        return min(max(value, self.low), self.high)
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """A number between two others, spread evenly: for shares and probabilities."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not -math.inf < self.low <= self.high < math.inf:
+            raise RequestError(f"space.uniform needs low <= high, not {self.low!r} and {self.high!r}")
+
+    def at(self, fraction: float) -> float:
+        """The value at ``fraction`` of the way."""
+        return self.low + (self.high - self.low) * fraction
+
+    def clip(self, value: float) -> float:
+        """The allowed value nearest to ``value``."""
+        return min(max(value, self.low), self.high)
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number between two others, both included."""
+
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.high:
+            raise RequestError(f"space.integer needs low <= high, not {self.low!r} and {self.high!r}")
+
+    def at(self, fraction: float) -> int:
+        """The value at ``fraction`` of the way."""
+        return min(self.high, self.low + int(fraction * (self.high - self.low + 1)))
+
+    def clip(self, value: float) -> int:
+        """The allowed value nearest to ``value``."""
+        return min(max(round(value), self.low), self.high)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several values."""
+
+    options: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise RequestError("space.choice needs at least one value")
+
+    def at(self, fraction: float) -> Any:
+        """The value at ``fraction`` of the way through the list."""
+        return self.options[min(int(fraction * len(self.options)), len(self.options) - 1)]
+
+    def clip(self, value: Any) -> Any:
+        """``value`` where it is an option, else the nearest number, else the first option."""
+        if value in self.options:
+            return value
+        numbers = [option for option in self.options if isinstance(option, int | float)]
+        if isinstance(value, int | float) and numbers:
+            return min(numbers, key=lambda option: abs(option - value))
+        return self.options[0]
+
+
+def log(low: float, high: float) -> Log:
+    """A number between ``low`` and ``high`` on a logarithmic scale, both above 0."""
+    return Log(low, high)
+
+
+def uniform(low: float, high: float) -> Uniform:
+    """A number between ``low`` and ``high``."""
+    return Uniform(low, high)
+
+
+def integer(low: int, high: int) -> Integer:
+    """A whole number between ``low`` and ``high``, both included."""
+    return Integer(low, high)
+
+
+def choice(*options: Any) -> Choice:
+    """One of ``options``."""
+    return Choice(options)
+
+
+def check(space: Mapping[str, Dimension]) -> dict[str, Dimension]:
+    """``space`` when every key is a recipe key and every end of every range a value the recipe allows.
+
+    Raises:
+        RecipeError: a key does not exist or a range holds values that are not allowed.
+        RequestError: a value is not a dimension.
+    """
+    for key, dimension in space.items():
+        if not isinstance(dimension, Log | Uniform | Integer | Choice):
+            kinds = "sf.space.log, uniform, integer or choice"
+            raise RequestError(f"space[{key!r}] is {dimension!r}; it must be one of {kinds}")
+        for value in _ends(dimension):
+            Recipe().with_changes({**_CONTEXT.get(key, {}), key: value})
+    return dict(space)
+
+
+def _ends(dimension: Dimension) -> Sequence[Any]:
+    return dimension.options if isinstance(dimension, Choice) else (dimension.at(0.0), dimension.at(1.0))
+
+
+# Some keys are allowed only beside another one.
+_CONTEXT = {key: {"optimizer.name": "sgd"} for key in ("optimizer.momentum", "optimizer.nesterov")}

@@ -1,0 +1,161 @@
+"""Task: a problem to train on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, get_args
+
+import numpy as np
+
+from surefoot.errors import TaskError, nearest
+from surefoot.recipe import LossName
+from surefoot.records import Objective
+from surefoot.tasks.preparation import ArrayPreparation, TablePreparation
+from surefoot.tasks.split import is_whole, split_rows, take_rows
+
+__all__ = ["Task"]
+
+_DIRECTIONS: dict[str, Any] = {
+    "validation_loss": "min",
+    "validation_rmse": "min",
+    "validation_accuracy": "max",
+    "validation_r2": "max",
+}
+
+
+class Task:
+    """A model builder, data, a loss and a horizon.
+
+    Args:
+        model: ``model(**arguments)`` builds a fresh model; its arguments may be tuned. An importable one (not a lambda)
+            lets ``sf.load`` build it again by itself.
+        train: ``(X, y)`` as arrays or tensors of equal length, or a map-style dataset of such pairs.
+        validation: likewise, or the fraction of ``train`` to hold out, in (0, 1): split with a fixed seed of its own,
+            stratified where the targets are classes.
+        test: likewise or None; looked at once, for the report.
+        loss: "cross_entropy", "binary_cross_entropy", "mean_squared_error", "mean_absolute", "huber", or
+            ``loss(output, target) -> scalar``. None takes cross-entropy for whole-number targets and the mean squared
+            error for others.
+        step: ``step(model, batch) -> loss`` or ``(loss, weight)`` for models that need more than ``loss(model(x), y)``;
+            the weight is what the loss is a mean over. Instead of ``loss``.
+        epochs: the horizon of one full training, in passes over the training rows.
+        objective: what decides between two models: "validation_loss", "validation_accuracy", "validation_r2",
+            "validation_rmse", or ``(name, function(output, target), "min" | "max")``.
+        name: what reports call it.
+
+    Raises:
+        TaskError: an argument is not what it should be, in one line.
+    """
+
+    def __init__(
+        self,
+        model: Callable[..., Any],
+        train: Any,
+        *,
+        validation: Any = 0.2,
+        test: Any = None,
+        loss: str | Callable[[Any, Any], Any] | None = None,
+        step: Callable[[Any, Any], Any] | None = None,
+        epochs: float = 20,
+        objective: str | tuple[str, Callable[[Any, Any], Any], str] = "validation_loss",
+        name: str = "task",
+        preparation: ArrayPreparation | TablePreparation | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        if not callable(model):
+            raise TaskError(
+                f"model must be a function that builds a fresh model, not {type(model).__name__}; "
+                "write model=lambda: MyNetwork() to wrap one"
+            )
+        if not (isinstance(epochs, int | float) and math.isfinite(epochs) and epochs > 0):
+            raise TaskError(f"epochs must be a number above 0, not {epochs!r}")
+        if step is not None and (loss is not None or not callable(step)):
+            raise TaskError("step must be a function(model, batch), and it stands instead of loss: give one of the two")
+        self.model, self.name, self.step, self.epochs = model, name, step, epochs
+        self.train = _part("train", train)
+        self.test = None if test is None else _part("test", test)
+        self.loss = None if step is not None else _loss(loss, self.train)
+        self.objective, self.score = _objective(objective)
+        if isinstance(validation, int | float) and not isinstance(validation, bool):
+            self.train, self.validation = self._hold_out(float(validation))
+        else:
+            self.validation = _part("validation", validation)
+        self.preparation, self.notes = preparation, notes
+
+    @property
+    def target_scale(self) -> float:
+        """The unit of a standardised regression target, 1 otherwise."""
+        return self.preparation.target_scale if self.preparation else 1.0
+
+    def _hold_out(self, fraction: float) -> tuple[Any, Any]:
+        if not 0.0 < fraction < 1.0:
+            raise TaskError(f"validation is the fraction {fraction}; it must lie between 0 and 1, or be data")
+        rows = len(self.train[0]) if isinstance(self.train, tuple) else len(self.train)
+        if rows < 2:
+            raise TaskError(f"train has {rows} rows; at least 2 are needed to hold some out for validation")
+        labels = self.train[1] if isinstance(self.train, tuple) and self.loss == "cross_entropy" else None
+        kept, held = split_rows(rows, (1.0 - fraction, fraction), labels=labels)
+        if not len(held) or not len(kept):
+            kept, held = split_rows(rows, (1.0 - fraction, fraction))
+        if not len(held) or not len(kept):
+            kept, held = np.arange(rows - 1), np.array([rows - 1])
+        return take_rows(self.train, kept), take_rows(self.train, held)
+
+    def __repr__(self) -> str:
+        return f"Task({self.name!r}, epochs={self.epochs}, loss={self.loss!r}, objective={self.objective.name!r})"
+
+
+def _part(name: str, part: Any) -> Any:
+    """A part as a pair of arrays or tensors, or as the map-style dataset it is."""
+    if isinstance(part, tuple | list) and len(part) == 2 and not hasattr(part, "dtype"):
+        inputs, targets = (_array(name, values) for values in part)
+        if len(inputs) != len(targets):
+            raise TaskError(f"{name} has {len(inputs)} inputs and {len(targets)} targets; they must pair up")
+        if not len(inputs):
+            raise TaskError(f"{name} has no rows")
+        return inputs, targets
+    if hasattr(part, "__len__") and hasattr(part, "__getitem__") and not isinstance(part, str | dict | tuple):
+        if not len(part):
+            raise TaskError(f"{name} has no rows")
+        return part
+    raise TaskError(f"{name} must be a pair (X, y) or a map-style dataset, not {type(part).__name__}")
+
+
+def _array(name: str, values: Any) -> Any:
+    if "torch" in type(values).__module__:
+        return values
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise TaskError(f"{name} cannot become an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TaskError(f"{name} holds values of type {array.dtype}; encode text and categories as numbers first")
+    if array.ndim == 0:
+        raise TaskError(f"{name} holds a single value where an array of rows is needed")
+    return array
+
+
+def _loss(loss: Any, train: Any) -> Any:
+    if callable(loss):
+        return loss
+    names = get_args(LossName)
+    if loss in names:
+        return loss
+    if loss is not None:
+        raise TaskError(f"loss is {loss!r}, which does not exist; {nearest(loss, names)}")
+    if not isinstance(train, tuple):
+        raise TaskError(f"loss is needed when train is a dataset; {nearest('', names)}")
+    return "cross_entropy" if is_whole(train[1]) else "mean_squared_error"
+
+
+def _objective(objective: Any) -> tuple[Objective, Callable[[Any, Any], Any] | None]:
+    if isinstance(objective, str):
+        if objective not in _DIRECTIONS:
+            raise TaskError(f'objective is "{objective}", which does not exist; {nearest(objective, _DIRECTIONS)}')
+        return Objective(name=objective, direction=_DIRECTIONS[objective]), None
+    if isinstance(objective, tuple) and len(objective) == 3:
+        name, function, direction = objective
+        if isinstance(name, str) and callable(function) and direction in {"min", "max"}:
+            return Objective(name=f"validation_{name.removeprefix('validation_')}", direction=direction), function
+    raise TaskError('objective must be a name or (name, function(output, target), "min" or "max")')

@@ -1,0 +1,184 @@
+"""Drives one Trainable to the end of its horizon: evaluations, best weights, early stopping, checkpoints, a record.
+
+It knows no framework. An evaluation is due every epoch, and at least four times in a run shorter than that.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from surefoot.protocols import Advance, Candidate, Observer, Silent, Trainable
+from surefoot.records import Evaluation, Objective, Run, RunStatus
+
+__all__ = ["Conditions", "never", "train"]
+
+MIN_EVALUATIONS = 4
+
+
+def never() -> bool:
+    """The answer of whoever does not want a run to stop."""
+    return False
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What surrounds a run.
+
+    Attributes:
+        rows: of the training data, the length of an epoch.
+        training_samples: the price unit, epochs × rows.
+        objective: what decides which look at the run was the best.
+        spent: samples spent before this run.
+        observer: hears about every evaluation.
+        report: likewise, for whoever keeps a few of them.
+        should_stop: asked before every step; a run that is stopped keeps its best weights.
+        directory: where checkpoints go; None keeps the disk clean.
+        checkpoint_seconds: the shortest time between two checkpoints.
+    """
+
+    rows: int
+    training_samples: int
+    objective: Objective
+    spent: int = 0
+    observer: Observer = field(default_factory=Silent)
+    report: Callable[[Evaluation], None] | None = None
+    should_stop: Callable[[], bool] = never
+    directory: Path | None = None
+    checkpoint_seconds: float = 5.0
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """What the loop itself knows about a run; it travels inside the checkpoint."""
+
+    evaluations: tuple[Evaluation, ...] = ()
+    best: int | None = None
+    steps: int = 0
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        looks = [evaluation.model_dump(mode="json") for evaluation in self.evaluations]
+        return {"evaluations": looks, "best": self.best, "steps": self.steps, "seconds": self.seconds}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> _Progress:
+        looks = tuple(Evaluation.model_validate(look) for look in value["evaluations"])
+        return cls(looks, value["best"], value["steps"], value["seconds"])
+
+
+def train(trainable: Trainable, candidate: Candidate, conditions: Conditions) -> Run:
+    """Train a candidate to its end and give back the record; the trainable then holds the best weights.
+
+    A run that finds a checkpoint in ``conditions.directory`` goes on from there.
+    """
+    progress = _resumed(trainable, conditions)
+    conditions.observer.started(candidate, samples=trainable.samples_seen, horizon=trainable.horizon)
+    interval = _evaluation_interval(conditions.rows, trainable.horizon)
+    status: RunStatus = "completed"
+    reason, started, saved = "", time.perf_counter() - progress.seconds, time.perf_counter()
+    while trainable.samples_seen < trainable.horizon:
+        due = interval - trainable.samples_seen % interval
+        stretch = trainable.advance(due, should_stop=conditions.should_stop)
+        progress = replace(progress, steps=progress.steps + stretch.steps)
+        if stretch.failure:
+            status, reason = stretch.failure, stretch.reason
+            break
+        interrupted = conditions.should_stop()
+        if stretch.samples:
+            progress = _look(trainable, candidate, conditions, progress, stretch, time.perf_counter() - started)
+            status, reason = _verdict(progress, candidate, trainable.horizon, conditions.objective)
+        if status != "completed":
+            break
+        if interrupted and trainable.samples_seen < trainable.horizon:
+            status, reason = "interrupted", "asked to stop"
+            break
+        if conditions.directory and time.perf_counter() - saved >= conditions.checkpoint_seconds:
+            progress = replace(progress, seconds=time.perf_counter() - started)
+            trainable.save_checkpoint(conditions.directory, progress.to_json())
+            saved = time.perf_counter()
+    if progress.best is not None:
+        trainable.recall_best()
+    return Run(
+        name=candidate.name,
+        number=candidate.number,
+        stage=candidate.stage,
+        share=candidate.share,
+        recipe=candidate.recipe.to_dict(),
+        coordinates=candidate.coordinates,
+        seed=candidate.seed,
+        horizon=trainable.horizon,
+        status=status,
+        reason=reason,
+        samples=trainable.samples_seen,
+        steps=progress.steps,
+        seconds=time.perf_counter() - started,
+        evaluations=progress.evaluations,
+        best=progress.best,
+        objective=conditions.objective,
+    )
+
+
+def _resumed(trainable: Trainable, conditions: Conditions) -> _Progress:
+    saved = trainable.load_checkpoint(conditions.directory) if conditions.directory else None
+    return _Progress.from_json(saved) if saved else _Progress()
+
+
+def _evaluation_interval(rows: int, horizon: int) -> int:
+    """Samples between two evaluations."""
+    return min(rows, max(1, math.ceil(horizon / MIN_EVALUATIONS)))
+
+
+def _look(
+    trainable: Trainable,
+    candidate: Candidate,
+    conditions: Conditions,
+    progress: _Progress,
+    stretch: Advance,
+    seconds: float,
+) -> _Progress:
+    """Evaluate, remember the weights if they are the best so far, tell the observer."""
+    measured = trainable.evaluate("validation")
+    evaluation = Evaluation(
+        samples=trainable.samples_seen,
+        epoch=trainable.samples_seen / conditions.rows,
+        train_loss=stretch.loss,
+        metrics={f"validation_{name}": value for name, value in measured.items()},
+        learning_rate=stretch.learning_rate,
+        batch_size=stretch.batch_size,
+        seconds=seconds,
+    )
+    looks = (*progress.evaluations, evaluation)
+    best, objective = progress.best, conditions.objective
+    value = evaluation.metrics[objective.name]
+    record = math.nan if best is None else progress.evaluations[best].metrics[objective.name]
+    if math.isfinite(value) and objective.is_better(value, record):
+        best = len(looks) - 1
+        trainable.keep_best()
+    spent = (conditions.spent + trainable.samples_seen) / conditions.training_samples
+    conditions.observer.evaluated(candidate, evaluation, spent=spent)
+    if conditions.report is not None:
+        conditions.report(evaluation)
+    return replace(progress, evaluations=looks, best=best, seconds=seconds)
+
+
+def _verdict(progress: _Progress, candidate: Candidate, horizon: int, objective: Objective) -> tuple[RunStatus, str]:
+    """Whether the run should go on, from its looks so far."""
+    last = progress.evaluations[-1]
+    if not math.isfinite(last.metrics["validation_loss"]):
+        return (
+            "diverged",
+            f"the validation loss is {last.metrics['validation_loss']} at epoch {last.epoch:.2f}",
+        )
+    patience = candidate.recipe.stopping.patience * horizon
+    best_samples = progress.evaluations[progress.best].samples if progress.best is not None else 0
+    if patience and last.samples - best_samples >= patience:
+        return (
+            "stopped_early",
+            f"{objective.name} did not improve after epoch {last.epoch * best_samples / last.samples:.2f}",
+        )
+    return "completed", ""

@@ -1,0 +1,211 @@
+"""The ladder of complete short schedules: many runs at a small share of the horizon, few at a larger one, one in full.
+
+A run whose warmup, cosine and decay fit inside a sixteenth of the horizon ends as a usable model, and its validation
+loss is comparable as it stands; a long run that is cut short is not. The best rate falls and the best decay rises as
+the horizon grows, so every rung starts from what the one below it found, a little lower and more regularised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from surefoot import seeds
+from surefoot.protocols import Candidate
+from surefoot.recipe import Recipe
+from surefoot.records import Run
+from surefoot.space import Dimension
+from surefoot.tuning.decay import with_decay_coordinate
+
+__all__ = ["Ladder", "Rung", "Start", "plan_rungs", "with_optimizer"]
+
+# Where the decay coordinate c = Σ ηλ stands at the foot and at the top of the ladder, measured: see docs/log.md.
+DECAY_AT_FOOT, DECAY_AT_TOP = 0.3, 1.5
+# The rates of the foot, as multiples of the range test's minimum; each optimizer walks through them in this order.
+FOOT_FACTORS = (1 / 3, 1.0, 1 / 9, 3.0, 1 / 27)
+# From one rung to the next the rate falls by this for four times the horizon.
+RATE_FALL = 1.5
+MAX_RESCUES = 3
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A step of the ladder: so many runs at this share of the horizon."""
+
+    share: float
+    runs: int
+
+    @property
+    def name(self) -> str:
+        """The share as a fraction."""
+        return str(Fraction(self.share).limit_denominator(4096))
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the search begins with an optimizer.
+
+    Attributes:
+        optimizer: its name.
+        edge: the rate at the minimum of its range test, or a prior's.
+        limit: rates from here on diverged, None when that is not known.
+    """
+
+    optimizer: str
+    edge: float
+    limit: float | None = None
+
+
+def plan_rungs(trainings: float) -> tuple[Rung, ...]:
+    """The ladder that fits into a budget, planned backwards from its top.
+
+    The longest run that leaves a fifth comes first; of what is left, about half goes to runs of a quarter of it, the
+    rest to short ones. A budget for several full runs makes every rung wider.
+
+    Args:
+        trainings: what may be spent, probes already taken off, above 0.
+
+    >>> [(rung.name, rung.runs) for rung in plan_rungs(1.9)]
+    [('1/16', 6), ('1/4', 2), ('1', 1)]
+    """
+    top = 1.0
+    while top > 0.82 * trainings:
+        top /= 2.0
+    num_top = max(1, int(trainings / top / 2.0))
+    left = trainings - num_top * top
+    middle = min(int(0.6 * left / (top / 4)), 6 * num_top)
+    left -= middle * top / 4
+    for divisor in (16, 32, 64):
+        foot = min(int(left / (top / divisor) + 1e-9), 16 * num_top)
+        if foot >= 4:
+            break
+    rungs = (Rung(top / divisor, foot), Rung(top / 4, middle), Rung(top, num_top))
+    return tuple(rung for rung in rungs if rung.runs)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Proposes the next run from the runs so far; the same runs always give the same proposal.
+
+    Args:
+        rungs: from the foot to the top.
+        starts: one an optimizer, the preferred one first.
+        base: a complete recipe that supplies everything that is not searched.
+        training_samples: samples of one training.
+        seed: of the study.
+        space: further keys that may vary, drawn once at the foot and inherited upwards.
+    """
+
+    rungs: tuple[Rung, ...]
+    starts: tuple[Start, ...]
+    base: Recipe
+    training_samples: int
+    seed: int
+    space: Mapping[str, Dimension] = field(default_factory=dict)
+
+    def propose(self, runs: Sequence[Run]) -> Candidate | None:
+        """The next run to make, or None when the ladder is climbed."""
+        number = len(runs)
+        below: Sequence[Run] = ()
+        for index, rung in enumerate(self.rungs):
+            here = [run for run in runs if run.coordinates["rung"] == index]
+            if len(here) < rung.runs:
+                point = self._foot(len(here)) if index == 0 else self._next(below, len(here), rung, here)
+                return None if point is None else self._candidate(number, index, point)
+            usable = [run for run in here if run.best is not None]
+            if not usable and not below:
+                rescued = here[rung.runs :]
+                if len(rescued) < MAX_RESCUES:
+                    return self._candidate(number, index, self._rescue(here))
+                return None
+            below = usable or below
+        return None
+
+    def _foot(self, index: int) -> dict[str, Any]:
+        """The starting points: the optimizers take turns, each walking through its rates."""
+        start = self.starts[index % len(self.starts)]
+        turn = index // len(self.starts)
+        rate = start.edge * FOOT_FACTORS[turn % len(FOOT_FACTORS)]
+        if start.limit is not None:
+            rate = min(rate, start.limit / 2)
+        return {"optimizer": start.optimizer, "learning_rate": rate, **self._drawn(index)}
+
+    def _drawn(self, index: int) -> dict[str, Any]:
+        """Values for the space's keys, spread evenly over the foot's runs and shuffled key by key."""
+        count = self.rungs[0].runs
+        found = {}
+        for key, dimension in self.space.items():
+            order = seeds.stream(self.seed, "space", key).permutation(count)
+            found[key] = dimension.at((int(order[index % count]) + 0.5) / count)
+        return found
+
+    def _next(self, below: Sequence[Run], index: int, rung: Rung, here: Sequence[Run]) -> dict[str, Any] | None:
+        """What the rung below teaches: its best point a little lower, then a third of that, then the runners-up."""
+        ranked = sorted(below, key=lambda run: run.value if run.objective.direction == "min" else -run.value)
+        del here
+        best = ranked[0].coordinates
+        fall = RATE_FALL ** (_quarterings(ranked[0].share, rung.share))
+        if index == 1:
+            fall *= 3.0
+        elif index > 1:
+            best = ranked[(index - 1) % len(ranked)].coordinates
+        return {**_point(best), "learning_rate": best["learning_rate"] / fall}
+
+    def _rescue(self, diverged: Sequence[Run]) -> dict[str, Any]:
+        """Everything so far left the ground: a tenth of the lowest rate that did."""
+        lowest = min(diverged, key=lambda run: float(run.coordinates["learning_rate"])).coordinates
+        return {**_point(lowest), "learning_rate": lowest["learning_rate"] / 10.0}
+
+    def _candidate(self, number: int, index: int, point: dict[str, Any]) -> Candidate:
+        rung = self.rungs[index]
+        recipe = self._recipe(point)
+        decay = self._decay(index)
+        if "optimizer.weight_decay" not in self.space:
+            steps = rung.share * self.training_samples / (recipe.batch.size or 1)
+            recipe = with_decay_coordinate(recipe, decay, num_steps=steps)
+            point = {**point, "decay": decay}
+        return Candidate(
+            number=number,
+            name=f"run {number + 1}",
+            stage=rung.name,
+            share=rung.share,
+            recipe=recipe,
+            seed=seeds.derive(self.seed, "run", number),
+            coordinates={**point, "rung": index},
+        )
+
+    def _recipe(self, point: dict[str, Any]) -> Recipe:
+        changes = {key: value for key, value in point.items() if "." in key}
+        changes["optimizer.name"] = point["optimizer"]
+        changes["optimizer.learning_rate"] = point["learning_rate"]
+        return with_optimizer(self.base, point["optimizer"]).with_changes(changes)
+
+    def _decay(self, index: int) -> float:
+        """C for a rung: it rises geometrically from the foot to the top."""
+        if len(self.rungs) == 1:
+            return DECAY_AT_TOP
+        return float(DECAY_AT_FOOT * (DECAY_AT_TOP / DECAY_AT_FOOT) ** (index / (len(self.rungs) - 1)))
+
+
+def with_optimizer(base: Recipe, name: str) -> Recipe:
+    """The base recipe with an optimizer's own defaults, where it is not the base's optimizer."""
+    if base.optimizer.name == name:
+        return base
+    sections = base.to_dict()
+    sections["optimizer"] = {"name": name}
+    return Recipe(**{**sections, "optimizer": Recipe(**sections).optimizer.complete().model_dump(exclude_none=True)})
+
+
+def _point(coordinates: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in coordinates.items() if key not in {"rung", "decay"}}
+
+
+def _quarterings(share: float, longer: float) -> float:
+    """How many times ``share`` was made four times as long."""
+    exponent = 0.0
+    while share * 2.0 <= longer * 1.001:
+        share *= 2.0
+        exponent += 0.5
+    return exponent

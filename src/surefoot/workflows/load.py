@@ -1,0 +1,113 @@
+"""A trained model back from its folder, with everything prediction needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from surefoot import files
+from surefoot.errors import OutputError, TaskError, raised_at
+from surefoot.tasks.builder import NamedBuilder
+from surefoot.tasks.preparation import ArrayPreparation, TablePreparation, preparation_from_json
+from surefoot.workflows.backend import engine
+from surefoot.workflows.output import MODEL_CARD, WEIGHTS
+
+__all__ = ["LoadedModel", "load"]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A trained model that takes rows as people have them.
+
+    Attributes:
+        module: the PyTorch module, in evaluation mode.
+        preparation: encoders, scaling and class names; None for a task whose data was numbers already.
+        loss: the name of the loss it was trained with, None for a user's own.
+    """
+
+    module: Any
+    preparation: ArrayPreparation | TablePreparation | None
+    loss: str | None
+
+    def predict(self, rows: Any) -> list[Any]:
+        """A prediction a row: a class name, a class number, or a number in the target's own unit.
+
+        Args:
+            rows: for a table, mappings from column name to value, or a DataFrame; for other tasks an array of the
+                shape the model was trained on, one row or many.
+        """
+        outputs = self._outputs(rows)
+        if self.preparation is not None:
+            return self.preparation.decode(outputs)
+        if self.loss == "cross_entropy":
+            labels: list[Any] = outputs.argmax(axis=1).tolist()
+            return labels
+        if self.loss == "binary_cross_entropy":
+            return [int(value > 0) for value in outputs.reshape(-1)]
+        values: list[Any] = (outputs[:, 0] if outputs.ndim == 2 and outputs.shape[1] == 1 else outputs).tolist()
+        return values
+
+    def predict_probabilities(self, rows: Any) -> Any:
+        """A probability a class and row, as an array (rows, classes).
+
+        Raises:
+            TaskError: the model does not tell classes apart.
+        """
+        if self.loss not in {"cross_entropy", "binary_cross_entropy"}:
+            raise TaskError("probabilities are for classification; this model predicts numbers")
+        outputs = self._outputs(rows).astype(np.float64)
+        if self.loss == "binary_cross_entropy":
+            positive = 1.0 / (1.0 + np.exp(-outputs.reshape(-1)))
+            return np.column_stack([1.0 - positive, positive])
+        exponentials = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names, in the order of the probabilities; empty where there are none."""
+        return self.preparation.classes if self.preparation is not None else ()
+
+    def _outputs(self, rows: Any) -> Any:
+        inputs = self.preparation.encode(rows) if self.preparation is not None else rows
+        try:
+            return engine().predict(self.module, inputs)
+        except (RuntimeError, IndexError, TypeError) as error:
+            raise TaskError(f"the model cannot take these rows: {raised_at(error)}") from error
+
+
+def load(directory: str | Path, *, model: Callable[..., Any] | None = None) -> LoadedModel:
+    """The trained model that ``tune`` or ``fit`` wrote into a folder.
+
+    Args:
+        directory: the folder.
+        model: the task's model builder, for one that cannot be found by name (a lambda, a notebook cell).
+
+    Raises:
+        OutputError: there is no model, or what is there cannot be read.
+        TaskError: the builder cannot be found, or builds a model that does not fit the weights.
+    """
+    path = Path(directory)
+    if not (path / MODEL_CARD).is_file() or not (path / WEIGHTS).is_file():
+        raise OutputError(f"there is no model in {path}: {MODEL_CARD} and {WEIGHTS} are needed")
+    try:
+        card = files.read_json(path / MODEL_CARD)
+        preparation = preparation_from_json(card["preparation"])
+        named, arguments, loss = card["builder"], card["model_arguments"], card["loss"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise OutputError(f"{path / MODEL_CARD} cannot be read: {type(error).__name__}") from None
+    builder = model or (NamedBuilder(**named) if named else None)
+    if builder is None:
+        raise TaskError(f"the model builder of {path} cannot be found by name; give it: sf.load(..., model=build)")
+    try:
+        module = builder(**arguments)
+        engine().load_weights(module, path / WEIGHTS)
+    except Exception as error:
+        reason = error if isinstance(error, TaskError) else raised_at(error)
+        raise TaskError(
+            f"cannot build the model of {path} again: {reason}; give its builder: sf.load(..., model=build)"
+        ) from error
+    return LoadedModel(module.eval(), preparation, loss)

@@ -1,0 +1,138 @@
+"""The folder that receives a result: whether it may be used, and what is written into it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from surefoot import files
+from surefoot.errors import OutputError
+from surefoot.records import SCHEMA_VERSION, Study
+from surefoot.tuning import Ledger
+from surefoot.tuning.ledger import STUDY_FILE
+
+__all__ = ["HISTORY_COLUMNS", "MODEL_CARD", "WEIGHTS", "claim", "history_csv", "result_json", "same_request"]
+
+WEIGHTS, MODEL_CARD = "model.safetensors", "model.json"
+RECORDS, RESULT, RECIPE, HISTORY, REPORT = (
+    "records.json",
+    "result.json",
+    "recipe.toml",
+    "history.csv",
+    "report.html",
+)
+_OURS = (STUDY_FILE, WEIGHTS, MODEL_CARD, RECORDS, RESULT, RECIPE, HISTORY, REPORT)
+HISTORY_COLUMNS = (
+    "run", "stage", "samples", "epoch", "train_loss", "validation_loss", "learning_rate", "batch_size", "seconds",
+)  # fmt: skip
+
+
+def claim(directory: str | Path | None, *, resume: bool, overwrite: bool) -> Path | None:
+    """The folder, made and found writable; None for None.
+
+    Args:
+        directory: where the result goes.
+        resume: go on with the study that is in it.
+        overwrite: remove an earlier result from it first; files that are not Surefoot's stay.
+
+    Raises:
+        OutputError: it is not empty and neither was asked for, there is nothing to resume, or it cannot be written.
+    """
+    if directory is None:
+        if resume or overwrite:
+            raise OutputError("resume and overwrite need the directory of an earlier result")
+        return None
+    if resume and overwrite:
+        raise OutputError("resume goes on with what is there and overwrite removes it: give one of the two")
+    path = Path(directory)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise OutputError(f"cannot write into {path}: {error.strerror}; choose another folder") from None
+    if any(path.iterdir()):
+        if not resume and not overwrite:
+            raise OutputError(f"{path} is not empty; --resume goes on with the study in it, --overwrite starts anew")
+        if resume and not (path / STUDY_FILE).exists():
+            raise OutputError(f"{path} holds no study to resume ({STUDY_FILE} is missing)")
+        if overwrite:
+            _remove_ours(path)
+    return path
+
+
+def _remove_ours(path: Path) -> None:
+    for name in _OURS:
+        (path / name).unlink(missing_ok=True)
+    runs = path / "runs"
+    for folder in sorted(runs.iterdir()) if runs.is_dir() else ():
+        if folder.name.isdigit():
+            shutil.rmtree(folder)
+
+
+def same_request(ledger: Ledger, request: Mapping[str, Any]) -> None:
+    """Keep what was asked for with the study, or hold it against what was asked for before.
+
+    Raises:
+        OutputError: the study was started with another request.
+    """
+    asked, before = files.finite_or_null(request), ledger.recall("request")
+    if before is None:
+        ledger.remember("request", asked)
+        return
+    for key, value in asked.items():
+        if before.get(key) != value:
+            raise OutputError(
+                f"the study was started with {key} {before.get(key)!r}, not {value!r}; "
+                f"resume it with the same {key}, or use another folder"
+            )
+
+
+def result_json(study: Study) -> dict[str, Any]:
+    """What result.json holds."""
+    record = study.model_dump()
+    keys = (
+        "status",
+        "reason",
+        "kind",
+        "task",
+        "recipe",
+        "metrics",
+        "cost",
+        "findings",
+        "notes",
+        "seed",
+        "versions",
+    )
+    return {"schema_version": SCHEMA_VERSION, **{key: record[key] for key in keys}}
+
+
+def history_csv(study: Study) -> str:
+    """Every look at every run, one a line."""
+    metrics = sorted({name for run in study.runs for look in run.evaluations for name in look.metrics})
+    extra = [name for name in metrics if name not in HISTORY_COLUMNS]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*HISTORY_COLUMNS, *extra], lineterminator="\n")
+    writer.writeheader()
+    for run in study.runs:
+        for look in run.evaluations:
+            values = {**look.model_dump(exclude={"metrics"}), **look.metrics}
+            writer.writerow({"run": run.name, "stage": run.stage, **values})
+    return text.getvalue()
+
+
+def save(study: Study, directory: Path, *, recipe_toml: str, page: str, card: Mapping[str, Any] | None) -> None:
+    """Write everything but the weights; ``result.json`` last, so that where it is the rest is too."""
+    if recipe_toml:
+        files.write_text(directory / RECIPE, recipe_toml)
+    if card is not None:
+        files.write_json(directory / MODEL_CARD, card)
+    files.write_text(directory / HISTORY, history_csv(study))
+    files.write_json(directory / RECORDS, study.model_dump())
+    files.write_text(directory / REPORT, page)
+    files.write_json(directory / RESULT, result_json(study))

@@ -1,0 +1,184 @@
+"""A result: the model, its recipe, what it measures, what it cost, what there is to say about it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from surefoot import diagnosis, reports
+from surefoot.protocols import Split, Trainable, TrainableFactory
+from surefoot.recipe import Recipe
+from surefoot.records import SCHEMA_VERSION, Cost, Finding, RangeTest, Study, StudyStatus
+from surefoot.tasks import Task
+from surefoot.tasks.builder import reference_to
+from surefoot.tuning import Outcome
+from surefoot.workflows import output
+
+__all__ = ["Result", "Spending", "conclude"]
+
+PARTS: tuple[Split, ...] = ("train", "validation", "test")
+_PACKAGES = ("surefoot", "torch", "numpy", "optuna", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What ``tune`` and ``fit`` give back.
+
+    Attributes:
+        study: the record of everything that happened.
+        model: the trained model with its best weights; None when no run reached a usable one.
+        directory: where it was written, None when nothing was.
+    """
+
+    study: Study
+    model: Any
+    directory: Path | None = None
+
+    @property
+    def status(self) -> StudyStatus:
+        """How it ended: completed, interrupted, diverged or out_of_memory."""
+        return self.study.status
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """The recipe of the model, complete; None when there is no model."""
+        return Recipe(**self.study.recipe) if self.study.recipe else None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """``train_loss``, ``validation_loss``, ``test_loss``, accuracies and the like."""
+        return dict(self.study.metrics)
+
+    @property
+    def cost(self) -> Cost:
+        """``trainings``, ``samples`` and ``seconds``, everything included."""
+        return self.study.cost
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Verdicts, each with its evidence and its advice."""
+        return list(self.study.findings)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report, one HTML page that needs nothing else, and give back its path."""
+        return reports.write_page(self.study, Path(path))
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What was spent on what.
+
+    Attributes:
+        probes: the range tests.
+        seconds: the whole command, from its first to its last step.
+        budget: what was allowed, as a person would say it; None where nothing limits.
+    """
+
+    probes: tuple[RangeTest, ...] = ()
+    seconds: float = 0.0
+    budget: str | None = None
+
+
+def conclude(
+    task: Task,
+    factory: TrainableFactory,
+    outcome: Outcome,
+    spending: Spending,
+    *,
+    kind: Literal["tune", "fit"],
+    seed: int,
+    directory: Path | None,
+    notes: Sequence[str] = (),
+) -> Result:
+    """Measure the best model on every part, find what there is to say, write it all down."""
+    metrics = _measured(outcome.trainable) if outcome.trainable is not None else {}
+    samples = sum(run.samples for run in outcome.runs) + sum(test.samples for test in spending.probes)
+    rows = {str(part): _num_rows(getattr(task, part)) for part in PARTS}
+    status, reason = _status(outcome)
+    study = Study(
+        kind=kind,
+        task=task.name,
+        status=status,
+        reason=reason,
+        seed=seed,
+        budget=spending.budget,
+        rows=rows,
+        epochs=task.epochs,
+        loss=task.loss if isinstance(task.loss, str) else "custom",
+        objective=factory.objective,
+        probes=spending.probes,
+        runs=outcome.runs,
+        winner=outcome.best.number if outcome.best else None,
+        recipe=outcome.best.recipe if outcome.best else {},
+        metrics=metrics,
+        cost=Cost(trainings=samples / factory.training_samples, samples=samples, seconds=spending.seconds),
+        notes=(*task.notes, *notes),
+        versions=_versions(),
+    )
+    study = study.model_copy(update={"findings": tuple(diagnosis.findings(study))})
+    if directory is not None:
+        _write(study, directory, outcome.trainable, _card(task, study))
+    model = outcome.trainable.model if outcome.trainable is not None else None
+    return Result(study, model, directory)
+
+
+def _measured(trainable: Trainable) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for part in PARTS:
+        measured = trainable.evaluate(part)
+        found |= {f"{part}_{name}": value for name, value in measured.items()}
+    return found
+
+
+def _status(outcome: Outcome) -> tuple[StudyStatus, str]:
+    if outcome.best is None and outcome.runs and not outcome.stopped:
+        reasons = {run.status for run in outcome.runs}
+        status: StudyStatus = "out_of_memory" if reasons == {"out_of_memory"} else "diverged"
+        return (
+            status,
+            f"none of {len(outcome.runs)} runs reached a usable model; the last one: {outcome.runs[-1].reason}",
+        )
+    if outcome.stopped:
+        return "interrupted", "asked to stop before the end; this is the best so far"
+    return "completed", ""
+
+
+def _num_rows(part: Any) -> int:
+    if part is None:
+        return 0
+    return len(part[0]) if isinstance(part, tuple) else len(part)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _card(task: Task, study: Study) -> dict[str, Any]:
+    """What ``load`` needs beside the weights."""
+    builder = reference_to(task.model)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "task": task.name,
+        "builder": None if builder is None else {"reference": builder.reference, "arguments": builder.arguments},
+        "model_arguments": study.recipe.get("model", {}),
+        "loss": task.loss if isinstance(task.loss, str) else None,
+        "preparation": None if task.preparation is None else task.preparation.model_dump(mode="json"),
+    }
+
+
+def _write(study: Study, directory: Path, trainable: Trainable | None, card: dict[str, Any]) -> None:
+    recipe = Recipe(**study.recipe).to_toml() if study.recipe else ""
+    if trainable is not None:
+        trainable.save_weights(directory / output.WEIGHTS)
+    page = reports.page(study)
+    output.save(study, directory, recipe_toml=recipe, page=page, card=card if trainable is not None else None)

@@ -1,0 +1,153 @@
+"""A tuned model for the price of two trainings: probe, climb the ladder, keep the best."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from surefoot import space as spaces
+from surefoot.protocols import Observer, Silent, TrainableFactory
+from surefoot.recipe import Recipe
+from surefoot.records import RangeTest
+from surefoot.space import Choice, Dimension
+from surefoot.tasks import Task
+from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
+from surefoot.tuning.ladder import with_optimizer
+from surefoot.tuning.study import Supervision
+from surefoot.workflows import output
+from surefoot.workflows.backend import open_task
+from surefoot.workflows.interrupt import interruptible
+from surefoot.workflows.probe import measure, starts
+from surefoot.workflows.result import Result, Spending, conclude
+
+__all__ = ["tune"]
+
+OPTIMIZERS = ("adamw", "sgd")
+# However long a time budget is, it buys no more than this: the ladder has little left to try beyond it.
+MOST_TRAININGS = 20.0
+
+
+def tune(
+    task: Task,
+    *,
+    budget: float | str = 2.0,
+    seed: int = 0,
+    directory: str | Path | None = None,
+    space: Mapping[str, Dimension] | None = None,
+    recipe: Recipe | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    observer: Observer | None = None,
+) -> Result:
+    """A tuned, trained model for the price of ``budget`` trainings, probes and final model included.
+
+    A range test per optimizer says where the rates are; several complete short trainings, then fewer longer ones, then
+    one in full, carry rate and decay from rung to rung; the best model of all by validation is the result.
+
+    Args:
+        task: what to train on.
+        budget: trainings, such as 2, or a time, such as "5min".
+        seed: of everything random; the same seed on the same machine gives the same result.
+        directory: receives the result; None leaves nothing on disk.
+        space: further recipe keys that may vary, such as ``{"model.hidden": sf.space.choice(32, 64, 128)}``.
+        recipe: supplies what is not searched; an optimizer it names is the only one tried.
+        resume: go on with the study in ``directory``.
+        overwrite: remove an earlier result from ``directory`` first.
+        observer: hears what happens while it happens.
+
+    Returns:
+        The result; its ``status`` tells whether it completed, was interrupted, or found no usable model.
+
+    Raises:
+        RequestError: the task, the budget, the space, the recipe or the directory is wrong, in one line.
+    """
+    started = time.perf_counter()
+    limit, varied, base = Budget.parse(budget), spaces.check(space or {}), recipe or Recipe()
+    optimizers = _optimizers(base, varied)
+    factory, base = open_task(task, base)
+    place = output.claim(directory, resume=resume, overwrite=overwrite)
+    ledger = Ledger(place, factory.objective)
+    output.same_request(ledger, _request(task, factory, limit, seed, varied, base))
+    observer = observer or Silent()
+    with interruptible(seconds=_time_left(limit, ledger)) as should_stop:
+        recipes = [with_optimizer(base, name) for name in optimizers]
+        tests, trainings = _probed(ledger, factory, recipes, limit, seed, observer, should_stop)
+        begin, notes = starts(optimizers, tests)
+        spent = sum(test.samples for test in tests)
+        left = trainings - spent / factory.training_samples
+        ladder = Ladder(plan_rungs(left), begin, base, factory.training_samples, seed, varied)
+        outcome = climb(factory, ladder, ledger, Supervision(spent, observer, should_stop))
+    seconds = time.perf_counter() - started
+    spending = Spending(tests, seconds, str(limit))
+    return conclude(task, factory, outcome, spending, kind="tune", seed=seed, directory=place, notes=notes)
+
+
+def _time_left(limit: Budget, ledger: Ledger) -> float | None:
+    """The seconds of a time budget that an earlier, killed process did not use; None for a budget in trainings."""
+    if limit.seconds is None:
+        return None
+    return limit.seconds - sum(test.seconds for test in ledger.probes) - sum(run.seconds for run in ledger.runs)
+
+
+def _optimizers(base: Recipe, space: Mapping[str, Dimension]) -> tuple[str, ...]:
+    """The optimizers to try: the space's, the recipe's own, or the two that between them suit most tasks."""
+    listed = space.get("optimizer.name")
+    if isinstance(listed, Choice):
+        return tuple(listed.options)
+    if "name" in base.optimizer.model_fields_set:
+        return (base.optimizer.name,)
+    return OPTIMIZERS
+
+
+def _probed(
+    ledger: Ledger,
+    factory: TrainableFactory,
+    recipes: Sequence[Recipe],
+    limit: Budget,
+    seed: int,
+    observer: Observer,
+    should_stop: Callable[[], bool],
+) -> tuple[tuple[RangeTest, ...], float]:
+    """The range tests and the trainings that may be spent; both from the ledger when they are there already."""
+    if ledger.recall("trainings") is None:
+        allowed = limit.trainings or 1.0
+        tests = measure(factory, recipes, seed=seed, budget=allowed, observer=observer, should_stop=should_stop)
+        if should_stop():
+            return tests, allowed
+        ledger.remember("probes", [test.model_dump(mode="json") for test in tests])
+        ledger.remember("trainings", limit.trainings or _affordable(limit, tests, factory))
+    return ledger.probes, float(ledger.recall("trainings"))
+
+
+def _affordable(limit: Budget, tests: Sequence[RangeTest], factory: TrainableFactory) -> float:
+    """How many trainings fit into a time, at the speed that the probes ran.
+
+    A probe's batches are small, so training is not slower than this; a fifth is kept for evaluations.
+    """
+    assert limit.seconds is not None
+    seconds, samples = sum(test.seconds for test in tests), sum(test.samples for test in tests)
+    if not samples:
+        return MOST_TRAININGS
+    fitting = 0.8 * limit.seconds * samples / seconds / factory.training_samples
+    return min(fitting, MOST_TRAININGS)
+
+
+def _request(
+    task: Task,
+    factory: TrainableFactory,
+    limit: Budget,
+    seed: int,
+    space: Mapping[str, Dimension],
+    base: Recipe,
+) -> dict[str, object]:
+    """What a study was asked for: the same again goes on with it, anything else does not."""
+    return {
+        "task": task.name,
+        "rows": factory.num_rows,
+        "epochs": task.epochs,
+        "seed": seed,
+        "budget": str(limit),
+        "space": {key: str(dimension) for key, dimension in space.items()},
+        "recipe": base.to_dict(),
+    }
