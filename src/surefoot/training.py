@@ -78,11 +78,10 @@ def train(trainable: Trainable, candidate: Candidate, conditions: Conditions) ->
     """
     progress = _resumed(trainable, conditions)
     conditions.observer.started(candidate, samples=trainable.samples_seen, horizon=trainable.horizon)
-    interval = _evaluation_interval(conditions.rows, trainable.horizon)
     status: RunStatus = "completed"
     reason, started, saved = "", time.perf_counter() - progress.seconds, time.perf_counter()
     while trainable.samples_seen < trainable.horizon:
-        due = interval - trainable.samples_seen % interval
+        due = _samples_to_next_look(trainable.samples_seen, conditions.rows, trainable.horizon)
         stretch = trainable.advance(due, should_stop=conditions.should_stop)
         progress = replace(progress, steps=progress.steps + stretch.steps)
         if stretch.failure:
@@ -128,9 +127,18 @@ def _resumed(trainable: Trainable, conditions: Conditions) -> _Progress:
     return _Progress.from_json(saved) if saved else _Progress()
 
 
-def _evaluation_interval(rows: int, horizon: int) -> int:
-    """Samples between two evaluations."""
-    return min(rows, max(1, math.ceil(horizon / MIN_EVALUATIONS)))
+def _samples_to_next_look(seen: int, rows: int, horizon: int) -> int:
+    """Samples until an evaluation is due: at the end of every epoch, and between where a run is short.
+
+    >>> [_samples_to_next_look(seen, rows=100, horizon=1000) for seen in (0, 30, 100)]
+    [100, 70, 100]
+    >>> [_samples_to_next_look(seen, rows=100, horizon=200) for seen in (0, 30, 50, 100)]
+    [50, 20, 50, 50]
+    """
+    looks = max(1, math.ceil(MIN_EVALUATIONS * rows / horizon))  # an epoch
+    offset = seen % rows
+    following = offset * looks // rows + 1
+    return math.ceil(following * rows / looks) - offset
 
 
 def _look(

@@ -35,21 +35,21 @@ def watching(title: str, *, budget: Budget | None = None, every_look: bool = Fal
         transient=True,
         disable=not console.is_terminal,
     )
-    console.print(title)
     with progress:
-        yield Watcher(progress, budget, every_look=every_look)
+        yield Watcher(progress, title, budget, every_look=every_look)
 
 
 class Watcher:
     """An observer for people: what is running now, the best so far, the price so far of the budget."""
 
-    def __init__(self, progress: Progress, budget: Budget | None, *, every_look: bool) -> None:
-        self._progress, self._budget, self._every_look = progress, budget, every_look
-        self._bar: TaskID = progress.add_task("starting", total=None, note="")
+    def __init__(self, progress: Progress, title: str, budget: Budget | None, *, every_look: bool) -> None:
+        self._progress, self._title, self._budget, self._every_look = progress, title, budget, every_look
+        self._bar: TaskID = progress.add_task(title, total=None, note="")
         self._best: Run | None = None
 
     def probing(self, optimizer: str) -> None:
         """A range test starts."""
+        self._say_title()
         self._progress.update(self._bar, description=f"range test, {optimizer}", total=None)
 
     def probed(self, test: RangeTest, *, spent: float) -> None:
@@ -59,6 +59,7 @@ class Watcher:
 
     def started(self, candidate: Candidate, *, samples: int, horizon: int) -> None:
         """A run starts, or goes on."""
+        self._say_title()
         settings = candidate.recipe.optimizer
         size = candidate.recipe.batch.size
         words = f"{candidate.name}, share {candidate.stage}: {settings.name} {settings.learning_rate:.2g}, batch {size}"
@@ -89,6 +90,12 @@ class Watcher:
         mark = "  best so far" if self._best is run else ""
         words = f"{settings['name']:<6} rate {settings['learning_rate']:<7.2g}"
         self._print(f"share {run.stage:<5} {words} {outcome}{mark}", spent)
+
+    def _say_title(self) -> None:
+        """Say what is being done, once and only when it really begins."""
+        if self._title:
+            self._progress.console.print(self._title)
+            self._title = ""
 
     def _print(self, line: str, spent: float) -> None:
         self._progress.console.print(f"  {self._price(spent)}   {line}", soft_wrap=True)

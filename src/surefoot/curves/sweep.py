@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from surefoot.curves.smoothing import zero_lag
 
 __all__ = ["Reading", "has_blown_up", "read_sweep"]
 
-# A sweep is over when the loss stands this many times its best fall above where it began.
-BLOW_UP = 2.0
 # Ten below the minimum is near the best rate at batches of 16 to 32, with momentum or Adam (measured: see docs/log.md).
 BELOW_MINIMUM = 10.0
 # The band reaches half a decade to either side.
 HALF_BAND = 10.0**0.5
-MIN_POINTS = 10
+# A sweep begins with rates too small to matter: its first losses tell where it starts and how noisy a batch is.
+START = 10
+# It is over when the mean of the last few losses stands this far above the start, in best falls and in noise.
+LAST, FALLS, DEVIATIONS = 3, 2.0, 6.0
 
 
 @dataclass(frozen=True)
@@ -55,32 +57,40 @@ def read_sweep(rates: Sequence[float], losses: Sequence[float]) -> Reading:
     end = next((index for index in range(len(values)) if has_blown_up(values[: index + 1])), None)
     diverged_above = None if end is None else float(rates[end])
     usable = values if end is None else values[:end]
-    if len(usable) < MIN_POINTS:
+    if len(usable) < 2 * START:
         reason = "the loss left at once" if end is not None else f"only {len(usable)} steps could be taken"
         return Reading(tuple(usable.tolist()), diverged_above=diverged_above, reason=reason)
     smoothed = zero_lag(usable)
     edge = int(np.argmin(smoothed))
-    start = float(np.mean(usable[: max(3, len(usable) // 8)]))
-    fall = start - float(smoothed[edge])
-    noise = float(np.std(usable - smoothed)) / 2.0  # the average keeps about a quarter of the variance
-    if fall <= 2.0 * noise or fall <= 1e-3 * abs(start):
+    fall = float(np.mean(usable[:START]) - smoothed[edge])
+    # Chance alone makes the lowest of the smoothed losses about one deviation lower than the start.
+    if fall <= max(_noise(usable), 1e-3 * abs(float(smoothed[0]))):
         reason = "the loss never fell by more than its own noise"
         return Reading(tuple(smoothed.tolist()), diverged_above=diverged_above, reason=reason)
     value = float(rates[edge]) / BELOW_MINIMUM
     return Reading(tuple(smoothed.tolist()), value / HALF_BAND, value, value * HALF_BAND, diverged_above)
 
 
-def has_blown_up(losses: Sequence[float] | np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
-    """Whether a sweep is over: its last loss is not finite or far above its start.
+def has_blown_up(losses: Sequence[float] | npt.NDArray[np.float64]) -> bool:
+    """Whether a sweep is over: its last loss is not finite, or its last few are far above its start.
 
-    The rule is L > L₀ + c (L₀ − best), a difference and not a ratio, so that it holds for negative losses too; a loss
-    that has hardly moved is given room of its own size.
+    The rule is L > L₀ + c (L₀ − best) + noise, a difference and not a ratio, so that it holds for negative losses too.
     """
-    last = float(losses[-1])
-    if not np.isfinite(last):
+    values = np.asarray(losses, dtype=float)
+    if not np.isfinite(values[-1]):
         return True
-    if len(losses) < MIN_POINTS:
+    if len(values) < START + LAST:
         return False
-    start = float(np.mean(losses[:3]))
-    fall = max(start - float(np.min(losses)), 0.5 * abs(start))
-    return last > start + BLOW_UP * fall
+    start = float(np.mean(values[:START]))
+    fall = max(start - float(np.min(_running_mean(values))), 0.0)
+    room = max(FALLS * fall, DEVIATIONS * _noise(values[:START]), 0.5 * abs(start))
+    return float(np.mean(values[-LAST:])) > start + room
+
+
+def _running_mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.convolve(values, np.full(LAST, 1.0 / LAST), mode="valid")
+
+
+def _noise(values: npt.NDArray[np.float64]) -> float:
+    """The deviation of one loss, from the differences of neighbours, which a slope hardly touches."""
+    return float(np.median(np.abs(np.diff(values))) / 0.6745 / np.sqrt(2.0))

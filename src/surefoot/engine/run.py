@@ -18,6 +18,7 @@ from surefoot.engine.metrics import Gathering
 from surefoot.engine.objective import Objective, loss_name, to_device
 from surefoot.engine.penalties import penalised, penalty
 from surefoot.engine.randomness import RandomState, isolated
+from surefoot.engine.threads import is_small, limited_threads
 from surefoot.errors import TaskError
 from surefoot.protocols import Advance, Problem, Split
 from surefoot.recipe import Recipe
@@ -55,6 +56,7 @@ class TorchRun:
         self._objective = Objective.of(problem, recipe)
         self._schedule = recipe.schedule.build()
         self._policy = recipe.batch.build(len(parts["train"]))
+        self._single_thread = is_small(self._model, parts["train"], self._policy(0.0, num_rows=len(parts["train"])))
         self._best: dict[str, Tensor] = {}
         self._samples = 0
         self._first_loss: float | None = None
@@ -81,7 +83,7 @@ class TorchRun:
         steps = size = 0
         failure, reason = "", ""
         self._model.train()
-        with isolated(self._random):
+        with isolated(self._random), limited_threads(to_one=self._single_thread):
             while self._samples < goal and not should_stop():
                 indices = self._next_indices()
                 size = len(indices)
@@ -160,7 +162,8 @@ class TorchRun:
         )
         modes = snapshot.training_modes(self._model)
         self._model.eval()
-        with isolated(RandomState.seeded(seeds.derive(self.seed, "evaluate"))):
+        streams = RandomState.seeded(seeds.derive(self.seed, "evaluate"))
+        with isolated(streams), limited_threads(to_one=self._single_thread):
             for batch in in_order(rows):
                 moved = to_device(batch, self._device)
                 found = self._objective(self._model, moved, _num_samples(rows, moved))
@@ -180,7 +183,7 @@ class TorchRun:
             self._samples += left  # every step of a sweep looks at as many rows
         indices = self._indices(size)
         self._model.train()
-        with isolated(self._random):
+        with isolated(self._random), limited_threads(to_one=self._single_thread):
             try:
                 loss, _ = self._descend(indices, learning_rate)
             except RuntimeError as error:

@@ -44,9 +44,9 @@ class Warmup:
         """The multiplier at ``position``."""
         top = self.after(0.0)
         if isinstance(position, np.ndarray):
-            rising = top * np.clip(position / self.length, 0.0, 1.0)
+            rising = top * (np.clip(position, 0.0, self.length) / self.length)
             value: Positions = np.where(position < self.length, rising, self.after(position - self.length))
             return value
         if position < self.length:
-            return float(top * max(position, 0.0) / self.length)
+            return float(top * (max(position, 0.0) / self.length))
         return float(self.after(position - self.length))

@@ -10,7 +10,7 @@ from surefoot.errors import TaskError, nearest, raised_at
 from surefoot.tasks.builder import load_file
 from surefoot.tasks.builtin import BUILTIN, builtin
 from surefoot.tasks.table import Kind, table_task
-from surefoot.tasks.task import Task
+from surefoot.tasks.task import Task, require_epochs
 
 __all__ = ["resolve"]
 
@@ -29,6 +29,8 @@ def resolve(target: str, *, column: str | None = None, kind: Kind | None = None,
     Raises:
         TaskError: there is no such task, file, column or name, or the user's code failed.
     """
+    if epochs is not None:
+        require_epochs(epochs)
     if target.lower().endswith(TABLE_ENDINGS):
         if column is None:
             raise TaskError(f"which column of {target} should be predicted? Say it with --target COLUMN")

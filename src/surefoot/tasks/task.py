@@ -14,7 +14,7 @@ from surefoot.records import Objective
 from surefoot.tasks.preparation import ArrayPreparation, TablePreparation
 from surefoot.tasks.split import is_whole, split_rows, take_rows
 
-__all__ = ["Task"]
+__all__ = ["Task", "require_epochs"]
 
 _DIRECTIONS: dict[str, Any] = {
     "validation_loss": "min",
@@ -68,8 +68,7 @@ class Task:
                 f"model must be a function that builds a fresh model, not {type(model).__name__}; "
                 "write model=lambda: MyNetwork() to wrap one"
             )
-        if not (isinstance(epochs, int | float) and math.isfinite(epochs) and epochs > 0):
-            raise TaskError(f"epochs must be a number above 0, not {epochs!r}")
+        require_epochs(epochs)
         if step is not None and (loss is not None or not callable(step)):
             raise TaskError("step must be a function(model, batch), and it stands instead of loss: give one of the two")
         self.model, self.name, self.step, self.epochs = model, name, step, epochs
@@ -104,6 +103,12 @@ class Task:
 
     def __repr__(self) -> str:
         return f"Task({self.name!r}, epochs={self.epochs}, loss={self.loss!r}, objective={self.objective.name!r})"
+
+
+def require_epochs(epochs: float) -> None:
+    """Raise unless a training can have so many epochs."""
+    if not (isinstance(epochs, int | float) and math.isfinite(epochs) and epochs > 0):
+        raise TaskError(f"epochs must be a number above 0, not {epochs!r}")
 
 
 def _part(name: str, part: Any) -> Any:

@@ -35,7 +35,7 @@ class Budget:
         Raises:
             BudgetError: it is not a positive number of trainings or a positive length of time.
         """
-        match = re.fullmatch(r"\s*([^\sa-z]+?)\s*([a-z]*)\s*", str(given).lower())
+        match = re.fullmatch(r"\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*([a-z]*)\s*", str(given).lower())
         number, unit = match.groups() if match else ("", "")
         try:
             value = float(number)

@@ -28,6 +28,7 @@ FOOT_FACTORS = (1 / 3, 1.0, 1 / 9, 3.0, 1 / 27)
 # From one rung to the next the rate falls by this for four times the horizon.
 RATE_FALL = 1.5
 MAX_RESCUES = 3
+RATE = "optimizer.learning_rate"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Start:
 def plan_rungs(trainings: float) -> tuple[Rung, ...]:
     """The ladder that fits into a budget, planned backwards from its top.
 
-    The longest run that leaves a fifth comes first; of what is left, about half goes to runs of a quarter of it, the
+    The longest run that leaves a tenth comes first; of what is left, about half goes to runs of a quarter of it, the
     rest to short ones. A budget for several full runs makes every rung wider.
 
     Args:
@@ -71,7 +72,7 @@ def plan_rungs(trainings: float) -> tuple[Rung, ...]:
     [('1/16', 6), ('1/4', 2), ('1', 1)]
     """
     top = 1.0
-    while top > 0.82 * trainings:
+    while top > 0.9 * trainings:
         top /= 2.0
     num_top = max(1, int(trainings / top / 2.0))
     left = trainings - num_top * top
@@ -112,8 +113,8 @@ class Ladder:
         for index, rung in enumerate(self.rungs):
             here = [run for run in runs if run.coordinates["rung"] == index]
             if len(here) < rung.runs:
-                point = self._foot(len(here)) if index == 0 else self._next(below, len(here), rung, here)
-                return None if point is None else self._candidate(number, index, point)
+                point = self._foot(len(here)) if index == 0 else self._next(below, len(here), rung)
+                return self._candidate(number, index, point)
             usable = [run for run in here if run.best is not None]
             if not usable and not below:
                 rescued = here[rung.runs :]
@@ -130,6 +131,9 @@ class Ladder:
         rate = start.edge * FOOT_FACTORS[turn % len(FOOT_FACTORS)]
         if start.limit is not None:
             rate = min(rate, start.limit / 2)
+        allowed = self.space.get(RATE)
+        if allowed is not None and allowed.clip(rate) != rate:
+            rate = allowed.at((index + 0.5) / self.rungs[0].runs)
         return {"optimizer": start.optimizer, "learning_rate": rate, **self._drawn(index)}
 
     def _drawn(self, index: int) -> dict[str, Any]:
@@ -137,21 +141,23 @@ class Ladder:
         count = self.rungs[0].runs
         found = {}
         for key, dimension in self.space.items():
+            if key in {RATE, "optimizer.name"}:
+                continue
             order = seeds.stream(self.seed, "space", key).permutation(count)
             found[key] = dimension.at((int(order[index % count]) + 0.5) / count)
         return found
 
-    def _next(self, below: Sequence[Run], index: int, rung: Rung, here: Sequence[Run]) -> dict[str, Any] | None:
+    def _next(self, below: Sequence[Run], index: int, rung: Rung) -> dict[str, Any]:
         """What the rung below teaches: its best point a little lower, then a third of that, then the runners-up."""
         ranked = sorted(below, key=lambda run: run.value if run.objective.direction == "min" else -run.value)
-        del here
         best = ranked[0].coordinates
         fall = RATE_FALL ** (_quarterings(ranked[0].share, rung.share))
         if index == 1:
             fall *= 3.0
         elif index > 1:
             best = ranked[(index - 1) % len(ranked)].coordinates
-        return {**_point(best), "learning_rate": best["learning_rate"] / fall}
+        rate = best["learning_rate"] / fall
+        return {**_point(best), "learning_rate": self.space[RATE].clip(rate) if RATE in self.space else rate}
 
     def _rescue(self, diverged: Sequence[Run]) -> dict[str, Any]:
         """Everything so far left the ground: a tenth of the lowest rate that did."""

@@ -55,6 +55,7 @@ class Ledger:
             self._study = optuna.create_study(
                 storage=storage, study_name="surefoot", direction=direction, load_if_exists=True
             )
+        self._open: dict[int, tuple[optuna.Trial, set[int]]] = {}
         self._runs = self._repaired()
 
     def remember(self, key: str, value: Any) -> None:
@@ -109,8 +110,16 @@ class Ledger:
         """Add a look to the run's trial."""
         value = evaluation.metrics[objective.name]
         if math.isfinite(value):
-            trial = self._study.get_trials(deepcopy=False)[candidate.number]
-            optuna.Trial(self._study, trial._trial_id).report(value, step=evaluation.samples)
+            if candidate.number not in self._open:
+                self._open = {candidate.number: self._trial(candidate.number)}
+            trial, known = self._open[candidate.number]
+            if evaluation.samples not in known:  # a resumed run passes some points again
+                trial.report(value, step=evaluation.samples)
+
+    def _trial(self, number: int) -> tuple[optuna.Trial, set[int]]:
+        """A run's trial, and the steps it has reports for."""
+        frozen = self._study.get_trials(deepcopy=False)[number]
+        return optuna.Trial(self._study, frozen._trial_id), set(frozen.intermediate_values)
 
     def finish(self, run: Run) -> None:
         """Write the record, then close the trial."""
@@ -125,7 +134,7 @@ class Ledger:
         value = run.value if state == TrialState.COMPLETE and math.isfinite(run.value) else None
         if value is None:
             state = TrialState.PRUNED
-        trial = optuna.Trial(self._study, self._study.get_trials(deepcopy=False)[run.number]._trial_id)
+        trial, _ = self._trial(run.number)
         trial.set_user_attr("status", run.status)
         if run.reason:
             trial.set_user_attr("reason", run.reason)

@@ -58,7 +58,7 @@ class Supervision:
     spent: int = 0
     observer: Observer = field(default_factory=Silent)
     should_stop: Callable[[], bool] = never
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    checkpoint_seconds: float = field(default_factory=lambda: CHECKPOINT_SECONDS)
 
 
 def climb(factory: TrainableFactory, searcher: Searcher, ledger: Ledger, supervision: Supervision) -> Outcome:

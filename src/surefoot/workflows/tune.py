@@ -18,7 +18,7 @@ from surefoot.tuning.study import Supervision
 from surefoot.workflows import output
 from surefoot.workflows.backend import open_task
 from surefoot.workflows.interrupt import interruptible
-from surefoot.workflows.probe import measure, starts
+from surefoot.workflows.measuring import measure, starts
 from surefoot.workflows.result import Result, Spending, conclude
 
 __all__ = ["tune"]

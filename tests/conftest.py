@@ -1,0 +1,50 @@
+"""What several tests share: small tasks that train in milliseconds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def make_task() -> Callable[..., Any]:
+    """Builds a small classification task; keyword arguments replace the Task's own."""
+    from surefoot import Task
+
+    def make(rows: int = 60, classes: int = 3, seed: int = 0, **changes: Any) -> Task:
+        generator = np.random.default_rng(seed)
+        centres = np.random.default_rng(7).normal(size=(classes, 4)) * 2
+        labels = generator.integers(classes, size=rows)
+        inputs = (centres[labels] + generator.normal(size=(rows, 4))).astype(np.float32)
+        arguments = {"model": small_model, "train": (inputs, labels), "epochs": 4, **changes}
+        return Task(**arguments)
+
+    return make
+
+
+def small_model(hidden: int = 8, dropout: float = 0.0, norm: bool = False) -> Any:
+    """A network with four inputs and three outputs."""
+    from torch import nn
+
+    layers: list[Any] = [nn.Linear(4, hidden), nn.ReLU()]
+    if norm:
+        layers.append(nn.BatchNorm1d(hidden))
+    if dropout:
+        layers.append(nn.Dropout(dropout))
+    return nn.Sequential(*layers, nn.Linear(hidden, 3))
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real data sets; the test is skipped where it is absent."""
+    folder = Path(os.environ.get("SUREFOOT_DATA", ROOT.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip("real data sets are not here; set SUREFOOT_DATA to their folder")
+    return folder / "data"

@@ -1,0 +1,91 @@
+"""The page and what it claims."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+import surefoot as sf
+from surefoot import reports, tasks
+from surefoot.reports.pytorch_code import pytorch_code
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def result() -> Any:
+    return sf.tune(tasks.builtin("iris"))
+
+
+def test_the_page_is_self_contained(result: Any) -> None:
+    page = reports.page(result.study)
+    assert len(page) < 6_000_000
+    outside = page.replace(page[page.index("<script>") : page.index("</script>")], "")
+    assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", outside)
+    for part in ("The recipe", "Verdicts", "Losses", "What was tried", "range tests", "Every run", "plain PyTorch"):
+        assert part in page
+    assert page.count('class="plot"') == 4
+
+
+def test_hostile_names_are_escaped(make_task: Make) -> None:
+    name = '</script><script>alert("x")</script>'
+    result = sf.fit(make_task(name=name))
+    page = reports.page(result.study.model_copy(update={"notes": (name,), "reason": name}))
+    assert name not in page
+    assert "&lt;/script&gt;" in page
+
+
+def test_the_summary_fits_a_terminal(result: Any) -> None:
+    text = reports.summary(result.study)
+    assert "Price" in text
+    assert f"{result.metrics['test_accuracy']:.4f}" in text
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {},
+        {
+            "optimizer": {"name": "sgd", "weight_decay": 0.01},
+            "schedule": {"name": "linear", "floor": 0.1, "warmup": 0.2},
+        },
+        {"optimizer": {"name": "nadamw"}, "schedule": {"name": "polynomial", "power": 3.0, "warmup": 0}},
+        {"optimizer": {"name": "rmsprop"}, "schedule": {"name": "exponential", "last": 0.1}},
+        {"optimizer": {"name": "adagrad"}, "schedule": {"name": "constant"}, "loss": {"label_smoothing": 0.1}},
+        {"optimizer": {"name": "adam"}, "schedule": {"floor": 0.2}},
+    ],
+)
+def test_the_code_on_the_page_does_what_the_recipe_does(recipe: dict[str, Any]) -> None:
+    task = tasks.builtin("wine")
+    result = sf.fit(task, sf.Recipe(**recipe))
+    namespace: dict[str, Any] = {}
+    exec(compile(pytorch_code(result.study), "page.py", "exec"), namespace)
+    assert result.recipe is not None
+    schedule = result.recipe.schedule.build()
+    for position in (0.0, 0.03, 0.2, 0.5, 0.99):
+        assert namespace["multiplier"](position) == pytest.approx(schedule(position), abs=1e-9)
+    torch.manual_seed(0)
+    model = task.model()
+    inputs, targets = (torch.as_tensor(values) for values in task.train)
+    namespace["train"](model, inputs, targets)
+    with torch.no_grad():
+        accuracy = (model(inputs).argmax(1) == targets).float().mean().item()
+    assert accuracy == pytest.approx(result.metrics["train_accuracy"], abs=0.1)
+
+
+@pytest.mark.parametrize("loss", ["mean_squared_error", "mean_absolute", "huber"])
+def test_the_code_on_the_page_for_regression(loss: str) -> None:
+    task = tasks.builtin("diabetes")
+    result = sf.fit(task, sf.Recipe(loss={"name": loss}))
+    namespace: dict[str, Any] = {}
+    exec(compile(pytorch_code(result.study), "page.py", "exec"), namespace)
+    model = functools.partial(task.model)()
+    inputs, targets = (torch.as_tensor(values) for values in task.train)
+    before = (model(inputs)[:, 0] - targets).square().mean().item()
+    namespace["train"](model, inputs, targets)
+    assert (model(inputs)[:, 0] - targets).square().mean().item() < 0.8 * before

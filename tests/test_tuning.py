@@ -1,0 +1,228 @@
+"""The ladder, its price, its ledger."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from surefoot.engine import TorchFactory
+from surefoot.errors import BudgetError
+from surefoot.recipe import Recipe
+from surefoot.records import Evaluation, Objective, Run
+from surefoot.space import choice, log
+from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
+from surefoot.tuning.decay import decay_coordinate, with_decay_coordinate
+from surefoot.tuning.ladder import Start
+from surefoot.tuning.study import Supervision, best_of
+
+Make = Callable[..., Any]
+STARTS = (Start("adamw", 0.05, 0.5), Start("sgd", 0.3))
+
+
+def ladder(trainings: float = 1.9, **changes: Any) -> Ladder:
+    arguments = {
+        "rungs": plan_rungs(trainings),
+        "starts": STARTS,
+        "base": Recipe().complete(1000),
+        "training_samples": 20_000,
+        "seed": 0,
+        **changes,
+    }
+    return Ladder(**arguments)
+
+
+def finished(candidate: Any, value: float, status: Any = "completed") -> Run:
+    looks = [
+        Evaluation(
+            samples=1, epoch=1, train_loss=value, metrics={"validation_loss": value}, learning_rate=0.1, batch_size=1,
+            seconds=0,
+        )
+    ]  # fmt: skip
+    return Run(
+        name=candidate.name, number=candidate.number, stage=candidate.stage, share=candidate.share,
+        recipe=candidate.recipe.to_dict(), coordinates=candidate.coordinates, seed=candidate.seed, horizon=1, status=status,
+        samples=1, steps=1, seconds=0,
+        evaluations=tuple(looks), best=0 if math.isfinite(value) else None,
+    )  # fmt: skip
+
+
+def climbed(searcher: Ladder, value_of: Callable[[Any], float]) -> list[Run]:
+    runs: list[Run] = []
+    while (candidate := searcher.propose(runs)) is not None:
+        value = value_of(candidate)
+        runs.append(finished(candidate, value, "completed" if math.isfinite(value) else "diverged"))
+        assert len(runs) < 500
+    return runs
+
+
+@given(st.floats(0.001, 40))
+def test_a_plan_never_costs_more_than_its_budget(trainings: float) -> None:
+    rungs = plan_rungs(trainings)
+    cost = sum(rung.runs * rung.share for rung in rungs)
+    assert cost <= trainings * (1 + 1e-9)
+    assert cost >= 0.5 * trainings or trainings > 20
+    assert rungs[-1].share <= 1.0
+    assert [rung.share for rung in rungs] == sorted(rung.share for rung in rungs)
+
+
+def test_the_plan_of_two_trainings_ends_in_one_full_run() -> None:
+    assert [(rung.name, rung.runs) for rung in plan_rungs(1.9)] == [("1/16", 6), ("1/4", 2), ("1", 1)]
+    assert plan_rungs(1.2)[-1].share == 1.0
+    assert plan_rungs(0.5)[-1].share == 0.25
+
+
+@given(st.floats(0.05, 10), st.floats(1e-4, 1), st.floats(0.1, 10))
+def test_the_ladder_is_a_pure_function_of_the_runs(trainings: float, best_rate: float, steepness: float) -> None:
+    def value(candidate: Any) -> float:
+        return 1 + steepness * abs(math.log(candidate.recipe.optimizer.learning_rate / best_rate))
+
+    searcher = ladder(trainings)
+    runs = climbed(searcher, value)
+    for end in range(len(runs)):
+        candidate = searcher.propose(runs[:end])
+        assert candidate is not None
+        assert (candidate.recipe.to_dict(), candidate.seed) == (runs[end].recipe, runs[end].seed)
+
+
+def test_the_ladder_follows_what_it_learned() -> None:
+    runs = climbed(ladder(), lambda candidate: abs(math.log(candidate.recipe.optimizer.learning_rate / 0.02)))
+    best_at_foot = best_of([run for run in runs if run.stage == "1/16"])
+    assert best_at_foot is not None
+    assert runs[-1].recipe["optimizer"]["name"] == best_at_foot.recipe["optimizer"]["name"]
+    assert runs[-1].recipe["optimizer"]["learning_rate"] < best_at_foot.recipe["optimizer"]["learning_rate"]
+    assert len({run.seed for run in runs}) == len(runs)
+
+
+def test_rates_that_diverged_in_the_probe_are_not_tried() -> None:
+    runs = climbed(ladder(starts=(Start("sgd", 1.0, 0.1),)), lambda candidate: 1.0)
+    assert max(run.recipe["optimizer"]["learning_rate"] for run in runs) <= 0.05
+
+
+def test_when_everything_diverges_lower_rates_are_tried_and_then_it_ends() -> None:
+    runs = climbed(ladder(), lambda candidate: math.nan)
+    rates = [run.recipe["optimizer"]["learning_rate"] for run in runs]
+    assert len(runs) == plan_rungs(1.9)[0].runs + 3
+    assert rates[-3:] == pytest.approx([min(rates[:-3]) / 10, min(rates[:-3]) / 100, min(rates[:-3]) / 1000])
+
+
+def test_a_rescue_is_built_upon() -> None:
+    runs = climbed(ladder(), lambda candidate: 1.0 if candidate.recipe.optimizer.learning_rate < 1e-3 else math.nan)
+    assert runs[-1].stage == "1"
+    assert runs[-1].best is not None
+
+
+def test_one_diverged_rung_does_not_break_the_next() -> None:
+    runs = climbed(ladder(), lambda candidate: math.nan if candidate.stage == "1/4" else 1.0)
+    assert runs[-1].stage == "1"
+    assert runs[-1].best is not None
+
+
+def test_a_space_varies_what_it_names() -> None:
+    space = {"model.hidden": choice(8, 16, 32), "optimizer.learning_rate": log(1e-3, 2e-3)}
+    runs = climbed(ladder(space=space), lambda candidate: candidate.recipe.model["hidden"])
+    foot = [run for run in runs if run.stage == "1/16"]
+    assert {run.recipe["model"]["hidden"] for run in foot} == {8, 16, 32}
+    assert all(1e-3 <= run.recipe["optimizer"]["learning_rate"] <= 2e-3 for run in runs)
+    assert len({run.recipe["optimizer"]["learning_rate"] for run in foot}) > 2
+    assert runs[-1].recipe["model"]["hidden"] == 8
+
+
+@given(
+    st.sampled_from(["sgd", "adamw", "adam"]),
+    st.floats(1e-4, 1),
+    st.floats(0.01, 10),
+    st.floats(10, 1e5),
+    st.floats(0, 0.5),
+)
+def test_decay_there_and_back(name: str, rate: float, decay: float, steps: float, warmup: float) -> None:
+    recipe = Recipe(optimizer={"name": name, "learning_rate": rate}, schedule={"warmup": warmup})
+    changed = with_decay_coordinate(recipe, decay, num_steps=steps)
+    assert decay_coordinate(changed, num_steps=steps) == pytest.approx(decay)
+
+
+def test_decay_is_the_sum_of_rates_times_decay() -> None:
+    recipe = Recipe(optimizer={"name": "adamw", "learning_rate": 0.01}, schedule={"name": "constant", "warmup": 0.0})
+    assert with_decay_coordinate(recipe, 1.5, num_steps=300).optimizer.weight_decay == pytest.approx(1.5 / (300 * 0.01))
+    momentum = Recipe(optimizer={"name": "sgd", "learning_rate": 0.01, "momentum": 0.9}, schedule={"name": "constant"})
+    one, other = (with_decay_coordinate(r, 1.0, num_steps=300).optimizer.weight_decay for r in (recipe, momentum))
+    assert other == pytest.approx(0.1 * one, rel=0.06)
+
+
+@pytest.mark.parametrize("given_", ["0", "-1", "nan", "inf", "two", "", "5 parsecs", "0s", "-3min", "1e400"])
+def test_a_wrong_budget_gets_one_line(given_: str) -> None:
+    with pytest.raises(BudgetError, match="it must be a number of trainings above 0"):
+        Budget.parse(given_)
+
+
+@pytest.mark.parametrize(
+    ("given_", "trainings", "seconds"),
+    [
+        ("2", 2.0, None),
+        (0.5, 0.5, None),
+        ("90s", None, 90.0),
+        ("5 min", None, 300.0),
+        ("1.5h", None, 5400.0),
+        ("1e1", 10, None),
+    ],
+)
+def test_budgets_as_typed(given_: Any, trainings: float | None, seconds: float | None) -> None:
+    assert Budget.parse(given_) == Budget(trainings, seconds)
+
+
+def test_the_ledger_is_an_optuna_study(make_task: Make, tmp_path: Path) -> None:
+    factory = TorchFactory(make_task(epochs=8))
+    searcher = ladder(training_samples=factory.training_samples, base=Recipe().complete(factory.num_rows))
+    ledger = Ledger(tmp_path, factory.objective)
+    outcome = climb(factory, searcher, ledger, Supervision())
+    study = optuna.load_study(study_name="surefoot", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    assert len(study.trials) == len(outcome.runs)
+    assert outcome.best is not None
+    assert study.best_value == outcome.best.value
+    assert study.best_trial.number == outcome.best.number
+    assert {trial.state for trial in study.trials} == {optuna.trial.TrialState.COMPLETE}
+    assert study.trials[-1].intermediate_values
+    assert study.trials[-1].params["learning_rate"] == outcome.runs[-1].recipe["optimizer"]["learning_rate"]
+    kept = [path.parent.name for path in tmp_path.glob("runs/*/model.safetensors")]
+    assert kept == [f"{outcome.best.number:03d}"]
+    assert Ledger(tmp_path, factory.objective).runs == outcome.runs
+
+
+@pytest.mark.parametrize("interrupted_at", [0, 5, 20, 40])
+def test_a_study_goes_on_where_it_was_stopped(make_task: Make, tmp_path: Path, interrupted_at: int) -> None:
+    factory = TorchFactory(make_task(epochs=8))
+    searcher = ladder(training_samples=factory.training_samples, base=Recipe().complete(factory.num_rows))
+    whole = climb(factory, searcher, Ledger(None, factory.objective), Supervision())
+    asked = 0
+
+    def should_stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > interrupted_at
+
+    supervision = Supervision(should_stop=should_stop, checkpoint_seconds=0.0)
+    stopped = climb(factory, searcher, Ledger(tmp_path, factory.objective), supervision)
+    assert stopped.stopped
+    resumed = climb(factory, searcher, Ledger(tmp_path, factory.objective), Supervision())
+    assert [run.value for run in resumed.runs] == [run.value for run in whole.runs]
+    assert resumed.trainable is not None
+    assert whole.trainable is not None
+    assert resumed.trainable.evaluate("validation") == whole.trainable.evaluate("validation")
+
+
+def test_diverged_runs_are_told_as_pruned(make_task: Make, tmp_path: Path) -> None:
+    task = make_task(loss=lambda output, target: output.mean() * math.nan)
+    factory = TorchFactory(task)
+    searcher = ladder(training_samples=factory.training_samples, base=Recipe().complete(factory.num_rows))
+    outcome = climb(factory, searcher, Ledger(tmp_path, Objective()), Supervision())
+    assert outcome.best is None
+    assert {run.status for run in outcome.runs} == {"diverged"}
+    study = optuna.load_study(study_name="surefoot", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    assert {trial.state for trial in study.trials} == {optuna.trial.TrialState.PRUNED}
+    assert study.trials[0].user_attrs["status"] == "diverged"
