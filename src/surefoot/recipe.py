@@ -232,12 +232,16 @@ class Recipe(BaseModel):
 def parse_value(text: str) -> Any:
     """A value as TOML would read it, or the text itself.
 
-    >>> parse_value("1e-3"), parse_value("true"), parse_value("adamw")
-    (0.001, True, 'adamw')
+    >>> parse_value("1e-3"), parse_value(".5"), parse_value("true"), parse_value("adamw")
+    (0.001, 0.5, True, 'adamw')
     """
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
+        pass
+    try:
+        return float(text)  # ".5" and "1.", which TOML does not know
+    except ValueError:
         return text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def findings(study: Study) -> list[Finding]:
             Finding(
                 verdict="nothing wrong",
                 run="all",
-                evidence=f"{len(study.runs)} runs: none diverged, and no validation loss turned upwards for good",
+                evidence=f"{_runs(study.runs)}: none diverged, and no validation loss turned upwards for good",
                 advice="use the model",
             )
         )
@@ -62,20 +62,39 @@ def _overfitting(run: Run) -> Iterator[Finding]:
 
 
 def _failures(study: Study) -> Iterator[Finding]:
-    """Runs that left the ground or did not fit."""
+    """Runs that left the ground or did not fit, one verdict an optimizer or batch size."""
+    by_optimizer: dict[str, list[Run]] = {}
     for run in study.runs:
-        rate = run.recipe["optimizer"]["learning_rate"]
-        name = run.recipe["optimizer"]["name"]
-        if run.status == "diverged":
-            advice = f"keep {name} well below a learning rate of {rate:.3g} on this task"
-            yield Finding(verdict="diverged", run=run.name, evidence=run.reason, advice=advice)
-        if run.status == "out_of_memory":
-            yield Finding(
-                verdict="out of memory",
-                run=run.name,
-                evidence=run.reason,
-                advice="ask for a smaller batch.size",
-            )
+        by_optimizer.setdefault(run.recipe["optimizer"]["name"], []).append(run)
+    for name, runs in by_optimizer.items():
+        diverged = [run for run in runs if run.status == "diverged"]
+        if diverged:
+            everything = all(run.status == "diverged" for run in study.runs)
+            yield _divergence(name, diverged, everything=everything)
+    full = [run for run in study.runs if run.status == "out_of_memory"]
+    if full:
+        smallest = min(full, key=lambda run: int(run.recipe["batch"]["size"]))
+        advice = f"ask for a batch.size below {smallest.recipe['batch']['size']}"
+        yield Finding(verdict="out of memory", run=smallest.name, evidence=smallest.reason, advice=advice)
+
+
+def _divergence(optimizer: str, diverged: list[Run], *, everything: bool) -> Finding:
+    """What diverged runs of one optimizer say together."""
+    lowest = min(diverged, key=lambda run: float(run.recipe["optimizer"]["learning_rate"]))
+    rate = lowest.recipe["optimizer"]["learning_rate"]
+    advice = f"keep {optimizer} below a learning rate of {rate:.3g} on this task"
+    if everything:
+        advice = "no rate was low enough, so the rate is not the cause: look for NaN in the loss itself and in the data"
+    return Finding(
+        verdict="diverged",
+        run=", ".join(run.name for run in diverged),
+        evidence=f"{_runs(diverged)} with {optimizer} left the ground; at the lowest rate, {rate:.3g}: {lowest.reason}",
+        advice=advice,
+    )
+
+
+def _runs(runs: Sequence[Run]) -> str:
+    return "1 run" if len(runs) == 1 else f"{len(runs)} runs"
 
 
 def _small_validation(study: Study) -> Iterator[Finding]:
@@ -84,6 +103,6 @@ def _small_validation(study: Study) -> Iterator[Finding]:
         yield Finding(
             verdict="validation set small",
             run="all",
-            evidence=f"{rows} rows decided between {len(study.runs)} runs",
+            evidence=f"{rows} rows decided between {_runs(study.runs)}",
             advice="read the winner as one of several equals, and its validation loss as optimistic",
         )

@@ -33,8 +33,9 @@ def losses_figure(runs: Sequence[Run], *, winner: int | None, labels: dict[int, 
             figure.add_scatter(
                 x=[look.epoch for look in looks],
                 y=values,
-                name=f"{name}, {kind}",
+                name=name,
                 legendgroup=name,
+                showlegend=kind == "validation",
                 mode="lines+markers" if len(looks) < 8 else "lines",
                 line={"color": colour, "dash": dash, "width": 3 if kept else 1.5},
                 opacity=1.0 if kept or winner is None else 0.65,
@@ -52,7 +53,14 @@ def rates_figure(run: Run) -> go.Figure:
     rates, sizes = [look.learning_rate for look in looks], [look.batch_size for look in looks]
     figure.add_scatter(x=samples, y=rates, name="learning rate", line={"color": PALETTE[0]})
     figure.add_scatter(x=samples, y=sizes, name="batch size", line={"color": PALETTE[1], "dash": "dash"}, yaxis="y2")
-    figure.update_layout(yaxis2={"title": "batch size", "overlaying": "y", "side": "right", "rangemode": "tozero"})
+    axis = {
+        "title": "batch size",
+        "overlaying": "y",
+        "side": "right",
+        "range": [0, 1.1 * max(sizes)],
+        "showgrid": False,
+    }
+    figure.update_layout(yaxis2={**axis, "tickmode": "auto", "nticks": 6, "showgrid": False})
     return _styled(figure, x="samples seen", y="learning rate")
 
 
@@ -75,7 +83,7 @@ def range_test_figure(tests: Sequence[RangeTest]) -> go.Figure:
             figure.add_vline(x=test.value, line={"color": colour, "dash": "dash", "width": 2})
     ceiling = 1.6 * max((test.smoothed[0] for test in tests if test.smoothed), default=1.0)
     floor = min((min(test.smoothed) for test in tests if test.smoothed), default=0.0)
-    figure.update_xaxes(type="log", dtick=1)
+    figure.update_xaxes(type="log", dtick=1, exponentformat="power")
     figure.update_yaxes(range=[floor - 0.1 * abs(ceiling - floor), ceiling])
     return _styled(figure, x="learning rate", y="loss")
 

@@ -38,7 +38,7 @@ def page(study: Study) -> str:
     winner = study.winning_run
     return _render(
         "study.html.jinja",
-        title=f"{study.task}: {'a tuned model' if study.kind == 'tune' else 'a trained model'}",
+        title=f"{study.task}: {_outcome(study)}",
         study=study,
         winner=winner,
         recipe=Recipe(**study.recipe).to_toml() if study.recipe else "",
@@ -49,10 +49,18 @@ def page(study: Study) -> str:
     )
 
 
+def _outcome(study: Study) -> str:
+    if study.winner is None:
+        return "no usable model"
+    return "a tuned model" if study.kind == "tune" else "a trained model"
+
+
 def _pictures(study: Study) -> list[dict[str, str]]:
-    losses = losses_figure(study.runs, winner=study.winner)
-    found = [_picture("Losses", "Every run: validation full, training dotted. The kept run is thick and blue.", losses)]
-    if study.kind == "tune":
+    found = []
+    if any(run.evaluations for run in study.runs):
+        caption = "Every run: validation full, training dotted. The kept run is thick and blue."
+        found.append(_picture("Losses", caption, losses_figure(study.runs, winner=study.winner)))
+    if study.kind == "tune" and study.winner is not None:
         caption = "A dot a run; the larger, the longer it trained."
         found.append(_picture("What was tried, and what it cost", caption, tried_figure(study)))
     if study.probes:
@@ -68,7 +76,8 @@ def write_comparison(studies: Mapping[str, Study], directory: Path) -> None:
     first = next(iter(studies.values()))
     runs = [study.runs[0].model_copy(update={"number": number}) for number, study in enumerate(studies.values())]
     labels = dict(enumerate(studies))
-    names = sorted({name for study in studies.values() for name in study.metrics})
+    measured = {name for study in studies.values() for name in study.metrics}
+    names = sorted(measured, key=lambda name: (not name.endswith("loss"), name))
     content = _render(
         "comparison.html.jinja",
         title=f"{first.task}: {len(studies)} recipes side by side",

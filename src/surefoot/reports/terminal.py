@@ -37,7 +37,8 @@ def summary(study: Study) -> str:
     for note in study.notes:
         lines.append(f"Note      {note}")
     for finding in study.findings:
-        lines.append(f"Finding   {finding.verdict} ({finding.run}): {finding.evidence}; {finding.advice}")
+        where = f" ({finding.run})" if finding.run != "all" else ""
+        lines.append(f"Finding   {finding.verdict}{where}: {finding.evidence}; {finding.advice}")
     return "\n".join(lines)
 
 

@@ -156,8 +156,7 @@ class Ladder:
             fall *= 3.0
         elif index > 1:
             best = ranked[(index - 1) % len(ranked)].coordinates
-        rate = best["learning_rate"] / fall
-        return {**_point(best), "learning_rate": self.space[RATE].clip(rate) if RATE in self.space else rate}
+        return {**_point(best), "learning_rate": best["learning_rate"] / fall}
 
     def _rescue(self, diverged: Sequence[Run]) -> dict[str, Any]:
         """Everything so far left the ground: a tenth of the lowest rate that did."""
@@ -166,11 +165,14 @@ class Ladder:
 
     def _candidate(self, number: int, index: int, point: dict[str, Any]) -> Candidate:
         rung = self.rungs[index]
+        rate = _readable(point["learning_rate"])
+        point = {**point, "learning_rate": self.space[RATE].clip(rate) if RATE in self.space else rate}
         recipe = self._recipe(point)
         decay = self._decay(index)
         if "optimizer.weight_decay" not in self.space:
             steps = rung.share * self.training_samples / (recipe.batch.size or 1)
-            recipe = with_decay_coordinate(recipe, decay, num_steps=steps)
+            exact = with_decay_coordinate(recipe, decay, num_steps=steps).optimizer.weight_decay
+            recipe = recipe.with_changes({"optimizer.weight_decay": _readable(exact)})
             point = {**point, "decay": decay}
         return Candidate(
             number=number,
@@ -185,7 +187,7 @@ class Ladder:
     def _recipe(self, point: dict[str, Any]) -> Recipe:
         changes = {key: value for key, value in point.items() if "." in key}
         changes["optimizer.name"] = point["optimizer"]
-        changes["optimizer.learning_rate"] = point["learning_rate"]
+        changes[RATE] = point["learning_rate"]
         return with_optimizer(self.base, point["optimizer"]).with_changes(changes)
 
     def _decay(self, index: int) -> float:
@@ -202,6 +204,11 @@ def with_optimizer(base: Recipe, name: str) -> Recipe:
     sections = base.to_dict()
     sections["optimizer"] = {"name": name}
     return Recipe(**{**sections, "optimizer": Recipe(**sections).optimizer.complete().model_dump(exclude_none=True)})
+
+
+def _readable(value: float) -> float:
+    """Three digits: a search knows no more, and a person can copy them."""
+    return float(f"{value:.3g}")
 
 
 def _point(coordinates: Mapping[str, Any]) -> dict[str, Any]:
