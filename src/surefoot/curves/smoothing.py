@@ -20,8 +20,8 @@ def zero_lag(values: Curve, *, memory: float = 0.8) -> Curve:
         values: finite numbers, one a step.
         memory: β in [0, 1), what the average keeps at every step; 0 changes nothing.
 
-    >>> zero_lag(np.array([3.0, 3.0, 3.0])).tolist()
-    [3.0, 3.0, 3.0]
+    >>> zero_lag(np.array([0.0, 0.0, 1.0, 0.0, 0.0]), memory=0.5).round(2).tolist()
+    [0.1, 0.2, 0.42, 0.22, 0.13]
     """
     if not 0.0 <= memory < 1.0:
         raise ValueError(f"memory must lie in [0, 1), not {memory!r}")

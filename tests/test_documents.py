@@ -1,0 +1,58 @@
+"""What the READMEs show is what happens."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+READMES = ("README.md", "README.zh-CN.md")
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_python_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = blocks(name, "python")
+    assert len([line for line in code.splitlines() if line.strip()]) < 20
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    exec(compile(code, name, "exec"), namespace)
+    assert (tmp_path / "report.html").exists()
+
+
+def test_both_readmes_show_the_same_code() -> None:
+    first, second = (blocks(name, "python")[0].split("#")[0] for name in READMES)
+    assert first == second
+    commands = [
+        [line.split("#")[0].strip() for block in blocks(name, "sh") for line in block.splitlines()] for name in READMES
+    ]
+    assert commands[0] == commands[1]
+    assert commands[0][:2] == ["make tune", "make test"]
+
+
+def test_the_commands_on_a_table_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from surefoot import cli
+
+    rows = "".join(f"{row % 13},{['north', 'south'][row % 2]},{50 + 4 * (row % 13)}.5\n" for row in range(80))
+    (tmp_path / "houses.csv").write_text("rooms,side,price\n" + rows)
+    (tmp_path / "new_houses.csv").write_text("rooms,side\n3,north\n")
+    monkeypatch.chdir(tmp_path)
+    for line in blocks("README.md", "sh")[1].splitlines():
+        monkeypatch.setattr(sys, "argv", line.split())
+        try:
+            cli.main()
+        except SystemExit as ending:
+            assert not ending.code
+
+
+@pytest.mark.parametrize("name", [*READMES, "CONTRIBUTING.md", "docs/log.md", "CHANGELOG.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
+        assert ((ROOT / name).parent / target).exists(), f"{name} links to {target}"
