@@ -137,7 +137,9 @@ class Plateau:
         state = self.looked(state, value, position)
         if not self.has_stalled(state, position):
             return state, Decision(state.multiplier, "keep", f"{value:.4g}; the best is {_text(state.best)}")
-        lower = max(state.multiplier * self.factor, self.floor)
+        lower = state.multiplier * self.factor
+        if lower <= self.floor * (1.0 + _SLACK):  # 0.1 · 0.1 is a little above 0.01
+            lower = self.floor
         if lower >= state.multiplier:
             return state, Decision(state.multiplier, "keep", f"stalled at the floor of {self.floor:g}")
         reason = f"no better than {_text(state.best)} for {position - (state.waiting_since or 0.0):.3g}"

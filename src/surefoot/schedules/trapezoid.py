@@ -67,6 +67,7 @@ class WarmupStableDecay:
     def __call__(self, position: Any) -> Any:
         """The multiplier at ``position``."""
         warmup, cooldown = self._warmup, self._cooldown
-        passed = clipped((position - (self.horizon - cooldown)) / cooldown, 0.0, 1.0)
+        # counted from the end, so that nothing is left there by rounding
+        passed = clipped(1.0 - (self.horizon - position) / cooldown, 0.0, 1.0)
         level = self.floor + (1.0 - self.floor) * FALLS[self.cooldown](passed)
         return chosen(position < warmup, clipped(position / warmup, 0.0, 1.0), level) if warmup else level
