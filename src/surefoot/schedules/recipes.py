@@ -96,7 +96,7 @@ def reactive(name: str, arguments: Mapping[str, Any] | None = None) -> Plateau |
     if name not in REACTIVE:
         raise ValueError(f'there is no reactive schedule "{name}"; {nearest(name, REACTIVE)}')
     given = dict(arguments or {})
-    _require_known(given, _fields(REACTIVE[name]), where="schedule", name=name)
+    _require_known(given, _fields(REACTIVE[name]), where="schedule", name=name, beside=())
     if isinstance(given.get("plateau"), Mapping):
         given["plateau"] = reactive("plateau", {"floor": 0.01, **given["plateau"]})
     return _made(REACTIVE[name], given, where="schedule")  # type: ignore[no-any-return] # REACTIVE says which
@@ -207,12 +207,14 @@ def _made(kind: type[Any], given: Mapping[str, Any], *, where: str, glue: str = 
         raise ValueError(f"{where}{glue}{error}") from None
 
 
-def _require_known(given: Mapping[str, Any], allowed: set[str], *, where: str, name: str) -> None:
+def _require_known(
+    given: Mapping[str, Any], allowed: set[str], *, where: str, name: str, beside: tuple[str, ...] = ("name", *IN_FRONT)
+) -> None:
     for key in given:
         if key in DERIVED:
             raise ValueError(f"{where}.{key} cannot be set in a recipe: it follows from {where}.warmup")
         if key not in allowed:
-            choices = nearest(key, {"name", *IN_FRONT, *allowed})
+            choices = nearest(key, {*beside, *allowed})
             raise ValueError(f'{where}.{key} is not an argument of "{name}"; {choices}')
 
 
