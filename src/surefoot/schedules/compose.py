@@ -17,7 +17,7 @@ from surefoot.schedules.door import (
     require_schedule,
     require_share,
 )
-from surefoot.schedules.elementwise import Positions, Schedule, chosen, clipped, num_reached, over_positions, progress
+from surefoot.schedules.elementwise import Positions, Schedule, clipped, num_reached, over_positions, progress
 
 __all__ = ["Sequence", "Warmup"]
 
@@ -71,12 +71,14 @@ class Warmup:
     @over_positions
     def __call__(self, position: Any) -> Any:
         """The multiplier at ``position``."""
-        if isinstance(position, float) and position >= self.length:
-            return self.after(position - self.length)
-        rising = self._top * self._risen(progress(position, self.length))
         if isinstance(position, float):
-            return rising
-        return chosen(position < self.length, rising, self.after(position - self.length))
+            if position < self.length:
+                return self._top * self._risen(progress(position, self.length))
+            return self.after(position - self.length)
+        early = position < self.length
+        values = np.array(self.after(np.maximum(position - self.length, 0.0)))
+        values[early] = self._top * self._risen(progress(position[early], self.length))
+        return values
 
     def _risen(self, passed: Positions) -> Positions:
         if self.shape == "exponential":
@@ -129,8 +131,8 @@ class Sequence:
             return self.schedules[which](_since(position, starts[which]))
         values = np.empty_like(position)
         for index, (schedule, start) in enumerate(zip(self.schedules, starts, strict=True)):
-            here = which == index
-            values[here] = schedule(_since(position[here], start))
+            here = np.flatnonzero(which == index)
+            values.flat[here] = schedule(_since(position.take(here), start))
         return values
 
 

@@ -25,6 +25,7 @@ from surefoot.schedules.elementwise import (
     half_cosine,
     num_reached,
     over_positions,
+    picked,
     progress,
     whole_periods,
 )
@@ -86,14 +87,18 @@ class CosineRestarts:
         """tᵢ of every cycle but the first."""
         return tuple(np.cumsum(self._lengths[:-1]).tolist())
 
+    @cached_property
+    def _peaks(self) -> tuple[float, ...]:
+        """qⁱ of every cycle."""
+        return tuple(float(self.peak_factor) ** index for index in range(self.num_cycles))
+
     @over_positions
     def __call__(self, position: Any) -> Any:
         """The multiplier at ``position``."""
         cycle = num_reached(self._restarts, position)
-        start, length = _at(cycle, (0.0, *self._restarts)), _at(cycle, self._lengths)
-        peak = float(self.peak_factor) ** cycle
+        start, length = picked((0.0, *self._restarts), cycle), picked(self._lengths, cycle)
         passed = clipped((position - start) / length, 0.0, 1.0)
-        return self.floor + (1.0 - self.floor) * peak * half_cosine(passed)
+        return self.floor + (1.0 - self.floor) * picked(self._peaks, cycle) * half_cosine(passed)
 
 
 @dataclass(frozen=True)
@@ -189,10 +194,10 @@ class OneCycle:
     @over_positions
     def __call__(self, position: Any) -> Any:
         """The multiplier at ``position``."""
-        up, down = self._legs(position)
-        rising = self.start + (1.0 - self.start) * (1.0 - up)
-        falling = self.last + (1.0 - self.last) * down
-        return chosen(position < self.rise_share * self.horizon, rising, falling)
+        is_rising, left = self._leg(position)
+        rising = self.start + (1.0 - self.start) * (1.0 - left)
+        falling = self.last + (1.0 - self.last) * left
+        return chosen(is_rising, rising, falling)
 
     def momentum(self, position: Positions, *, low: float = 0.85, high: float = 0.95) -> Positions:
         """The momentum (β₁ under Adam) beside the rate: high where the rate is low and the other way round.
@@ -209,15 +214,15 @@ class OneCycle:
     @over_positions
     def _distance_from_peak(self, position: Any) -> Any:
         """1 at both ends, 0 at the peak of the rate, along the shape of the legs."""
-        up, down = self._legs(position)
-        return chosen(position < self.rise_share * self.horizon, up, 1.0 - down)
+        is_rising, left = self._leg(position)
+        return chosen(is_rising, left, 1.0 - left)
 
-    def _legs(self, position: Any) -> tuple[Any, Any]:
-        """1 to 0 over the rise, and 1 to 0 over the rest."""
-        fall, passed = FALLS[self.shape], progress(position, self.horizon)
-        up = clipped(passed / self.rise_share, 0.0, 1.0)
-        down = clipped((passed - self.rise_share) / (1.0 - self.rise_share), 0.0, 1.0)
-        return fall(up), fall(down)
+    def _leg(self, position: Any) -> tuple[Any, Any]:
+        """Whether the rate rises here, and what is left of the leg: 1 at its beginning, 0 at its end."""
+        passed = progress(position, self.horizon)
+        is_rising = passed < self.rise_share
+        up, down = passed / self.rise_share, (passed - self.rise_share) / (1.0 - self.rise_share)
+        return is_rising, FALLS[self.shape](clipped(chosen(is_rising, up, down), 0.0, 1.0))
 
 
 # The height of the peaks by mode, from the cycle's number, the share of the horizon that passed, and ``last``.
@@ -226,8 +231,3 @@ _HEIGHTS: dict[str, Any] = {
     "triangular2": lambda cycle, _passed, _last: 0.5**cycle,
     "exp_range": lambda _cycle, passed, last: last**passed,
 }
-
-
-def _at(index: Any, values: tuple[float, ...]) -> Any:
-    """The values at an index, or at an array of them."""
-    return np.asarray(values)[index] if isinstance(index, np.ndarray) else values[index]

@@ -25,6 +25,7 @@ __all__ = [
     "half_cosine",
     "num_reached",
     "over_positions",
+    "picked",
     "progress",
     "whole_periods",
 ]
@@ -34,6 +35,7 @@ Positions = TypeVar("Positions", float, npt.NDArray[np.float64])
 # A mark counts as reached from a relative 1e-12 before it: 0.3 / 0.1 is 2.9999999999999996, and three tenths of a
 # training are meant to hold three whole tenths.
 _SLACK = 1.0 + 1e-12
+_FEW = 16  # so many comparisons are quicker than a binary search; measured: benchmarks/schedules.py
 _MANY = 2.0**53  # every float from here on is whole
 
 
@@ -92,9 +94,20 @@ def whole_periods(position: Positions, length: float) -> Positions:
 
 def num_reached(marks: tuple[float, ...], position: Positions) -> Any:
     """How many of the rising ``marks`` have been reached: an int, or an array of them."""
-    if isinstance(position, np.ndarray):
-        return np.searchsorted(marks, position * _SLACK, side="right")
-    return bisect.bisect_right(marks, position * _SLACK)
+    if not isinstance(position, np.ndarray):
+        return bisect.bisect_right(marks, position * _SLACK)
+    reached = position * _SLACK
+    if len(marks) > _FEW:
+        return np.searchsorted(marks, reached, side="right")
+    num = np.zeros(position.shape, dtype=np.intp)
+    for mark in marks:
+        num += reached >= mark
+    return num
+
+
+def picked(values: tuple[float, ...], index: Any) -> Any:
+    """The values at an index, or at an array of them."""
+    return np.asarray(values).take(index) if isinstance(index, np.ndarray) else values[index]
 
 
 def half_cosine(passed: Positions) -> Positions:
