@@ -5,9 +5,11 @@ from __future__ import annotations
 import doctest
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,3 +104,14 @@ def test_importing_schedules_brings_no_framework() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_the_docs_table_has_every_schedule_with_a_picture() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    text = (docs / "schedules.md").read_text(encoding="utf-8")
+    rows = {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| `")}
+    assert set(rows) == CONTRACT
+    for name, row in rows.items():
+        pictures = re.findall(r'src="([^"]+)"', row)
+        assert pictures, name
+        assert all((docs / picture).is_file() for picture in pictures), name

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -240,3 +242,11 @@ def test_every_constructor_checks_at_the_door(make: Any, complaint: str) -> None
     with pytest.raises(ValueError) as caught:
         make()
     assert complaint in str(caught.value)
+
+
+def test_the_recipes_in_the_docs_are_recipes() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "schedules.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        check_schedule(Recipe.from_toml(block).schedule.build(), highest=1.0)
