@@ -26,12 +26,18 @@ MORE: list[dict[str, Any]] = [
 __all__ = ["Halves"]  # named above by this module
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _late_imports() -> None:
+    """The first optimizer of a process imports for seconds; it does so here, outside the tests' own time."""
+    torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0).step()
+
+
 @pytest.mark.parametrize("section", SECTIONS + MORE, ids=lambda section: section["name"])
 def test_the_generated_multiplier_is_the_recipe_s(section: dict[str, Any]) -> None:
     recipe = Recipe(schedule=section).complete(num_rows=100)
     imports, lines = schedule_code(recipe.to_dict()["schedule"])
     names: dict[str, Any] = {"math": math}
-    exec(imports + lines, names)  # noqa: S102 # our own lines
+    exec(imports + lines, names)
     expected = recipe.schedule.build()
     for position in np.random.default_rng(0).uniform(0.0, 1.0, 200).tolist():
         assert math.isclose(names["multiplier"](position), expected(position), rel_tol=1e-9, abs_tol=1e-12)
@@ -46,7 +52,6 @@ def test_common_schedules_need_no_surefoot_and_rare_ones_import_it() -> None:
         assert schedule_code({"name": name})[0] == "from surefoot import schedules\n"
 
 
-@pytest.mark.usefixtures("torch_optimizers")
 @pytest.mark.parametrize("name", ["step", "one_cycle"])
 def test_the_whole_page_of_code_trains(name: str) -> None:
     recipe = Recipe(schedule={"name": name}, optimizer={"name": "sgd", "learning_rate": 0.05}).complete(num_rows=40)
@@ -56,7 +61,7 @@ def test_the_whole_page_of_code_trains(name: str) -> None:
         cost=Cost(trainings=1.0, samples=120, seconds=0.0),
     )  # fmt: skip
     names: dict[str, Any] = {}
-    exec(pytorch_code(study), names)  # noqa: S102 # our own lines
+    exec(pytorch_code(study), names)
     torch.manual_seed(0)
     inputs = torch.randn(40, 2)
     model = torch.nn.Linear(2, 1)

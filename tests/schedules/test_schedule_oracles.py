@@ -15,7 +15,6 @@ from torch.optim import lr_scheduler as peer
 from surefoot import schedules as s
 
 SEEDS = range(6)
-pytestmark = pytest.mark.usefixtures("torch_optimizers")
 
 
 def peer_rates(make: Callable[[torch.optim.Optimizer], Any], num_steps: int, base: float) -> list[float]:
@@ -34,6 +33,12 @@ def peer_rates(make: Callable[[torch.optim.Optimizer], Any], num_steps: int, bas
 def agree(schedule: Any, make: Callable[[torch.optim.Optimizer], Any], num_steps: int, base: float) -> None:
     ours = base * schedule(np.arange(num_steps, dtype=float))
     assert np.allclose(ours, peer_rates(make, num_steps, base), rtol=1e-9, atol=1e-12 * base)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _late_imports() -> None:
+    """The first optimizer of a process imports for seconds; it does so here, outside the tests' own time."""
+    torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0).step()
 
 
 @pytest.fixture(params=SEEDS)
