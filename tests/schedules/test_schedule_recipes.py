@@ -176,6 +176,10 @@ def test_a_foreign_schedule_is_named_by_its_class() -> None:
         "schedule.parts[0].length must be above 0 and below the 0.95 that is left, not 2",
     ),
     (
+        {"name": "sequence", "warmup": 0, "parts": [{"name": "linear", "length": 1.0}, {"name": "cosine"}]},
+        "schedule.parts[0].length must be above 0 and below the 1 that is left, not 1.0",
+    ),
+    (
         {"name": "sequence", "parts": [{"name": "linear", "length": 0.5, "floor": 3}, {"name": "cosine"}]},
         "schedule.parts[0].floor must lie in [0, 1], not 3",
     ),

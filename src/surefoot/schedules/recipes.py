@@ -183,9 +183,11 @@ def _sequence(given: dict[str, Any], *, begin: float, length: float, where: str)
         here, left = f"{where}.parts[{index}]", length - start
         section = dict(part)
         share = section.pop("length", left)
-        if (index < len(parts) - 1) != ("length" in part):
-            raise ValueError(f"{here} {_length_rule(is_last=index == len(parts) - 1)}")
-        if not isinstance(share, int | float) or isinstance(share, bool) or not 0.0 < share <= left:
+        is_last = index == len(parts) - 1
+        if is_last == ("length" in part):
+            raise ValueError(f"{here} {_length_rule(is_last=is_last)}")
+        is_number = isinstance(share, int | float) and not isinstance(share, bool)
+        if not is_last and not (is_number and 0.0 < share < left):
             raise ValueError(f"{here}.length must be above 0 and below the {left:g} that is left, not {share!r}")
         schedules.append(_built(section, begin=begin + start, length=share, where=here))
         start += share
