@@ -90,12 +90,18 @@ class Optimizer(_Section):
 
 
 class Schedule(_Section):
-    """How the learning rate moves: a name, a warmup as a share of the horizon, the schedule's own arguments."""
+    """How the learning rate moves: a name, a warmup as a share of the horizon, the schedule's own arguments.
+
+    Left out, ``warmup`` is 0.05, and 0 in front of a schedule that begins low itself. The name is one of
+    ``surefoot.schedules`` or ``package.module:Class``, which is imported: read a stranger's recipe before you run it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     name: str = "cosine"
-    warmup: Share = 0.05
+    warmup: Share = Field(default_factory=lambda given: schedules.default_warmup(given.get("name", "")))
+    warmup_shape: Literal["linear", "exponential"] = "linear"
+    warmup_start: float | None = None
 
     @model_validator(mode="after")
     def _exists(self) -> Self:
@@ -104,7 +110,13 @@ class Schedule(_Section):
 
     def build(self) -> Any:
         """The schedule itself, over positions in [0, 1]."""
-        return schedules.from_recipe(self.name, warmup=self.warmup, arguments=self.model_extra)
+        return schedules.from_recipe(
+            self.name,
+            warmup=self.warmup,
+            warmup_shape=self.warmup_shape,
+            warmup_start=self.warmup_start,
+            arguments=self.model_extra,
+        )
 
 
 class Batch(_Section):

@@ -230,6 +230,34 @@ def predict(
         typer.echo(to_csv(rows), nl=False)
 
 
+@app.command()
+def schedule(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="A schedule, as in a recipe; --list says which.", show_default=False),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="One argument, such as floor=0.1 or warmup=0.1. Repeatable."),
+    ] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Write a picture: .png, .svg or .pdf.")] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="Say which schedules there are and what they take.")] = False,
+) -> None:
+    """Draw a learning-rate schedule before training with it.
+
+    Examples:  surefoot schedule --list  |  surefoot schedule cosine --set floor=0.1 --plot cosine.png
+    """
+    from surefoot.cli.schedule import listing, shown
+    from surefoot.errors import RequestError
+
+    if list_all:
+        typer.echo(listing())
+    elif name is None:
+        raise RequestError("which schedule? Give a name, as in: surefoot schedule cosine; or see them all with --list")
+    else:
+        typer.echo(shown(name, changes or [], plot=plot))
+
+
 def _task(target: str, column: str | None, kind: Any, epochs: float | None) -> Task:
     from surefoot import tasks
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from surefoot.records import Study
+from surefoot.reports.schedule_code import schedule_code
 
 __all__ = ["pytorch_code"]
 
@@ -18,14 +19,6 @@ _OPTIMIZERS = {
     "rmsprop": "torch.optim.RMSprop(groups, lr={rate}, momentum={momentum}, eps={epsilon})",
     "adagrad": "torch.optim.Adagrad(groups, lr={rate}, eps={epsilon})",
 }
-_SCHEDULES = {
-    "constant": "1.0",
-    "linear": "{floor} + (1 - {floor}) * (1 - t)",
-    "polynomial": "{floor} + (1 - {floor}) * (1 - t) ** {power}",
-    "exponential": "{last} ** t",
-    "cosine": "{floor} + (1 - {floor}) * (1 + math.cos(math.pi * t)) / 2",
-}
-_DEFAULTS = {"floor": 0.0, "power": 2.0, "last": 0.01}
 _LOSSES = {
     "cross_entropy": "functional.cross_entropy(model(inputs), targets{smoothing})",
     "binary_cross_entropy": "functional.binary_cross_entropy_with_logits(model(inputs)[:, 0], targets.float())",
@@ -38,14 +31,10 @@ _TEMPLATE = """\
 import math
 
 import torch
-from torch.nn import functional
+{imports}from torch.nn import functional
 
 
-def multiplier(position):
-    \"\"\"The learning rate's multiplier; position runs from 0 to 1 over the training.\"\"\"
-{warmup}    t = min((position - {warmup_length}) / {rest}, 1.0)
-    return {schedule}
-
+{schedule}
 
 def train(model, inputs_all, targets_all):
     rows, samples_seen = len(inputs_all), 0
@@ -76,15 +65,11 @@ def pytorch_code(study: Study) -> str:
     It leaves out what keeps the best weights; penalties beside weight decay are added to the loss by hand.
     """
     recipe, winner = study.recipe, study.winning_run
-    optimizer, schedule = recipe["optimizer"], recipe["schedule"]
-    warmup = schedule["warmup"]
-    arguments = {**_DEFAULTS, **schedule}
-    rising = f"    if position < {warmup}:\n        return position / {warmup}\n" if warmup else ""
+    optimizer = recipe["optimizer"]
+    imports, schedule = schedule_code(recipe["schedule"])
     return _TEMPLATE.format(
-        warmup=rising,
-        warmup_length=warmup,
-        rest=1.0 - warmup,
-        schedule=_SCHEDULES[schedule["name"]].format(**arguments),
+        imports=imports,
+        schedule=schedule,
         epochs=study.epochs * (winner.share if winner is not None else 1.0),
         decay=optimizer["weight_decay"],
         optimizer=_OPTIMIZERS[optimizer["name"]].format(rate=optimizer["learning_rate"], **optimizer),

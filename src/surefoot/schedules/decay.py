@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-__all__ = ["Constant", "Cosine", "Exponential", "Linear", "Polynomial", "require_floor", "require_positive"]
+from surefoot.schedules.door import require_factor, require_floor, require_positive
+from surefoot.schedules.elementwise import half_cosine, over_positions, progress
 
-Positions = TypeVar("Positions", float, npt.NDArray[np.float64])
+__all__ = ["Constant", "Cosine", "Exponential", "Linear", "Polynomial"]
 
 
 @dataclass(frozen=True)
 class Constant:
-    """1 at every position.
+    """The same multiplier at every position.
+
+    For a short training, for a baseline, as a stretch of a sequence.
+
+    Args:
+        value: the multiplier, above 0; 1 is the base learning rate itself.
 
     >>> Constant()(0.3)
     1.0
     """
 
-    def __call__(self, position: Positions) -> Positions:
+    value: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_positive("value", self.value)
+
+    @over_positions
+    def __call__(self, position: Any) -> Any:
         """The multiplier at ``position``."""
-        return 0.0 * position + 1.0
+        return np.full_like(position, self.value) if isinstance(position, np.ndarray) else self.value
 
 
 @dataclass(frozen=True)
@@ -43,20 +54,25 @@ class Linear:
     """
 
     horizon: float = 1.0
+    _: KW_ONLY
     floor: float = 0.0
 
     def __post_init__(self) -> None:
         require_positive("horizon", self.horizon)
         require_floor(self.floor)
 
-    def __call__(self, position: Positions) -> Positions:
+    @over_positions
+    def __call__(self, position: Any) -> Any:
         """The multiplier at ``position``."""
-        return self.floor + (1.0 - self.floor) * (1.0 - _progress(position, self.horizon))
+        return self.floor + (1.0 - self.floor) * (1.0 - progress(position, self.horizon))
 
 
 @dataclass(frozen=True)
 class Polynomial:
     """floor + (1 − floor)(1 − t/T)^a, never negative and defined past T.
+
+    With a = 1 it is linear; with a = 2 it spends its end at small rates. Often sold as "exponential", which it is not.
+    Chen et al. 2016 (arXiv:1606.00915), section 4.1, use a = 0.9.
 
     Args:
         horizon: T > 0, where the floor is reached.
@@ -68,6 +84,7 @@ class Polynomial:
     """
 
     horizon: float = 1.0
+    _: KW_ONLY
     power: float = 2.0
     floor: float = 0.0
 
@@ -76,15 +93,17 @@ class Polynomial:
         require_positive("power", self.power)
         require_floor(self.floor)
 
-    def __call__(self, position: Positions) -> Positions:
+    @over_positions
+    def __call__(self, position: Any) -> Any:
         """The multiplier at ``position``."""
-        value: Positions = (1.0 - _progress(position, self.horizon)) ** self.power
-        return self.floor + (1.0 - self.floor) * value
+        return self.floor + (1.0 - self.floor) * (1.0 - progress(position, self.horizon)) ** self.power
 
 
 @dataclass(frozen=True)
 class Exponential:
     """The same factor for every stretch of the same length: last^(t/T).
+
+    A factor γ a step, as other libraries ask for it, is last = γ^T.
 
     Args:
         horizon: T > 0.
@@ -95,19 +114,17 @@ class Exponential:
     """
 
     horizon: float = 1.0
+    _: KW_ONLY
     last: float = 0.01
 
     def __post_init__(self) -> None:
         require_positive("horizon", self.horizon)
-        if not 0.0 < self.last <= 1.0:
-            raise ValueError(
-                f"last must be above 0 and at most 1, not {self.last!r}: it is the multiplier at the horizon"
-            )
+        require_factor("last", self.last, meaning="it is the multiplier at the horizon")
 
-    def __call__(self, position: Positions) -> Positions:
+    @over_positions
+    def __call__(self, position: Any) -> Any:
         """The multiplier at ``position``."""
-        value: Positions = self.last ** _progress(position, self.horizon)
-        return value
+        return self.last ** progress(position, self.horizon)
 
 
 @dataclass(frozen=True)
@@ -125,33 +142,14 @@ class Cosine:
     """
 
     horizon: float = 1.0
+    _: KW_ONLY
     floor: float = 0.0
 
     def __post_init__(self) -> None:
         require_positive("horizon", self.horizon)
         require_floor(self.floor)
 
-    def __call__(self, position: Positions) -> Positions:
+    @over_positions
+    def __call__(self, position: Any) -> Any:
         """The multiplier at ``position``."""
-        falling = (1.0 + np.cos(np.pi * _progress(position, self.horizon))) / 2.0
-        value: Positions = self.floor + (1.0 - self.floor) * falling
-        return value if isinstance(value, np.ndarray) else float(value)
-
-
-def require_positive(name: str, value: float) -> None:
-    """Raise unless ``value`` is a finite number above 0."""
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be a finite number above 0, not {value!r}")
-
-
-def require_floor(value: float) -> None:
-    """Raise unless ``value`` is a multiplier a decay can end at."""
-    if not 0.0 <= value <= 1.0:
-        raise ValueError(f"floor must lie in [0, 1], not {value!r}: it is a share of the base learning rate")
-
-
-def _progress(position: Positions, horizon: float) -> Positions:
-    """t/T held inside [0, 1]."""
-    if isinstance(position, np.ndarray):
-        return np.clip(position / horizon, 0.0, 1.0)
-    return min(max(position / horizon, 0.0), 1.0)
+        return self.floor + (1.0 - self.floor) * half_cosine(progress(position, self.horizon))
