@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from surefoot.cli.rescale import rescale
+
 if TYPE_CHECKING:
     from surefoot.recipe import Recipe
     from surefoot.tasks import Task
@@ -228,6 +230,9 @@ def predict(
         print_json(rows)
     else:
         typer.echo(to_csv(rows), nl=False)
+
+
+app.command()(rescale)
 
 
 def _task(target: str, column: str | None, kind: Any, epochs: float | None) -> Task:
