@@ -117,13 +117,16 @@ class Batch(_Section):
 
     @model_validator(mode="after")
     def _exists(self) -> Self:
-        if self.policy == "single" and self.size not in (None, 1):
-            raise ValueError(f'batch.size is {self.size}, but batch.policy "single" takes one row; leave the size out')
         batching.from_recipe(self.policy, size=self.size or self._usual_size(), arguments=self.model_extra)
         return self
 
     def complete(self, num_rows: int) -> Batch:
-        """The same with the size written out; one that was left out comes from the number of rows."""
+        """The same with the size written out; one that was left out comes from the number of rows.
+
+        Raises:
+            RecipeError: a size is larger than the number of rows.
+        """
+        self.build(num_rows)
         size = {"single": 1, "full": num_rows}.get(self.policy) or self.size or self._usual_size(num_rows)
         return Batch(policy=self.policy, size=size, **(self.model_extra or {}))
 

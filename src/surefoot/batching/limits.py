@@ -56,11 +56,11 @@ class Limits:
         return max(cap - cap % self.multiple, min(self.multiple, num_rows), 1)
 
     def clamp(self, wanted: float, *, num_rows: int) -> int:
-        """A wanted batch size held between the smallest and the cap, in whole multiples, rounded down."""
+        """A wanted batch size held between the smallest and the cap: whole rows, rounded up; then whole multiples."""
         cap = self.cap(num_rows)
         if wanted >= cap:
             return cap
-        size = max(int(wanted * (1.0 + 1e-9)), self.smallest, 1)  # 399.999... is 400
+        size = max(math.ceil(wanted * (1.0 - 1e-9)), self.smallest, 1)  # 400.000...1 is 400
         rounded = size - size % self.multiple
         return min(rounded or self.multiple, cap)
 
@@ -79,5 +79,5 @@ class Limits:
             # a cap that was lowered (a smaller memory) is obeyed at once
             return reachable if current > self.cap(num_rows) else None
         step = min(max(reachable, current / self.growth), current * self.growth)
-        size = self.clamp(math.ceil(step), num_rows=num_rows)
+        size = self.clamp(step, num_rows=num_rows)
         return None if size == current else size

@@ -154,7 +154,7 @@ class CABS:
 
 @dataclass(frozen=True)
 class GradientDiversity:
-    """B = δ·n·Σ‖g_i‖²/‖Σ g_i‖², which is δ(1 + B_s)/(1 + B_s/n) over n rows.
+    """B = δ·n·Σ‖g_i‖²/‖Σ g_i‖² over all n rows, which is δ(1 + B_s).
 
     Chen, Wang and Sundaram 2025 (arXiv:2509.16173, "DiveBatch") after Yin et al. 2018 (arXiv:1706.05699), who show
     that mini-batches up to n times the diversity keep the speed of single samples.
@@ -171,9 +171,8 @@ class GradientDiversity:
 
     def __call__(self, estimate: NoiseEstimate, situation: Situation, /) -> float:
         """The batch size it wants."""
-        scale = estimate.noise_scale
-        rows = situation.num_rows
-        return self.delta * (1.0 + scale) / (1.0 + scale / rows) if math.isfinite(scale) else self.delta * rows
+        del situation
+        return self.delta * (1.0 + estimate.noise_scale)
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def within(size: int, arguments: Mapping[str, Any]) -> int:
         return size
     if low is not None and high is not None:
         return max(1, round(math.sqrt(low * high)))
-    return min(max(size, low or size), high or size)
+    return min(max(size, low or 1), high or max(size, low or 1))
 
 
 def scaled_arguments(arguments: Mapping[str, Any], factor: float) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _check_purity(policy: Any, num_rows: int) -> None:
 
 def _check_silence(policy: Any, num_rows: int) -> None:
     broken = NoiseSample(math.nan, math.inf, 32)
-    for observed in (Observation(32, num_rows), Observation(32, num_rows, broken, loss=math.nan, metric=math.nan)):
+    for observed in (Observation(32, num_rows), Observation(32, num_rows, broken, loss=math.nan)):
         state, decision = policy.update(policy.init(), observed)
         assert decision.batch_size is None, "without a usable look the answer is to leave the batch alone"
         json.dumps(state.to_json(), allow_nan=False)
