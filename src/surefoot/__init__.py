@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from surefoot import errors, schedules, space
     from surefoot.errors import RequestError, SurefootError
     from surefoot.recipe import Recipe
+    from surefoot.rescaling import rescale
     from surefoot.tasks import Task
     from surefoot.workflows.compare import compare
     from surefoot.workflows.fit import fit
@@ -41,6 +42,7 @@ __all__ = [
     "fit",
     "load",
     "probe",
+    "rescale",
     "schedules",
     "space",
     "tune",
@@ -48,6 +50,7 @@ __all__ = [
 
 _HOMES = {
     "Recipe": "surefoot.recipe",
+    "rescale": "surefoot.rescaling",
     "RequestError": "surefoot.errors",
     "SurefootError": "surefoot.errors",
     "Task": "surefoot.tasks",

@@ -120,15 +120,44 @@ class Schedule(_Section):
 
 
 class Batch(_Section):
-    """How many samples a step looks at: ``fixed`` with a size, ``single``, or ``full``."""
+    """How many samples a step looks at: a policy, the size it has or begins with, the policy's own arguments."""
 
-    policy: Literal["fixed", "single", "full"] = "fixed"
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    policy: str = "fixed"
     size: Annotated[int, Field(ge=1)] | None = None
 
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        batching.from_recipe(self.policy, size=self.size or self._usual_size(), arguments=self.model_extra)
+        return self
+
+    def complete(self, num_rows: int) -> Batch:
+        """The same with the size written out; one that was left out comes from the number of rows.
+
+        Raises:
+            RecipeError: a size is larger than the number of rows.
+        """
+        self.build(num_rows)
+        size = {"single": 1, "full": num_rows}.get(self.policy) or self.size or self._usual_size(num_rows)
+        return Batch(policy=self.policy, size=size, **(self.model_extra or {}))
+
     def build(self, num_rows: int) -> Any:
-        """The policy itself; a size that was left out comes from the number of rows."""
-        size = self.size or batching.default_batch_size(num_rows)
-        return batching.from_recipe(self.policy, size=size)
+        """The policy itself, over positions in [0, 1].
+
+        Raises:
+            RecipeError: a size is larger than the number of rows.
+        """
+        size = self.size or self._usual_size(num_rows)
+        try:
+            return batching.from_recipe(self.policy, size=size, arguments=self.model_extra, num_rows=num_rows)
+        except ValueError as error:
+            raise RecipeError(str(error)) from None
+
+    def _usual_size(self, num_rows: int | None = None) -> int:
+        """The default size, held inside what the other arguments allow; without rows, any that they allow."""
+        usual = 32 if num_rows is None else batching.default_batch_size(num_rows)
+        return batching.within(usual, self.model_extra or {})
 
 
 class Loss(_Section):
@@ -218,10 +247,9 @@ class Recipe(BaseModel):
 
     def complete(self, num_rows: int) -> Recipe:
         """The recipe with every default written out, for a training on ``num_rows`` rows."""
-        size = {"single": 1, "full": num_rows}.get(self.batch.policy) or self.batch.build(num_rows).size
         sections: dict[str, Any] = self.model_dump(exclude_none=True)
         sections["optimizer"] = self.optimizer.complete().model_dump(exclude_none=True)
-        sections["batch"] = {"policy": self.batch.policy, "size": size}
+        sections["batch"] = self.batch.complete(num_rows).model_dump(exclude_none=True)
         return Recipe(**sections)
 
     def with_changes(self, changes: Mapping[str, Any]) -> Recipe:

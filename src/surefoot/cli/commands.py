@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from surefoot.cli.rescale import rescale
+
 if TYPE_CHECKING:
     from surefoot.recipe import Recipe
     from surefoot.tasks import Task
@@ -256,6 +258,9 @@ def schedule(
         raise RequestError("which schedule? Give a name, as in: surefoot schedule cosine; or see them all with --list")
     else:
         typer.echo(shown(name, changes or [], plot=plot))
+
+
+app.command()(rescale)
 
 
 def _task(target: str, column: str | None, kind: Any, epochs: float | None) -> Task:
