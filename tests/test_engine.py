@@ -77,7 +77,7 @@ def test_a_run_equals_the_loop_an_expert_writes(make_task: Make) -> None:
     optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True)
     seen, horizon = 0, 2 * len(inputs)
     while seen < horizon:
-        indices = by_hand._next_indices()
+        indices = by_hand._next_indices(16)
         middle = (seen + len(indices) / 2) / horizon
         rising = middle / 0.05
         falling = (1 + math.cos(math.pi * (middle - 0.05) / 0.95)) / 2
@@ -103,7 +103,7 @@ def test_each_row_once_an_epoch(size: int, rows: int, epochs: int, seed: int) ->
     run = run_of(task, Recipe(batch={"size": min(size, rows)}), seed=seed)
     seen: list[int] = []
     while run.samples_seen < run.horizon:
-        indices = run._next_indices()
+        indices = run._next_indices(min(size, rows))
         assert len(indices) > 1 or size == 1 or run.horizon - run.samples_seen == 1
         seen += indices.tolist()
         run._samples += len(indices)
@@ -330,3 +330,13 @@ def test_small_dense_networks_run_on_one_thread(make_task: Make) -> None:
         model=lambda: nn.Sequential(nn.Conv2d(1, 3, 4), nn.Flatten()), train=(pictures, np.arange(20) % 3)
     )
     assert not run_of(convolution)._single_thread
+
+
+def test_the_history_shows_what_the_policy_asked_for(make_task: Make) -> None:
+    run = run_of(make_task(), Recipe(batch={"policy": "fixed", "size": 20}))
+    assert run.advance(run.horizon, should_stop=never).batch_size == 20
+    ramp = run_of(make_task(), Recipe(batch={"policy": "linear_ramp", "size": 4, "last": 40}))
+    sizes = [ramp.advance(1, should_stop=never).batch_size for _ in range(6)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] == 4
+    assert sizes[-1] > 4

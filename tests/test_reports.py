@@ -58,6 +58,8 @@ def test_the_summary_fits_a_terminal(result: Any) -> None:
         {"optimizer": {"name": "rmsprop"}, "schedule": {"name": "exponential", "last": 0.1}},
         {"optimizer": {"name": "adagrad"}, "schedule": {"name": "constant"}, "loss": {"label_smoothing": 0.1}},
         {"optimizer": {"name": "adam"}, "schedule": {"floor": 0.2}},
+        {"optimizer": {"name": "sgd", "momentum": 0.0}, "regularization": {"l1": 1e-3, "l2": 1e-2}},
+        {"batch": {"policy": "linear_ramp", "size": 8, "last": 32}},
     ],
 )
 def test_the_code_on_the_page_does_what_the_recipe_does(recipe: dict[str, Any]) -> None:

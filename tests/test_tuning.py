@@ -31,6 +31,7 @@ def ladder(trainings: float = 1.9, **changes: Any) -> Ladder:
         "rungs": plan_rungs(trainings),
         "starts": STARTS,
         "base": Recipe().complete(1000),
+        "num_rows": 1000,
         "training_samples": 20_000,
         "seed": 0,
         **changes,
@@ -179,7 +180,9 @@ def test_budgets_as_typed(given_: Any, trainings: float | None, seconds: float |
 
 def test_the_ledger_is_an_optuna_study(make_task: Make, tmp_path: Path) -> None:
     factory = TorchFactory(make_task(epochs=8))
-    searcher = ladder(training_samples=factory.training_samples, base=Recipe().complete(factory.num_rows))
+    searcher = ladder(
+        num_rows=factory.num_rows, training_samples=factory.training_samples, base=Recipe().complete(factory.num_rows)
+    )
     ledger = Ledger(tmp_path, factory.objective)
     outcome = climb(factory, searcher, ledger, Supervision())
     study = optuna.load_study(study_name="surefoot", storage=f"sqlite:///{tmp_path / 'study.db'}")
@@ -198,7 +201,9 @@ def test_the_ledger_is_an_optuna_study(make_task: Make, tmp_path: Path) -> None:
 @pytest.mark.parametrize("interrupted_at", [0, 5, 20, 40])
 def test_a_study_goes_on_where_it_was_stopped(make_task: Make, tmp_path: Path, interrupted_at: int) -> None:
     factory = TorchFactory(make_task(epochs=8))
-    searcher = ladder(training_samples=factory.training_samples, base=Recipe().complete(factory.num_rows))
+    searcher = ladder(
+        num_rows=factory.num_rows, training_samples=factory.training_samples, base=Recipe().complete(factory.num_rows)
+    )
     whole = climb(factory, searcher, Ledger(None, factory.objective), Supervision())
     asked = 0
 
@@ -220,7 +225,9 @@ def test_a_study_goes_on_where_it_was_stopped(make_task: Make, tmp_path: Path, i
 def test_diverged_runs_are_told_as_pruned(make_task: Make, tmp_path: Path) -> None:
     task = make_task(loss=lambda output, target: output.mean() * math.nan)
     factory = TorchFactory(task)
-    searcher = ladder(training_samples=factory.training_samples, base=Recipe().complete(factory.num_rows))
+    searcher = ladder(
+        num_rows=factory.num_rows, training_samples=factory.training_samples, base=Recipe().complete(factory.num_rows)
+    )
     outcome = climb(factory, searcher, Ledger(tmp_path, Objective()), Supervision())
     assert outcome.best is None
     assert {run.status for run in outcome.runs} == {"diverged"}

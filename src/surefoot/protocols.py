@@ -62,7 +62,7 @@ class Advance:
         steps: optimizer steps.
         loss: mean loss over those samples, without penalties and smoothing; not-a-number when none ran.
         learning_rate: the rate of the last step.
-        batch_size: the batch of the last step.
+        batch_size: what the policy asked for at the last step; the end of an epoch may have cut it.
         failure: "" or "diverged" or "out_of_memory"; the run cannot go on after either.
         reason: what was seen, when there is a failure.
     """

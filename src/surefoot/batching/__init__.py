@@ -13,7 +13,7 @@ from surefoot.batching.limits import Limits
 from surefoot.batching.measured import Decision, Measured, MeasuredPolicy, MeasuredState, Observation
 from surefoot.batching.noise import NoiseSample, from_examples, from_micro_gradients, from_ranks, from_two_sizes
 from surefoot.batching.plateau import PlateauGrowth, PlateauState
-from surefoot.batching.policies import BatchPolicy, Fixed, Full, Random, Single
+from surefoot.batching.policies import BatchPolicy, Fixed, Full, Random, Single, mean_inverse_size
 from surefoot.batching.precondition import adam_preconditioner, squared_norm
 from surefoot.batching.ramps import AdaBatch, GeometricRamp, GrowthReplacesDecay, LinearRamp, StepRamp
 from surefoot.batching.readings import (
@@ -82,6 +82,7 @@ __all__ = [
     "from_recipe",
     "from_two_sizes",
     "goodput",
+    "mean_inverse_size",
     "rate_after_jump",
     "rate_factor",
     "scaled_arguments",

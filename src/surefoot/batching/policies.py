@@ -12,7 +12,7 @@ from typing import Protocol
 from surefoot import seeds
 from surefoot.batching.checks import require_count
 
-__all__ = ["BatchPolicy", "Fixed", "Full", "Random", "Single"]
+__all__ = ["BatchPolicy", "Fixed", "Full", "Random", "Single", "mean_inverse_size"]
 
 
 class BatchPolicy(Protocol):
@@ -132,3 +132,13 @@ class Random:
         low = max(1, self.size // 2) if self.smallest is None else self.smallest
         high = 2 * self.size if self.largest is None else self.largest
         return low, high
+
+
+def mean_inverse_size(policy: BatchPolicy, num_rows: int) -> float:
+    """The mean of 1/B over the positions: optimizer steps a sample, by the midpoint rule.
+
+    >>> round(1000 * mean_inverse_size(Fixed(20), num_rows=500), 9)
+    50.0
+    """
+    places = 256
+    return sum(1.0 / policy((place + 0.5) / places, num_rows=num_rows) for place in range(places)) / places

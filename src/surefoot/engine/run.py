@@ -80,12 +80,13 @@ class TorchRun:
         """
         start, goal = self._samples, min(self._samples + num_samples, self.horizon)
         weights = losses = rate = 0.0
-        steps = size = 0
+        steps = wanted = 0
         failure, reason = "", ""
         self._model.train()
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             while self._samples < goal and not should_stop():
-                indices = self._next_indices()
+                wanted = self._policy(self._samples / self.horizon, num_rows=len(self._parts["train"]))
+                indices = self._next_indices(wanted)
                 size = len(indices)
                 rate = self._rate_at(self._samples + size / 2)
                 try:
@@ -103,13 +104,12 @@ class TorchRun:
                     failure = "diverged"
                     break
         mean = losses / weights if weights else math.nan
-        return Advance(self._samples - start, steps, mean, rate, size, failure, reason)  # type: ignore[arg-type] # "" widens
+        return Advance(self._samples - start, steps, mean, rate, wanted, failure, reason)  # type: ignore[arg-type] # "" widens
 
-    def _next_indices(self) -> Tensor:
-        """The rows of the next step: the next ones in this epoch's order."""
+    def _next_indices(self, wanted: int) -> Tensor:
+        """The rows of the next step: as many as wanted, fewer at the end of an epoch or of the horizon."""
         rows = len(self._parts["train"])
         left = min(rows - self._samples % rows, self.horizon - self._samples)
-        wanted = self._policy(self._samples / self.horizon, num_rows=rows)
         return self._indices(next_batch_size(wanted, left=left))
 
     def _indices(self, size: int) -> Tensor:

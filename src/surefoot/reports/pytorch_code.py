@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from surefoot.records import Study
@@ -34,7 +35,7 @@ import torch
 {imports}from torch.nn import functional
 
 
-{schedule}
+{schedule}{policy}
 
 def train(model, inputs_all, targets_all):
     rows, samples_seen = len(inputs_all), 0
@@ -44,15 +45,15 @@ def train(model, inputs_all, targets_all):
     groups = [{{"params": weights, "weight_decay": {decay}}}, {{"params": others, "weight_decay": 0.0}}]
     optimizer = {optimizer}
     while samples_seen < horizon:
-        for batch in torch.randperm(rows).split({batch_size}):
-            batch = batch[: horizon - samples_seen]
-            if not len(batch):
-                break
+        order = torch.randperm(rows)
+        while len(order) and samples_seen < horizon:
+            size = min({batch_size}, horizon - samples_seen)
+            batch, order = order[:size], order[size:]
             inputs, targets = inputs_all[batch], targets_all[batch]
             for group in optimizer.param_groups:  # the clock is samples seen, so the batch size may change
                 group["lr"] = {rate} * multiplier((samples_seen + len(batch) / 2) / horizon)
             loss = {loss}
-            optimizer.zero_grad()
+{penalty}            optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             samples_seen += len(batch)
@@ -60,23 +61,44 @@ def train(model, inputs_all, targets_all):
 
 
 def pytorch_code(study: Study) -> str:
-    """The kept run's recipe as a training loop in plain PyTorch.
-
-    It leaves out what keeps the best weights; penalties beside weight decay are added to the loss by hand.
-    """
+    """The kept run's recipe as a training loop in plain PyTorch; it leaves out what keeps the best weights."""
     recipe, winner = study.recipe, study.winning_run
     optimizer = recipe["optimizer"]
     imports, schedule = schedule_code(recipe["schedule"])
+    batch_imports, policy, size = _batch(recipe["batch"])
+    arguments = {**optimizer, "nesterov": bool(optimizer.get("nesterov") and optimizer.get("momentum"))}
     return _TEMPLATE.format(
-        imports=imports,
+        imports=batch_imports + imports,
         schedule=schedule,
+        policy=policy,
         epochs=study.epochs * (winner.share if winner is not None else 1.0),
         decay=optimizer["weight_decay"],
-        optimizer=_OPTIMIZERS[optimizer["name"]].format(rate=optimizer["learning_rate"], **optimizer),
-        batch_size=recipe["batch"]["size"],
+        optimizer=_OPTIMIZERS[optimizer["name"]].format(rate=optimizer["learning_rate"], **arguments),
+        batch_size=size,
         rate=optimizer["learning_rate"],
         loss=_loss(study),
+        penalty=_penalty(recipe["regularization"]),
     )
+
+
+def _batch(section: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What to import, the lines that define the policy, and how many samples the next step takes."""
+    given = dict(section)
+    policy, size = given.pop("policy"), given.pop("size")
+    if policy in {"fixed", "single", "full"}:
+        return "", "", str(size)
+    made = f"policy = batching.from_recipe({policy!r}, size={size}, arguments={given!r})\n"
+    return "from surefoot import batching\n", made, "policy(samples_seen / horizon, num_rows=rows)"
+
+
+def _penalty(section: Mapping[str, Any]) -> str:
+    """A line that adds λ₁‖θ‖₁ + ½λ₂‖θ‖², where there is any."""
+    terms = []
+    if section["l1"]:
+        terms.append(f"{section['l1']} * sum(w.abs().sum() for w in weights)")
+    if section["l2"]:
+        terms.append(f"{0.5 * section['l2']} * sum(w.square().sum() for w in weights)")
+    return f"            loss = loss + {' + '.join(terms)}\n" if terms else ""
 
 
 def _loss(study: Study) -> str:

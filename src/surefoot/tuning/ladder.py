@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from surefoot import seeds
+from surefoot.batching import mean_inverse_size
 from surefoot.protocols import Candidate
 from surefoot.recipe import Recipe
 from surefoot.records import Run
@@ -94,6 +95,7 @@ class Ladder:
         rungs: from the foot to the top.
         starts: one an optimizer, the preferred one first.
         base: a complete recipe that supplies everything that is not searched.
+        num_rows: of the training data.
         training_samples: samples of one training.
         seed: of the study.
         space: further keys that may vary, drawn once at the foot and inherited upwards.
@@ -102,6 +104,7 @@ class Ladder:
     rungs: tuple[Rung, ...]
     starts: tuple[Start, ...]
     base: Recipe
+    num_rows: int
     training_samples: int
     seed: int
     space: Mapping[str, Dimension] = field(default_factory=dict)
@@ -170,7 +173,9 @@ class Ladder:
         recipe = self._recipe(point)
         decay = self._decay(index)
         if "optimizer.weight_decay" not in self.space:
-            steps = rung.share * self.training_samples / (recipe.batch.size or 1)
+            steps = (
+                rung.share * self.training_samples * mean_inverse_size(recipe.batch.build(self.num_rows), self.num_rows)
+            )
             exact = with_decay_coordinate(recipe, decay, num_steps=steps).optimizer.weight_decay
             recipe = recipe.with_changes({"optimizer.weight_decay": _readable(exact)})
             point = {**point, "decay": decay}

@@ -76,7 +76,7 @@ def tune(
         begin, notes = starts(optimizers, tests)
         spent = sum(test.samples for test in tests)
         left = trainings - spent / factory.training_samples
-        ladder = Ladder(plan_rungs(left), begin, base, factory.training_samples, seed, varied)
+        ladder = Ladder(plan_rungs(left), begin, base, factory.num_rows, factory.training_samples, seed, varied)
         outcome = climb(factory, ladder, ledger, Supervision(spent, observer, should_stop))
     seconds = time.perf_counter() - started
     spending = Spending(tests, seconds, str(limit))
