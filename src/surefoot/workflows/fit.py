@@ -56,8 +56,8 @@ def fit(
     with interruptible() as should_stop:
         supervision = Supervision(observer=observer or Silent(), should_stop=should_stop)
         outcome = climb(factory, _One(candidate), ledger, supervision)
-    spending = Spending(seconds=time.perf_counter() - started)
-    return conclude(task, factory, outcome, spending, kind="fit", seed=seed, directory=place)
+        spending = Spending(seconds=time.perf_counter() - started)
+        return conclude(task, factory, outcome, spending, kind="fit", seed=seed, directory=place)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ __all__ = ["interruptible"]
 def interruptible(*, seconds: float | None = None) -> Iterator[Callable[[], bool]]:
     """A block with a question to ask before every step: should it stop?
 
+    The block holds the writing of the result too: a Ctrl-C that comes too late to stop anything must not lose it.
     The answer is yes after one Ctrl-C or, with ``seconds``, when that time has passed. Outside the main thread, where
     Python delivers no signals, only time counts.
 

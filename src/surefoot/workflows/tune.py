@@ -78,9 +78,8 @@ def tune(
         left = trainings - spent / factory.training_samples
         ladder = Ladder(plan_rungs(left), begin, base, factory.num_rows, factory.training_samples, seed, varied)
         outcome = climb(factory, ladder, ledger, Supervision(spent, observer, should_stop))
-    seconds = time.perf_counter() - started
-    spending = Spending(tests, seconds, str(limit))
-    return conclude(task, factory, outcome, spending, kind="tune", seed=seed, directory=place, notes=notes)
+        spending = Spending(tests, time.perf_counter() - started, str(limit))
+        return conclude(task, factory, outcome, spending, kind="tune", seed=seed, directory=place, notes=notes)
 
 
 def _time_left(limit: Budget, ledger: Ledger) -> float | None:
