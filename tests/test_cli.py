@@ -175,7 +175,7 @@ def loss_raises(): return make(loss=lambda output, target: output @ target)
         (["tune", "model.py:out_of_range"], "the train labels run from 1 to 3, but the model has 3 outputs"),
         (["tune", "model.py:nan_targets"], "train targets are not finite"),
         (["tune", "model.py:infinite"], "train targets are not finite"),
-        (["tune", "model.py:loss_raises"], "the training step failed at model.py:23: RuntimeError"),
+        (["tune", "model.py:loss_raises"], "the loss failed at model.py:23: RuntimeError"),
         (["fit", "digits", "--set", "schedule.name=cosin"], 'did you mean "cosine"'),
         (["compare", "digits"], "nothing to compare"),
         (["compare", "digits", "--grid", "batch.size"], "--grid takes KEY=V1,V2"),

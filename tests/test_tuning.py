@@ -33,6 +33,7 @@ def ladder(trainings: float = 1.9, **changes: Any) -> Ladder:
         "base": Recipe().complete(1000),
         "num_rows": 1000,
         "training_samples": 20_000,
+        "allowed_samples": round(trainings * 20_000),
         "seed": 0,
         **changes,
     }
@@ -61,6 +62,11 @@ def climbed(searcher: Ladder, value_of: Callable[[Any], float]) -> list[Run]:
         runs.append(finished(candidate, value, "completed" if math.isfinite(value) else "diverged"))
         assert len(runs) < 500
     return runs
+
+
+def test_nothing_fits_into_nothing() -> None:
+    assert plan_rungs(0.0) == plan_rungs(-0.2) == ()
+    assert ladder(rungs=()).propose([]) is None
 
 
 @given(st.floats(0.001, 40))
@@ -181,7 +187,10 @@ def test_budgets_as_typed(given_: Any, trainings: float | None, seconds: float |
 def test_the_ledger_is_an_optuna_study(make_task: Make, tmp_path: Path) -> None:
     factory = TorchFactory(make_task(epochs=8))
     searcher = ladder(
-        num_rows=factory.num_rows, training_samples=factory.training_samples, base=Recipe().complete(factory.num_rows)
+        num_rows=factory.num_rows,
+        training_samples=factory.training_samples,
+        allowed_samples=2 * factory.training_samples,
+        base=Recipe().complete(factory.num_rows),
     )
     ledger = Ledger(tmp_path, factory.objective)
     outcome = climb(factory, searcher, ledger, Supervision())
@@ -202,7 +211,10 @@ def test_the_ledger_is_an_optuna_study(make_task: Make, tmp_path: Path) -> None:
 def test_a_study_goes_on_where_it_was_stopped(make_task: Make, tmp_path: Path, interrupted_at: int) -> None:
     factory = TorchFactory(make_task(epochs=8))
     searcher = ladder(
-        num_rows=factory.num_rows, training_samples=factory.training_samples, base=Recipe().complete(factory.num_rows)
+        num_rows=factory.num_rows,
+        training_samples=factory.training_samples,
+        allowed_samples=2 * factory.training_samples,
+        base=Recipe().complete(factory.num_rows),
     )
     whole = climb(factory, searcher, Ledger(None, factory.objective), Supervision())
     asked = 0
@@ -226,7 +238,10 @@ def test_diverged_runs_are_told_as_pruned(make_task: Make, tmp_path: Path) -> No
     task = make_task(loss=lambda output, target: output.mean() * math.nan)
     factory = TorchFactory(task)
     searcher = ladder(
-        num_rows=factory.num_rows, training_samples=factory.training_samples, base=Recipe().complete(factory.num_rows)
+        num_rows=factory.num_rows,
+        training_samples=factory.training_samples,
+        allowed_samples=2 * factory.training_samples,
+        base=Recipe().complete(factory.num_rows),
     )
     outcome = climb(factory, searcher, Ledger(tmp_path, Objective()), Supervision())
     assert outcome.best is None

@@ -214,6 +214,11 @@ class TrainableFactory(Protocol):
         ...
 
     @property
+    def fingerprint(self) -> str:
+        """Something that differs for other training data."""
+        ...
+
+    @property
     def objective(self) -> Objective:
         """What decides between two models."""
         ...

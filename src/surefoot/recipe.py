@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from surefoot import batching, schedules
 from surefoot.errors import RecipeError, nearest
@@ -28,6 +28,7 @@ __all__ = [
     "Schedule",
     "Stopping",
     "parse_value",
+    "takes",
 ]
 
 OptimizerName = Literal["sgd", "adam", "adamw", "nadamw", "rmsprop", "adagrad"]
@@ -210,6 +211,13 @@ class Recipe(BaseModel):
     stopping: Stopping = Stopping()
     model: dict[str, Any] = {}
 
+    @field_validator("model", mode="before")
+    @classmethod
+    def _plain_arguments(cls, given: Any) -> Any:
+        return (
+            {key: _plain(f"model.{key}", value) for key, value in given.items()} if isinstance(given, dict) else given
+        )
+
     def __init__(self, **sections: Any) -> None:
         # pydantic's way in; overridden so that its report becomes our one line
         try:
@@ -269,6 +277,16 @@ class Recipe(BaseModel):
         return Recipe(**sections)
 
 
+def takes(optimizer: str, key: str) -> bool:
+    """Whether an optimizer takes a recipe key; keys of other sections have nothing to do with it.
+
+    >>> takes("sgd", "optimizer.momentum"), takes("adamw", "optimizer.momentum"), takes("adamw", "batch.size")
+    (True, False, True)
+    """
+    section, _, name = key.partition(".")
+    return section != "optimizer" or name in {"name", "learning_rate", "weight_decay", *_ARGUMENTS[optimizer]}
+
+
 def parse_value(text: str) -> Any:
     """A value as TOML would read it, or the text itself.
 
@@ -283,6 +301,22 @@ def parse_value(text: str) -> Any:
         return float(text)  # ".5" and "1.", which TOML does not know
     except ValueError:
         return text
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A value that TOML and JSON can hold; NumPy's numbers become Python's."""
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if isinstance(value, list | tuple):
+        return [_plain(name, item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(f"{name}.{key}", item) for key, item in value.items()}
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError(
+            f"{name} is {value!r}; a model argument must be a number, a text, true or false, or a list of those: "
+            "name other things and look them up in the builder"
+        )
+    return value
 
 
 _SECTIONS: dict[str, type[BaseModel]] = {

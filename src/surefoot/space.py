@@ -8,9 +8,21 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from surefoot.errors import RequestError
-from surefoot.recipe import Recipe
+from surefoot.recipe import Recipe, takes
 
-__all__ = ["Choice", "Dimension", "Integer", "Log", "Uniform", "check", "choice", "integer", "log", "uniform"]
+__all__ = [
+    "Choice",
+    "Dimension",
+    "Integer",
+    "Log",
+    "Uniform",
+    "check",
+    "choice",
+    "integer",
+    "log",
+    "samples",
+    "uniform",
+]
 
 
 class Dimension(Protocol):
@@ -94,6 +106,8 @@ class Choice:
     def __post_init__(self) -> None:
         if not self.options:
             raise RequestError("space.choice needs at least one value")
+        plain = tuple(value.item() if hasattr(value, "item") else value for value in self.options)
+        object.__setattr__(self, "options", plain)  # NumPy's numbers are not JSON's
 
     def at(self, fraction: float) -> Any:
         """The value at ``fraction`` of the way through the list."""
@@ -129,25 +143,39 @@ def choice(*options: Any) -> Choice:
     return Choice(options)
 
 
-def check(space: Mapping[str, Dimension]) -> dict[str, Dimension]:
-    """``space`` when every key is a recipe key and every end of every range a value the recipe allows.
+def check(
+    space: Mapping[str, Dimension], *, base: Recipe | None = None, optimizers: Sequence[str] = ("sgd", "adamw")
+) -> dict[str, Dimension]:
+    """``space`` when every key is a recipe key and every range holds only values that the recipe allows.
+
+    Args:
+        space: recipe keys and what they may be.
+        base: the recipe that supplies everything else.
+        optimizers: those that will be tried; a key need suit only one of them.
 
     Raises:
         RecipeError: a key does not exist or a range holds values that are not allowed.
-        RequestError: a value is not a dimension.
+        RequestError: a value is not a dimension, or the key cannot be searched.
     """
     for key, dimension in space.items():
         if not isinstance(dimension, Log | Uniform | Integer | Choice):
             kinds = "sf.space.log, uniform, integer or choice"
             raise RequestError(f"space[{key!r}] is {dimension!r}; it must be one of {kinds}")
-        for value in _ends(dimension):
-            Recipe().with_changes({**_CONTEXT.get(key, {}), key: value})
+        if key == "loss.name":
+            raise RequestError("loss.name cannot be searched: losses in different units cannot be compared")
+        suited = [name for name in optimizers if takes(name, key)] or optimizers[:1]
+        for value in samples(dimension):
+            _with(base or Recipe(), suited[0]).with_changes({key: value})
     return dict(space)
 
 
-def _ends(dimension: Dimension) -> Sequence[Any]:
-    return dimension.options if isinstance(dimension, Choice) else (dimension.at(0.0), dimension.at(1.0))
+def _with(base: Recipe, optimizer: str) -> Recipe:
+    """The base with only the optimizer's name decided."""
+    return Recipe(**{**base.to_dict(), "optimizer": {"name": optimizer}})
 
 
-# Some keys are allowed only beside another one.
-_CONTEXT = {key: {"optimizer.name": "sgd"} for key in ("optimizer.momentum", "optimizer.nesterov")}
+def samples(dimension: Dimension) -> Sequence[Any]:
+    """Values that stand for all: every option, or both ends and two between."""
+    if isinstance(dimension, Choice):
+        return dimension.options
+    return [dimension.at(fraction) for fraction in (0.0, 0.37, 0.5, 1.0)]

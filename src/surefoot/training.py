@@ -15,9 +15,18 @@ from typing import Any
 from surefoot.protocols import Advance, Candidate, Observer, Silent, Trainable
 from surefoot.records import Evaluation, Objective, Run, RunStatus
 
-__all__ = ["Conditions", "never", "train"]
+__all__ = ["Conditions", "horizon_of", "never", "train"]
 
 MIN_EVALUATIONS = 4
+
+
+def horizon_of(share: float, training_samples: int) -> int:
+    """Samples of a run over ``share`` of a training: rounded down, so that shares never add up to more than a budget.
+
+    >>> horizon_of(1 / 16, 1000), horizon_of(1.0, 1000), horizon_of(1e-9, 1000)
+    (62, 1000, 1)
+    """
+    return max(1, math.floor(share * training_samples + 1e-6))
 
 
 def never() -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from surefoot.recipe import Recipe
     from surefoot.tasks import Task
     from surefoot.workflows import Result
+    from surefoot.workflows.output import NewFolder
 
 __all__ = ["app"]
 
@@ -92,7 +93,7 @@ def tune(
     limit = Budget.parse(budget)
     task = _task(target, column, kind, epochs)
     base = _recipe(recipe, changes)
-    place = _place(out, task, resume)
+    place = _place(out, task)
     with watching(f"Tuning {task.name}", budget=limit) as observer:
         result = workflows.tune(
             task, budget=budget, seed=seed, directory=place, recipe=base, resume=resume, overwrite=overwrite,
@@ -124,7 +125,7 @@ def fit(
 
     task = _task(target, column, kind, epochs)
     base = _recipe(recipe, changes)
-    place = _place(out, task, resume)
+    place = _place(out, task)
     with watching(f"Training {task.name}", every_look=True) as observer:
         result = workflows.fit(
             task, base, seed=seed, directory=place, resume=resume, overwrite=overwrite, observer=observer
@@ -196,14 +197,15 @@ def compare(
     base = _recipe(recipe, changes)
     chosen = named_recipes(recipes or [], grid or [], base)
     task = _task(target, column, kind, epochs)
-    place = _place(out, task, resume=False)
+    place = _place(out, task)
     with watching(f"Comparing {len(chosen)} recipes on {task.name}") as observer:
         results = workflows.compare(task, chosen, seed=seed, directory=place, overwrite=overwrite, observer=observer)
     if as_json:
         print_json(comparison_json(results))
     typer.echo(comparison_text(results), err=as_json)
-    typer.echo(f"Report    {place / 'report.html'}", err=as_json)
-    _leave([result.status for result in results.values()])
+    folders = [result.directory for result in results.values() if result.directory is not None]
+    typer.echo(f"Report    {folders[0].parent / 'report.html'}", err=as_json)
+    _leave(*results.values())
 
 
 @app.command()
@@ -281,16 +283,11 @@ def _recipe(path: Path | None, changes: list[str] | None) -> Recipe:
     return recipe.with_changes({key.strip(): parse_value(value) for key, _, value in pairs})
 
 
-def _place(out: Path | None, task: Task, resume: bool) -> Path:
+def _place(out: Path | None, task: Task) -> Path | NewFolder:
     """The folder for the result: the one asked for, or a new one under runs/."""
-    from surefoot.cli.show import new_folder
-    from surefoot.errors import OutputError
+    from surefoot.workflows.output import NewFolder
 
-    if out is not None:
-        return out
-    if resume:
-        raise OutputError("--resume needs --out: which folder should it go on with?")
-    return new_folder(Path("runs"), task.name)
+    return NewFolder(Path("runs"), task.name) if out is None else out
 
 
 def _show(result: Result, as_json: bool) -> None:
@@ -305,13 +302,12 @@ def _show(result: Result, as_json: bool) -> None:
     if result.model is not None:
         typer.echo(f"Model     {result.directory}   (sf.load({str(result.directory)!r}).predict(rows))", err=as_json)
     typer.echo(f"Report    {result.directory / 'report.html'}", err=as_json)
-    _leave([result.status])
+    _leave(result)
 
 
-def _leave(statuses: list[str]) -> None:
-    """Exit with 130 after an interruption, with 1 when nothing usable was trained."""
-    if "interrupted" in statuses:
+def _leave(*results: Result) -> None:
+    """Exit with 130 after a Ctrl-C, with 1 when nothing usable was trained."""
+    if any(result.stopped_by_person for result in results):
         sys.exit(130)
-    if all(status != "completed" for status in statuses):
+    if all(result.status != "completed" for result in results):
         sys.exit(1)
-    return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,6 @@ __all__ = [
     "comparison_json",
     "comparison_text",
     "named_recipes",
-    "new_folder",
     "predictions",
     "print_json",
     "probe_text",
@@ -101,16 +99,6 @@ def comparison_text(results: Mapping[str, Result]) -> str:
         cells = [*values, str(run.steps), f"{result.cost.seconds:.1f}"]
         lines.append(f"{name:<{width}}" + "".join(f"  {cell:>16}" for cell in cells) + f"  {result.status}")
     return "\n".join(lines)
-
-
-def new_folder(root: Path, name: str) -> Path:
-    """A folder that does not exist yet: NAME-1, NAME-2 and so on."""
-    stem = re.sub(r"[^\w.-]+", "_", name) or "task"
-    taken = {path.name for path in root.iterdir()} if root.is_dir() else set()
-    number = 1
-    while f"{stem}-{number}" in taken:
-        number += 1
-    return root / f"{stem}-{number}"
 
 
 def predictions(directory: Path, table: Path) -> list[dict[str, Any]]:

@@ -88,7 +88,7 @@ def as_tensor(values: Any) -> torch.Tensor:
         array = array.astype(np.int64)
     elif array.dtype.kind != "f":
         raise TaskError(f"data of type {array.dtype} cannot become a tensor: encode it as numbers first")
-    return torch.from_numpy(np.ascontiguousarray(array))
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
 
 def epoch_order(seed: int, epoch: int, num_rows: int) -> torch.Tensor:
@@ -110,7 +110,8 @@ def next_batch_size(wanted: int, *, left: int) -> int:
     return wanted
 
 
-def in_order(rows: Rows) -> Iterator[Any]:
-    """All rows in their own order, in batches for an evaluation."""
-    for start in range(0, len(rows), EVALUATION_BATCH):
-        yield rows.take(torch.arange(start, min(start + EVALUATION_BATCH, len(rows))))
+def in_order(rows: Rows, size: int) -> Iterator[tuple[Any, int]]:
+    """All rows in their own order, in batches for an evaluation; each with the number of its rows."""
+    for start in range(0, len(rows), size):
+        indices = torch.arange(start, min(start + size, len(rows)))
+        yield rows.take(indices), len(indices)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import weakref
+import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,13 +15,14 @@ from torch import Tensor, nn
 from surefoot import seeds
 from surefoot.engine.data import Rows, TensorRows, as_rows
 from surefoot.engine.losses import CLASSIFICATION
-from surefoot.engine.objective import Objective, loss_name, to_device
+from surefoot.engine.objective import BatchLoss, Objective, loss_name, to_device
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.run import TorchRun
-from surefoot.errors import SurefootError, TaskError, raised_at
+from surefoot.errors import SurefootError, TaskError, nearest, raised_at
 from surefoot.protocols import Problem, Split
 from surefoot.recipe import Recipe
 from surefoot.records import Objective as Goal
+from surefoot.training import horizon_of
 
 __all__ = ["TorchFactory"]
 
@@ -63,47 +66,115 @@ class TorchFactory:
 
     def create(self, recipe: Recipe, *, seed: int, share: float = 1.0) -> TorchRun:
         """A fresh run of a complete recipe over ``share`` of the task's horizon."""
-        horizon = max(1, round(share * self.training_samples))
+        horizon = horizon_of(share, self.training_samples)
         return TorchRun(self.problem, recipe, self.parts, seed=seed, horizon=horizon)
 
+    @property
+    def fingerprint(self) -> str:
+        """A checksum of the training rows in memory, or the number of rows of a dataset: to tell data apart."""
+        rows = self.parts["train"]
+        if not isinstance(rows, TensorRows):
+            return f"{len(rows)} rows"
+        checksum = 0
+        for values in (rows.inputs, rows.targets):
+            checksum = zlib.crc32(values.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes(), checksum)
+        return f"{checksum:08x}"
+
     def check(self, recipe: Recipe) -> None:
-        """Try the task once, on two rows, and say in one line what is wrong with it.
+        """Try the task once, a step and a look on two rows, and say in one line what is wrong with it.
 
         Raises:
-            TaskError: the builder, the model or the loss raises or returns something else than it should, a label is
-                out of range, or more rows are asked for than there are.
+            TaskError: the builder, the model, the loss or the objective raises or returns something else than it
+                should, a label is out of range, or more rows are asked for than there are.
         """
-        wanted = recipe.batch.size or 1
-        if wanted > self.num_rows:
-            raise TaskError(
-                f"batch.size is {wanted}, but there are {self.num_rows} training rows; "
-                f"ask for at most {self.num_rows}, or leave it out"
-            )
+        _check_batch_size(recipe, self.num_rows)
+        _check_smoothing(recipe, self.problem)
+        complete = recipe.complete(self.num_rows)
+        few = 1 if complete.batch.size == 1 else 2
+        brief = Recipe(**{**complete.to_dict(), "batch": {"size": few}})
+        parts: dict[Split, Rows] = {name: _First(rows, min(few, len(rows))) for name, rows in self.parts.items()}
         with isolated(RandomState.seeded(seeds.derive(0, "check"))):
             model = self.problem.model(**recipe.model)
             _check_model(model)
-            device = next(model.parameters()).device
-            indices = torch.arange(min(2, self.num_rows))
-            batch = to_device(self.parts["train"].take(indices), device)
-            if self.problem.step is None and loss_name(self.problem, recipe) in CLASSIFICATION:
-                self._check_labels(model, batch, recipe)
-            loss = _call("the training step", lambda: Objective.of(self.problem, recipe)(model, batch, len(indices)))
+            if self.problem.step is None:
+                self._check_labels(model, recipe)
+            loss = _call("the loss", lambda: self._loss(model, parts["train"], recipe))
             if not loss.training.requires_grad:
                 raise TaskError("the loss does not depend on the model's parameters: nothing can be learned from it")
+        run = TorchRun(self.problem, brief, parts, seed=0, horizon=few)
+        _call("a training step", lambda: run.step_at(1e-6, batch_size=few))
+        _call("keeping the weights", run.keep_best)
+        measured = _call("the validation", lambda: run.evaluate("validation"))
+        wanted = self.objective.name.removeprefix("validation_")
+        if wanted not in measured:
+            raise TaskError(
+                f'the objective "{self.objective.name}" is not measured on this task; {nearest(wanted, measured)}'
+            )
 
-    def _check_labels(self, model: nn.Module, batch: Any, recipe: Recipe) -> None:
+    def _loss(self, model: nn.Module, rows: Rows, recipe: Recipe) -> BatchLoss:
+        batch = to_device(rows.take(torch.arange(len(rows))), next(model.parameters()).device)
+        return Objective.of(self.problem, recipe)(model, batch, len(rows))
+
+    def _check_labels(self, model: nn.Module, recipe: Recipe) -> None:
         """Raise when a label has no output of its own."""
-        output = _call("the model", lambda: model(batch[0]))
-        classes = 2 if loss_name(self.problem, recipe) == "binary_cross_entropy" else output.shape[1]
-        for name, rows in self.parts.items():
-            if not isinstance(rows, TensorRows) or rows.targets.is_floating_point():
-                continue
-            low, high = int(rows.targets.min()), int(rows.targets.max())
-            if low < 0 or high >= classes:
-                raise TaskError(
-                    f"the {name} labels run from {low} to {high}, but the model has {classes} outputs; "
-                    f"labels must lie in 0 to {classes - 1}"
-                )
+        loss, rows = loss_name(self.problem, recipe), self.parts["train"]
+        if loss not in CLASSIFICATION or not isinstance(rows, TensorRows):
+            return
+        if loss == "binary_cross_entropy":
+            low, high = float(rows.targets.min()), float(rows.targets.max())
+            if low < 0 or high > 1:
+                raise TaskError(f"binary_cross_entropy needs targets from 0 to 1, not from {low:g} to {high:g}")
+            return
+        if rows.targets.is_floating_point():
+            return
+        inputs = to_device(rows.inputs[:2], next(model.parameters()).device)
+        output = _call("the model", lambda: model(inputs))
+        if not isinstance(output, Tensor):
+            return  # the loss says it better
+        if output.ndim < 2:
+            raise TaskError(f"cross_entropy needs an output a class; the model's has shape {tuple(output.shape)}")
+        for name, part in self.parts.items():
+            if isinstance(part, TensorRows) and not part.targets.is_floating_point():
+                _check_range(name, part.targets, output.shape[1])
+
+
+@dataclass(frozen=True)
+class _First:
+    """The first rows of a part."""
+
+    rows: Rows
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def take(self, indices: Tensor) -> Any:
+        return self.rows.take(indices)
+
+
+def _check_range(part: Split, labels: Tensor, classes: int) -> None:
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        raise TaskError(
+            f"the {part} labels run from {low} to {high}, but the model has {classes} outputs; "
+            f"labels must lie in 0 to {classes - 1}"
+        )
+
+
+def _check_batch_size(recipe: Recipe, num_rows: int) -> None:
+    wanted = recipe.batch.size or 1
+    if wanted > num_rows:
+        raise TaskError(
+            f"batch.size is {wanted}, but there are {num_rows} training rows; "
+            f"ask for at most {num_rows}, or leave it out"
+        )
+
+
+def _check_smoothing(recipe: Recipe, problem: Problem) -> None:
+    loss = loss_name(problem, recipe)
+    if recipe.loss.label_smoothing and loss not in CLASSIFICATION:
+        what = "a loss of your own" if loss == "custom" else loss
+        raise TaskError(f"loss.label_smoothing is for cross-entropy; it would do nothing to {what}")
 
 
 class _FreshModels:
@@ -111,7 +182,7 @@ class _FreshModels:
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._last: Callable[[], Any] = lambda: None
+        self._built: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._problem, name)
@@ -120,9 +191,9 @@ class _FreshModels:
         built = _call("the model builder", lambda: self._problem.model(**arguments))
         if not isinstance(built, nn.Module):
             raise TaskError(f"the model builder must return a torch.nn.Module, not {type(built).__name__}")
-        if built is self._last():
+        if built in self._built:
             raise TaskError("the model builder returned the same model twice; build a fresh one at every call")
-        self._last = weakref.ref(built)
+        self._built.add(built)
         return built
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -61,8 +60,10 @@ def aligned(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """
     if output.shape == target.shape:
         return output, target
-    if torch.squeeze(output, -1).shape == torch.squeeze(target, -1).shape:
-        return torch.squeeze(output, -1), torch.squeeze(target, -1)
+    if output.shape == (*target.shape, 1):
+        return output.squeeze(-1), target
+    if target.shape == (*output.shape, 1):
+        return output, target.squeeze(-1)
     raise TaskError(
         f"the model's output has shape {tuple(output.shape)} and the target {tuple(target.shape)}; "
         "they must agree but for a last dimension of one"

@@ -41,6 +41,8 @@ class Gathering:
         if self._score:
             self._kept.append((output.cpu(), target.cpu()))
         if self._loss in CLASSIFICATION:
+            if self._loss == "cross_entropy" and target.shape == output.shape:
+                target = target.argmax(dim=1)  # a probability a class
             predicted = output.argmax(dim=1) if self._loss == "cross_entropy" else (output > 0).reshape(target.shape)
             self._correct += int((predicted == target).sum())
             self._count += target.numel()

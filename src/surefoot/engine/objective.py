@@ -55,6 +55,11 @@ class Objective:
             return self._from_step(model, batch, num_samples)
         inputs, target = batch
         output = model(inputs)
+        if not isinstance(output, Tensor) and isinstance(self.loss, str):
+            raise TaskError(
+                f'the model returned {type(output).__name__}; the loss "{self.loss}" needs a tensor: '
+                "give a loss(output, target) or a step(model, batch) of your own"
+            )
         if callable(self.loss):
             loss = _scalar(self.loss(output, target), "the loss")
             return BatchLoss(loss, loss, num_samples, output, target)
@@ -83,6 +88,8 @@ def to_device(batch: Any, device: torch.device) -> Any:
         return batch.to(device)
     if isinstance(batch, dict):
         return {key: to_device(value, device) for key, value in batch.items()}
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(to_device(value, device) for value in batch))
     if isinstance(batch, list | tuple):
         return type(batch)(to_device(value, device) for value in batch)
     return batch

@@ -48,8 +48,8 @@ def build(model: nn.Module, settings: Optimizer) -> optim.Optimizer:
 
 
 def _can_fuse(model: nn.Module) -> bool:
-    """Whether PyTorch's single-kernel step applies: one real floating type, on CPU or CUDA."""
-    return all(
+    """Whether PyTorch's single-kernel step applies: dense real gradients, on CPU or CUDA."""
+    return not any(getattr(module, "sparse", False) for module in model.modules()) and all(
         torch.is_floating_point(parameter) and parameter.device.type in {"cpu", "cuda"}
         for parameter in model.parameters()
     )

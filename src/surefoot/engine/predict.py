@@ -19,6 +19,6 @@ def predict(model: nn.Module, inputs: Any) -> npt.NDArray[Any]:
     tensor = as_tensor(inputs)
     device = next(model.parameters()).device
     model.eval()
-    batches = [model(rows.to(device)).cpu() for rows in torch.split(tensor, EVALUATION_BATCH)]
+    batches = [model(rows.to(device)).float().cpu() for rows in torch.split(tensor, EVALUATION_BATCH)]
     outputs: npt.NDArray[Any] = torch.cat(batches).numpy()
     return outputs

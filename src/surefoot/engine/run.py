@@ -13,13 +13,12 @@ from torch import Tensor, nn
 
 from surefoot import seeds
 from surefoot.engine import optimizers, snapshot
-from surefoot.engine.data import Rows, TensorRows, epoch_order, in_order, next_batch_size
+from surefoot.engine.data import EVALUATION_BATCH, Rows, epoch_order, in_order, next_batch_size
 from surefoot.engine.metrics import Gathering
 from surefoot.engine.objective import Objective, loss_name, to_device
 from surefoot.engine.penalties import penalised, penalty
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import is_small, limited_threads
-from surefoot.errors import TaskError
 from surefoot.protocols import Advance, Problem, Split
 from surefoot.recipe import Recipe
 
@@ -91,7 +90,7 @@ class TorchRun:
                 rate = self._rate_at(self._samples + size / 2)
                 try:
                     loss, weight = self._descend(indices, rate)
-                except RuntimeError as error:
+                except (RuntimeError, MemoryError) as error:
                     if not _is_out_of_memory(error):
                         raise
                     failure, reason = "out_of_memory", f"a batch of {size} does not fit in memory"
@@ -108,17 +107,22 @@ class TorchRun:
 
     def _next_indices(self, wanted: int) -> Tensor:
         """The rows of the next step: as many as wanted, fewer at the end of an epoch or of the horizon."""
-        rows = len(self._parts["train"])
-        left = min(rows - self._samples % rows, self.horizon - self._samples)
-        return self._indices(next_batch_size(wanted, left=left))
+        rows, left = len(self._parts["train"]), self.horizon - self._samples
+        left_of_epoch = min(rows - self._samples % rows, left)
+        size = next_batch_size(wanted, left=left_of_epoch)
+        if wanted > 1 and left - size == 1:
+            size = left  # the horizon ends one row into the next epoch
+        return self._indices(size)
 
     def _indices(self, size: int) -> Tensor:
-        """The next ``size`` rows in this epoch's order."""
+        """The next ``size`` rows in this epoch's order, and in the next one's where they reach into it."""
         rows = len(self._parts["train"])
         epoch, offset = divmod(self._samples, rows)
         if self._order is None or self._order[0] != epoch:
             self._order = (epoch, epoch_order(self.seed, epoch, rows))
-        return self._order[1][offset : offset + size]
+        indices = self._order[1][offset : offset + size]
+        beyond = size - len(indices)
+        return torch.cat([indices, epoch_order(self.seed, epoch + 1, rows)[:beyond]]) if beyond else indices
 
     def _rate_at(self, samples: float) -> float:
         base = self.recipe.optimizer.learning_rate
@@ -154,24 +158,36 @@ class TorchRun:
         rows = self._parts.get(split)
         if rows is None or not len(rows):
             return {}
+        modes = snapshot.training_modes(self._model)
+        self._model.eval()
+        size = EVALUATION_BATCH
+        try:
+            while True:
+                try:
+                    return self._gathered(rows, size)
+                except (RuntimeError, MemoryError) as error:
+                    if size == 1 or not _is_out_of_memory(error):
+                        raise
+                    size //= 2
+        finally:
+            for module, mode in modes:
+                module.training = mode
+
+    def _gathered(self, rows: Rows, size: int) -> dict[str, float]:
+        """The metrics on ``rows``, looked at in batches of ``size``."""
         score = self.problem.score
         gathering = Gathering(
             loss_name(self.problem, self.recipe),
             target_scale=self.problem.target_scale,
             score=(self.problem.objective.name.removeprefix("validation_"), score) if score else None,
         )
-        modes = snapshot.training_modes(self._model)
-        self._model.eval()
         streams = RandomState.seeded(seeds.derive(self.seed, "evaluate"))
         with isolated(streams), limited_threads(to_one=self._single_thread):
-            for batch in in_order(rows):
-                moved = to_device(batch, self._device)
-                found = self._objective(self._model, moved, _num_samples(rows, moved))
+            for batch, count in in_order(rows, size):
+                found = self._objective(self._model, to_device(batch, self._device), count)
                 gathering.add_loss(float(found.plain), found.weight)
                 if found.output is not None and found.target is not None:
                     gathering.add_output(found.output, found.target)
-        for module, mode in modes:
-            module.training = mode
         return gathering.metrics()
 
     def step_at(self, learning_rate: float, *, batch_size: int) -> float:
@@ -186,7 +202,7 @@ class TorchRun:
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             try:
                 loss, _ = self._descend(indices, learning_rate)
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
                     raise
                 return math.nan
@@ -216,9 +232,10 @@ class TorchRun:
         self._best = snapshot.copy_state(self._model)
 
     def recall_best(self) -> None:
-        """Put the best weights back into the model."""
+        """Put the best weights back into the model, ready for use: dropout off, batch statistics still."""
         if self._best:
             self._model.load_state_dict(self._best)
+        self._model.eval()
 
     def save_checkpoint(self, directory: Path, progress: dict[str, Any]) -> None:
         """Write everything that going on needs, and the caller's own ``progress``."""
@@ -251,20 +268,10 @@ class TorchRun:
     def load_weights(self, path: Path) -> None:
         """Read the model's weights from safetensors."""
         snapshot.load_weights(self._model, path)
+        self._model.eval()
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """CUDA and MPS raise a type of their own; the CPU's allocator only a message."""
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
-
-
-def _num_samples(rows: Rows, batch: Any) -> int:
-    """How many samples a collated batch holds."""
-    if isinstance(rows, TensorRows):
-        return len(batch[1])
-    first = batch
-    while not isinstance(first, Tensor):
-        if not isinstance(first, dict | list | tuple) or not first:
-            raise TaskError(f"cannot tell how many samples a batch of type {type(first).__name__} holds")
-        first = next(iter(first.values())) if isinstance(first, dict) else first[0]
-    return len(first)
+def _is_out_of_memory(error: Exception) -> bool:
+    """CUDA and MPS raise a type of their own; the CPU's allocator only a message, which depends on the system."""
+    texts = ("not enough memory", "can't allocate memory")
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(text in str(error) for text in texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ def resolve(target: str, *, column: str | None = None, kind: Kind | None = None,
         raise TaskError(f"--target and --kind are for tables; {target} is not a file that ends in .csv or .tsv")
     task = _from_python(target) if ".py" in target else _from_builtin(target)
     if epochs is not None:
-        task.epochs = epochs
+        task = copy.copy(task)  # the user's own may be a module's variable
+        task.epochs = float(epochs)
     return task
 
 

@@ -26,7 +26,7 @@ def split_rows(num_rows: int, fractions: tuple[float, ...], *, labels: Any = Non
         split: which of many splits; 0 is the one that everybody gets.
     """
     generator = seeds.stream(split, "split", num_rows)
-    groups = [np.arange(num_rows)] if labels is None else _by_label(np.asarray(labels))
+    groups = [np.arange(num_rows)] if labels is None else _by_label(_on_the_cpu(labels))
     parts: list[list[Indices]] = [[] for _ in fractions]
     edges = np.cumsum(fractions)[:-1]
     for group in groups:
@@ -37,6 +37,10 @@ def split_rows(num_rows: int, fractions: tuple[float, ...], *, labels: Any = Non
     return [np.sort(np.concatenate(part)) for part in parts]
 
 
+def _on_the_cpu(labels: Any) -> npt.NDArray[Any]:
+    return np.asarray(labels.cpu() if hasattr(labels, "cpu") else labels)
+
+
 def _by_label(labels: npt.NDArray[Any]) -> list[Indices]:
     order = np.argsort(labels, kind="stable")
     changes = np.flatnonzero(np.diff(labels[order])) + 1
@@ -45,7 +49,7 @@ def _by_label(labels: npt.NDArray[Any]) -> list[Indices]:
 
 def is_whole(values: Any) -> bool:
     """Whether these are whole numbers, as class labels are."""
-    return getattr(getattr(values, "dtype", None), "kind", "") in "iu" or "int" in str(getattr(values, "dtype", ""))
+    return getattr(getattr(values, "dtype", None), "kind", "") in "iub" or "int" in str(getattr(values, "dtype", ""))
 
 
 def take_rows(part: Any, indices: Indices) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -71,7 +72,7 @@ class Task:
         require_epochs(epochs)
         if step is not None and (loss is not None or not callable(step)):
             raise TaskError("step must be a function(model, batch), and it stands instead of loss: give one of the two")
-        self.model, self.name, self.step, self.epochs = model, name, step, epochs
+        self.model, self.name, self.step, self.epochs = model, name, step, float(epochs)
         self.train = _part("train", train)
         self.test = None if test is None else _part("test", test)
         self.loss = None if step is not None else _loss(loss, self.train)
@@ -94,6 +95,8 @@ class Task:
         if rows < 2:
             raise TaskError(f"train has {rows} rows; at least 2 are needed to hold some out for validation")
         labels = self.train[1] if isinstance(self.train, tuple) and self.loss == "cross_entropy" else None
+        if labels is not None and (labels.ndim != 1 or not is_whole(labels)):
+            labels = None  # a label a row is what can be dealt out evenly
         kept, held = split_rows(rows, (1.0 - fraction, fraction), labels=labels)
         if not len(held) or not len(kept):
             kept, held = split_rows(rows, (1.0 - fraction, fraction))
@@ -107,7 +110,7 @@ class Task:
 
 def require_epochs(epochs: float) -> None:
     """Raise unless a training can have so many epochs."""
-    if not (isinstance(epochs, int | float) and math.isfinite(epochs) and epochs > 0):
+    if isinstance(epochs, bool) or not (isinstance(epochs, numbers.Real) and math.isfinite(epochs) and epochs > 0):
         raise TaskError(f"epochs must be a number above 0, not {epochs!r}")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from surefoot import seeds
 from surefoot.batching import mean_inverse_size
 from surefoot.protocols import Candidate
-from surefoot.recipe import Recipe
+from surefoot.recipe import Recipe, takes
 from surefoot.records import Run
 from surefoot.space import Dimension
 from surefoot.tuning.decay import with_decay_coordinate
@@ -25,7 +25,7 @@ __all__ = ["Ladder", "Rung", "Start", "plan_rungs", "with_optimizer"]
 # Where the decay coordinate c = Σ ηλ stands at the foot and at the top of the ladder, measured: see docs/log.md.
 DECAY_AT_FOOT, DECAY_AT_TOP = 0.3, 1.5
 # The rates of the foot, as multiples of the range test's minimum; each optimizer walks through them in this order.
-FOOT_FACTORS = (1 / 3, 1.0, 1 / 9, 3.0, 1 / 27)
+FOOT_FACTORS = (1 / 3, 1.0, 1 / 9, 3.0, 1 / 27, 3**-0.5, 3**-1.5, 3**0.5, 3**-2.5, 1 / 81)
 # From one rung to the next the rate falls by this for four times the horizon.
 RATE_FALL = 1.5
 MAX_RESCUES = 3
@@ -67,11 +67,13 @@ def plan_rungs(trainings: float) -> tuple[Rung, ...]:
     rest to short ones. A budget for several full runs makes every rung wider.
 
     Args:
-        trainings: what may be spent, probes already taken off, above 0.
+        trainings: what may be spent, probes already taken off; nothing fits into 0 or less.
 
     >>> [(rung.name, rung.runs) for rung in plan_rungs(1.9)]
     [('1/16', 6), ('1/4', 2), ('1', 1)]
     """
+    if trainings <= 0:
+        return ()
     top = 1.0
     while top > 0.9 * trainings:
         top /= 2.0
@@ -97,6 +99,7 @@ class Ladder:
         base: a complete recipe that supplies everything that is not searched.
         num_rows: of the training data.
         training_samples: samples of one training.
+        allowed_samples: what all runs together may cost; a run that no longer fits whole gets a shorter horizon.
         seed: of the study.
         space: further keys that may vary, drawn once at the foot and inherited upwards.
     """
@@ -106,24 +109,22 @@ class Ladder:
     base: Recipe
     num_rows: int
     training_samples: int
+    allowed_samples: int
     seed: int
     space: Mapping[str, Dimension] = field(default_factory=dict)
 
     def propose(self, runs: Sequence[Run]) -> Candidate | None:
         """The next run to make, or None when the ladder is climbed."""
-        number = len(runs)
         below: Sequence[Run] = ()
         for index, rung in enumerate(self.rungs):
             here = [run for run in runs if run.coordinates["rung"] == index]
             if len(here) < rung.runs:
                 point = self._foot(len(here)) if index == 0 else self._next(below, len(here), rung)
-                return self._candidate(number, index, point)
+                return self._candidate(runs, index, point)
             usable = [run for run in here if run.best is not None]
             if not usable and not below:
                 rescued = here[rung.runs :]
-                if len(rescued) < MAX_RESCUES:
-                    return self._candidate(number, index, self._rescue(here))
-                return None
+                return self._candidate(runs, index, self._rescue(here)) if len(rescued) < MAX_RESCUES else None
             below = usable or below
         return None
 
@@ -161,21 +162,27 @@ class Ladder:
             best = ranked[(index - 1) % len(ranked)].coordinates
         return {**_point(best), "learning_rate": best["learning_rate"] / fall}
 
-    def _rescue(self, diverged: Sequence[Run]) -> dict[str, Any]:
-        """Everything so far left the ground: a tenth of the lowest rate that did."""
-        lowest = min(diverged, key=lambda run: float(run.coordinates["learning_rate"])).coordinates
-        return {**_point(lowest), "learning_rate": lowest["learning_rate"] / 10.0}
+    def _rescue(self, failed: Sequence[Run]) -> dict[str, Any]:
+        """Everything so far failed: a tenth of the lowest rate that diverged, or half of the batch that did not fit."""
+        lowest = min(failed, key=lambda run: float(run.coordinates["learning_rate"]))
+        if all(run.status == "out_of_memory" for run in failed):
+            smallest = min(int(run.recipe["batch"]["size"]) for run in failed)
+            return {**_point(lowest.coordinates), "batch.size": max(1, smallest // 2)}
+        return {**_point(lowest.coordinates), "learning_rate": lowest.coordinates["learning_rate"] / 10.0}
 
-    def _candidate(self, number: int, index: int, point: dict[str, Any]) -> Candidate:
-        rung = self.rungs[index]
+    def _candidate(self, runs: Sequence[Run], index: int, point: dict[str, Any]) -> Candidate | None:
+        """The run at this point, None when too little of the budget is left for it."""
+        number, rung = len(runs), self.rungs[index]
+        left = (self.allowed_samples - sum(run.samples for run in runs)) / self.training_samples
+        if left * self.training_samples < 1 or (left < rung.share / 2 and any(run.best is not None for run in runs)):
+            return None
+        share = min(rung.share, left)
         rate = _readable(point["learning_rate"])
         point = {**point, "learning_rate": self.space[RATE].clip(rate) if RATE in self.space else rate}
         recipe = self._recipe(point)
         decay = self._decay(index)
         if "optimizer.weight_decay" not in self.space:
-            steps = (
-                rung.share * self.training_samples * mean_inverse_size(recipe.batch.build(self.num_rows), self.num_rows)
-            )
+            steps = share * self.training_samples * mean_inverse_size(recipe.batch.build(self.num_rows), self.num_rows)
             exact = with_decay_coordinate(recipe, decay, num_steps=steps).optimizer.weight_decay
             recipe = recipe.with_changes({"optimizer.weight_decay": _readable(exact)})
             point = {**point, "decay": decay}
@@ -183,7 +190,7 @@ class Ladder:
             number=number,
             name=f"run {number + 1}",
             stage=rung.name,
-            share=rung.share,
+            share=share,
             recipe=recipe,
             seed=seeds.derive(self.seed, "run", number),
             coordinates={**point, "rung": index},
@@ -193,10 +200,12 @@ class Ladder:
         changes = {key: value for key, value in point.items() if "." in key}
         changes["optimizer.name"] = point["optimizer"]
         changes[RATE] = point["learning_rate"]
-        return with_optimizer(self.base, point["optimizer"]).with_changes(changes)
+        base = with_optimizer(self.base, point["optimizer"])
+        taken = {key: value for key, value in changes.items() if takes(point["optimizer"], key)}
+        return base.with_changes(taken).complete(self.num_rows)
 
     def _decay(self, index: int) -> float:
-        """C for a rung: it rises geometrically from the foot to the top."""
+        """The decay coordinate of a rung: it rises geometrically from the foot to the top."""
         if len(self.rungs) == 1:
             return DECAY_AT_TOP
         return float(DECAY_AT_FOOT * (DECAY_AT_TOP / DECAY_AT_FOOT) ** (index / (len(self.rungs) - 1)))

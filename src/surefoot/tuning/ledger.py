@@ -29,9 +29,9 @@ STUDY_FILE = "study.db"
 _STATES = {"completed": TrialState.COMPLETE, "stopped_early": TrialState.COMPLETE}
 _DISTRIBUTIONS: dict[str, BaseDistribution] = {
     "optimizer": CategoricalDistribution(["sgd", "adam", "adamw", "nadamw", "rmsprop", "adagrad"]),
-    "learning_rate": FloatDistribution(1e-12, 1e6, log=True),
-    "weight_decay": FloatDistribution(0.0, 1e6),
-    "decay": FloatDistribution(0.0, 1e6),
+    "learning_rate": FloatDistribution(1e-300, 1e300, log=True),
+    "weight_decay": FloatDistribution(0.0, 1e300),
+    "decay": FloatDistribution(0.0, 1e300),
     "share": FloatDistribution(0.0, 1.0),
 }
 

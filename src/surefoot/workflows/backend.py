@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import operator
 from typing import Any
 
-from surefoot.errors import MissingExtraError, TaskError
+from surefoot.errors import MissingExtraError, RecipeError, RequestError, TaskError
 from surefoot.protocols import TrainableFactory
 from surefoot.recipe import Recipe
 from surefoot.tasks import Task
 
-__all__ = ["engine", "open_task"]
+__all__ = ["engine", "identity", "open_task", "require_recipe", "require_seed"]
 
 
 def engine() -> Any:
@@ -38,3 +39,29 @@ def open_task(task: Task, recipe: Recipe) -> tuple[TrainableFactory, Recipe]:
     factory = engine().TorchFactory(task)
     factory.check(recipe)
     return factory, recipe.complete(factory.num_rows)
+
+
+def identity(task: Task, factory: TrainableFactory) -> dict[str, Any]:
+    """What makes a task the same task when a study is resumed."""
+    return {
+        "task": task.name,
+        "epochs": task.epochs,
+        "loss": task.loss if isinstance(task.loss, str) else "custom",
+        "objective": factory.objective.name,
+        "data": factory.fingerprint,
+    }
+
+
+def require_recipe(recipe: Recipe | None) -> Recipe:
+    """The recipe, an empty one for None; anything else is refused."""
+    if recipe is not None and not isinstance(recipe, Recipe):
+        raise RecipeError(f"recipe must be a surefoot.Recipe, not {type(recipe).__name__}; write sf.Recipe(**sections)")
+    return recipe or Recipe()
+
+
+def require_seed(seed: int) -> int:
+    """The seed as Python's own whole number."""
+    try:
+        return operator.index(seed)
+    except TypeError:
+        raise RequestError(f"seed must be a whole number, not {seed!r}") from None

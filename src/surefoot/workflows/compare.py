@@ -26,7 +26,7 @@ def compare(
     recipes: Mapping[str, Recipe],
     *,
     seed: int = 0,
-    directory: str | Path | None = None,
+    directory: str | Path | output.NewFolder | None = None,
     overwrite: bool = False,
     observer: Observer | None = None,
 ) -> dict[str, Result]:

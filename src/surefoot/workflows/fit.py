@@ -15,7 +15,7 @@ from surefoot.tasks import Task
 from surefoot.tuning import Ledger, climb
 from surefoot.tuning.study import Supervision
 from surefoot.workflows import output
-from surefoot.workflows.backend import open_task
+from surefoot.workflows.backend import identity, open_task, require_recipe, require_seed
 from surefoot.workflows.interrupt import interruptible
 from surefoot.workflows.result import Result, Spending, conclude
 
@@ -27,7 +27,7 @@ def fit(
     recipe: Recipe | None = None,
     *,
     seed: int = 0,
-    directory: str | Path | None = None,
+    directory: str | Path | output.NewFolder | None = None,
     resume: bool = False,
     overwrite: bool = False,
     observer: Observer | None = None,
@@ -47,16 +47,19 @@ def fit(
         RequestError: the task, the recipe or the directory is wrong, in one line.
     """
     started = time.perf_counter()
-    factory, complete = open_task(task, recipe or Recipe())
+    seed = require_seed(seed)
+    factory, complete = open_task(task, require_recipe(recipe))
     place = output.claim(directory, resume=resume, overwrite=overwrite)
     ledger = Ledger(place, factory.objective)
-    request = {"task": task.name, "rows": factory.num_rows, "epochs": task.epochs, "seed": seed}
-    output.same_request(ledger, {**request, "recipe": complete.to_dict()})
+    request = {"kind": "fit", **identity(task, factory), "seed": seed, "recipe": complete.to_dict()}
+    output.same_request(ledger, request)
+    earlier = sum(run.seconds for run in ledger.runs)
     candidate = Candidate(0, "fit", "fit", 1.0, complete, seeds.derive(seed, "run", 0))
-    with interruptible() as should_stop:
-        supervision = Supervision(observer=observer or Silent(), should_stop=should_stop)
+    with interruptible() as stop:
+        supervision = Supervision(observer=observer or Silent(), should_stop=stop)
         outcome = climb(factory, _One(candidate), ledger, supervision)
-        spending = Spending(seconds=time.perf_counter() - started)
+        seconds = earlier + time.perf_counter() - started
+        spending = Spending(seconds=seconds, interrupted=stop.by_person)
         return conclude(task, factory, outcome, spending, kind="fit", seed=seed, directory=place)
 
 

@@ -6,43 +6,59 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FrameType
 
-__all__ = ["interruptible"]
+__all__ = ["StopSignal", "interruptible"]
+
+
+class StopSignal:
+    """The answer to whether a training should stop, and who wants it.
+
+    Attributes:
+        by_person: a Ctrl-C came.
+    """
+
+    def __init__(self, deadline: float | None) -> None:
+        self._deadline = deadline
+        self.by_person = False
+
+    @property
+    def by_time(self) -> bool:
+        """Whether the time that was allowed has passed."""
+        return self._deadline is not None and time.perf_counter() >= self._deadline
+
+    def __call__(self) -> bool:
+        """Whether to stop; asked before every step."""
+        return self.by_person or self.by_time
 
 
 @contextlib.contextmanager
-def interruptible(*, seconds: float | None = None) -> Iterator[Callable[[], bool]]:
+def interruptible(*, deadline: float | None = None) -> Iterator[StopSignal]:
     """A block with a question to ask before every step: should it stop?
 
     The block holds the writing of the result too: a Ctrl-C that comes too late to stop anything must not lose it.
-    The answer is yes after one Ctrl-C or, with ``seconds``, when that time has passed. Outside the main thread, where
-    Python delivers no signals, only time counts.
+    The answer is yes after one Ctrl-C or, with a ``deadline``, when ``time.perf_counter()`` has reached it. Outside the
+    main thread, where Python delivers no signals, only time counts.
 
-    >>> with interruptible() as should_stop:
-    ...     should_stop()
-    False
+    >>> with interruptible() as stop:
+    ...     stop(), stop.by_person
+    (False, False)
     """
-    deadline = None if seconds is None else time.monotonic() + seconds
-    asked = threading.Event()
-
-    def should_stop() -> bool:
-        return asked.is_set() or (deadline is not None and time.monotonic() >= deadline)
-
+    stop = StopSignal(deadline)
     if threading.current_thread() is not threading.main_thread():
-        yield should_stop
+        yield stop
         return
 
     before = signal.getsignal(signal.SIGINT)
 
     def ask(number: int, frame: FrameType | None) -> None:
         del number, frame
-        asked.set()
+        stop.by_person = True
         signal.signal(signal.SIGINT, before)  # a second Ctrl-C does what it did before this block
 
     signal.signal(signal.SIGINT, ask)
     try:
-        yield should_stop
+        yield stop
     finally:
         signal.signal(signal.SIGINT, before)

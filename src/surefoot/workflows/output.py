@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,16 @@ from surefoot.records import SCHEMA_VERSION, Study
 from surefoot.tuning import Ledger
 from surefoot.tuning.ledger import STUDY_FILE
 
-__all__ = ["HISTORY_COLUMNS", "MODEL_CARD", "WEIGHTS", "claim", "history_csv", "result_json", "same_request"]
+__all__ = [
+    "HISTORY_COLUMNS",
+    "MODEL_CARD",
+    "WEIGHTS",
+    "NewFolder",
+    "claim",
+    "history_csv",
+    "result_json",
+    "same_request",
+]
 
 WEIGHTS, MODEL_CARD = "model.safetensors", "model.json"
 RECORDS, RESULT, RECIPE, HISTORY, REPORT = (
@@ -32,7 +44,32 @@ HISTORY_COLUMNS = (
 )  # fmt: skip
 
 
-def claim(directory: str | Path | None, *, resume: bool, overwrite: bool) -> Path | None:
+@dataclass(frozen=True)
+class NewFolder:
+    """A folder that does not exist yet, NAME-1, NAME-2 and so on, made when it is claimed.
+
+    Attributes:
+        root: where it will lie.
+        name: what it is called before the number.
+    """
+
+    root: Path
+    name: str
+
+    def make(self) -> Path:
+        """Make the first one that nobody else has; two commands at once get two folders."""
+        stem = re.sub(r"[^\w.-]+", "_", self.name) or "task"
+        self.root.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            try:
+                (self.root / f"{stem}-{number}").mkdir()
+            except FileExistsError:
+                continue
+            return self.root / f"{stem}-{number}"
+        raise AssertionError("counting never ends")
+
+
+def claim(directory: str | Path | NewFolder | None, *, resume: bool, overwrite: bool) -> Path | None:
     """The folder, made and found writable; None for None.
 
     Args:
@@ -49,13 +86,9 @@ def claim(directory: str | Path | None, *, resume: bool, overwrite: bool) -> Pat
         return None
     if resume and overwrite:
         raise OutputError("resume goes on with what is there and overwrite removes it: give one of the two")
-    path = Path(directory)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise OutputError(f"cannot write into {path}: {error.strerror}; choose another folder") from None
+    if resume and isinstance(directory, NewFolder):
+        raise OutputError("--resume needs --out: which folder should it go on with?")
+    path = _writable(directory)
     if any(path.iterdir()):
         if not resume and not overwrite:
             raise OutputError(f"{path} is not empty; --resume goes on with the study in it, --overwrite starts anew")
@@ -63,6 +96,21 @@ def claim(directory: str | Path | None, *, resume: bool, overwrite: bool) -> Pat
             raise OutputError(f"{path} holds no study to resume ({STUDY_FILE} is missing)")
         if overwrite:
             _remove_ours(path)
+    return path
+
+
+def _writable(directory: str | Path | NewFolder) -> Path:
+    """The folder, made where it is not there; one line when nothing can be written into it."""
+    wanted = str(directory.root if isinstance(directory, NewFolder) else directory)
+    if set(wanted) & set("?%#"):
+        raise OutputError(f"{wanted} holds a ?, % or #, which the study's file cannot have in its path; choose another")
+    try:
+        path = directory.make() if isinstance(directory, NewFolder) else Path(directory)
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise OutputError(f"cannot write into {wanted}: {error.strerror}; choose another folder") from None
     return path
 
 
@@ -85,10 +133,10 @@ def same_request(ledger: Ledger, request: Mapping[str, Any]) -> None:
     if before is None:
         ledger.remember("request", asked)
         return
-    for key, value in asked.items():
-        if before.get(key) != value:
+    for key in {**asked, **before}:
+        if before.get(key) != asked.get(key):
             raise OutputError(
-                f"the study was started with {key} {before.get(key)!r}, not {value!r}; "
+                f"the study was started with {key} {before.get(key)!r}, not {asked.get(key)!r}; "
                 f"resume it with the same {key}, or use another folder"
             )
 

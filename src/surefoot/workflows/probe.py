@@ -8,7 +8,7 @@ from surefoot.errors import RecipeError
 from surefoot.recipe import Recipe
 from surefoot.records import RangeTest
 from surefoot.tasks import Task
-from surefoot.workflows.backend import open_task
+from surefoot.workflows.backend import open_task, require_recipe
 from surefoot.workflows.interrupt import interruptible
 from surefoot.workflows.measuring import measure
 
@@ -55,7 +55,7 @@ def probe(task: Task, recipe: Recipe | None = None, *, seed: int = 0) -> Probe:
         recipe: its optimizer and batch are probed; None takes the defaults.
         seed: of the initial weights and the order of the rows.
     """
-    factory, complete = open_task(task, recipe or Recipe())
+    factory, complete = open_task(task, require_recipe(recipe))
     with interruptible() as should_stop:
         tests = measure(factory, [complete], seed=seed, should_stop=should_stop)
     if not tests:

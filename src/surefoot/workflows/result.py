@@ -32,11 +32,13 @@ class Result:
         study: the record of everything that happened.
         model: the trained model with its best weights; None when no run reached a usable one.
         directory: where it was written, None when nothing was.
+        stopped_by_person: whether a Ctrl-C ended it.
     """
 
     study: Study
     model: Any
     directory: Path | None = None
+    stopped_by_person: bool = False
 
     @property
     def status(self) -> StudyStatus:
@@ -76,11 +78,13 @@ class Spending:
         probes: the range tests.
         seconds: the whole command, from its first to its last step.
         budget: what was allowed, as a person would say it; None where nothing limits.
+        interrupted: a person asked to stop; without it, what stopped early ran out of time.
     """
 
     probes: tuple[RangeTest, ...] = ()
     seconds: float = 0.0
     budget: str | None = None
+    interrupted: bool = False
 
 
 def conclude(
@@ -98,7 +102,7 @@ def conclude(
     metrics = _measured(outcome.trainable) if outcome.trainable is not None else {}
     samples = sum(run.samples for run in outcome.runs) + sum(test.samples for test in spending.probes)
     rows = {str(part): _num_rows(getattr(task, part)) for part in PARTS}
-    status, reason = _status(outcome)
+    status, reason = _status(outcome, interrupted=spending.interrupted)
     study = Study(
         kind=kind,
         task=task.name,
@@ -108,7 +112,7 @@ def conclude(
         budget=spending.budget,
         rows=rows,
         epochs=task.epochs,
-        loss=task.loss if isinstance(task.loss, str) else "custom",
+        loss=_loss_name(task, outcome),
         objective=factory.objective,
         probes=spending.probes,
         runs=outcome.runs,
@@ -123,7 +127,7 @@ def conclude(
     if directory is not None:
         _write(study, directory, outcome.trainable, _card(task, study))
     model = outcome.trainable.model if outcome.trainable is not None else None
-    return Result(study, model, directory)
+    return Result(study, model, directory, stopped_by_person=outcome.stopped and spending.interrupted)
 
 
 def _measured(trainable: Trainable) -> dict[str, float]:
@@ -134,17 +138,23 @@ def _measured(trainable: Trainable) -> dict[str, float]:
     return found
 
 
-def _status(outcome: Outcome) -> tuple[StudyStatus, str]:
-    if outcome.best is None and outcome.runs and not outcome.stopped:
-        reasons = {run.status for run in outcome.runs}
-        status: StudyStatus = "out_of_memory" if reasons == {"out_of_memory"} else "diverged"
-        return (
-            status,
-            f"none of {len(outcome.runs)} runs reached a usable model; the last one: {outcome.runs[-1].reason}",
-        )
-    if outcome.stopped:
+def _status(outcome: Outcome, *, interrupted: bool) -> tuple[StudyStatus, str]:
+    """How it ended: a person's wish comes first, then whether anything worked, then the clock."""
+    if outcome.stopped and interrupted:
         return "interrupted", "asked to stop before the end; this is the best so far"
-    return "completed", ""
+    failures = {run.status for run in outcome.runs if run.status in {"diverged", "out_of_memory"}}
+    if outcome.runs and all(run.status in failures for run in outcome.runs):
+        status: StudyStatus = "out_of_memory" if failures == {"out_of_memory"} else "diverged"
+        kept = "the model is from before it" if outcome.best else "no model is usable"
+        return status, f"every one of {len(outcome.runs)} runs failed, {kept}; the last one: {outcome.runs[-1].reason}"
+    if outcome.stopped and outcome.best is None:
+        return "interrupted", "the time was spent before any run reached a usable model; allow more"
+    return "completed", "the time was spent before the ladder was climbed" if outcome.stopped else ""
+
+
+def _loss_name(task: Task, outcome: Outcome) -> str:
+    chosen = outcome.best.recipe["loss"].get("name") if outcome.best else None
+    return str(chosen or (task.loss if isinstance(task.loss, str) else "custom"))
 
 
 def _num_rows(part: Any) -> int:
@@ -171,7 +181,7 @@ def _card(task: Task, study: Study) -> dict[str, Any]:
         "task": task.name,
         "builder": None if builder is None else {"reference": builder.reference, "arguments": builder.arguments},
         "model_arguments": study.recipe.get("model", {}),
-        "loss": task.loss if isinstance(task.loss, str) else None,
+        "loss": None if study.loss == "custom" else study.loss,
         "preparation": None if task.preparation is None else task.preparation.model_dump(mode="json"),
     }
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from surefoot import space as spaces
+from surefoot.errors import RequestError
 from surefoot.protocols import Observer, Silent, TrainableFactory
 from surefoot.recipe import Recipe
 from surefoot.records import RangeTest
@@ -16,7 +18,7 @@ from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
 from surefoot.tuning.ladder import with_optimizer
 from surefoot.tuning.study import Supervision
 from surefoot.workflows import output
-from surefoot.workflows.backend import open_task
+from surefoot.workflows.backend import identity, open_task, require_recipe, require_seed
 from surefoot.workflows.interrupt import interruptible
 from surefoot.workflows.measuring import measure, starts
 from surefoot.workflows.result import Result, Spending, conclude
@@ -33,7 +35,7 @@ def tune(
     *,
     budget: float | str = 2.0,
     seed: int = 0,
-    directory: str | Path | None = None,
+    directory: str | Path | output.NewFolder | None = None,
     space: Mapping[str, Dimension] | None = None,
     recipe: Recipe | None = None,
     resume: bool = False,
@@ -63,30 +65,43 @@ def tune(
         RequestError: the task, the budget, the space, the recipe or the directory is wrong, in one line.
     """
     started = time.perf_counter()
-    limit, varied, base = Budget.parse(budget), spaces.check(space or {}), recipe or Recipe()
-    optimizers = _optimizers(base, varied)
+    limit, base, seed = Budget.parse(budget), require_recipe(recipe), require_seed(seed)
+    optimizers = _optimizers(base, space or {})
+    varied = spaces.check(space or {}, base=base, optimizers=optimizers)
     factory, base = open_task(task, base)
+    _check_sizes(varied, factory.num_rows)
     place = output.claim(directory, resume=resume, overwrite=overwrite)
     ledger = Ledger(place, factory.objective)
     output.same_request(ledger, _request(task, factory, limit, seed, varied, base))
+    earlier = sum(test.seconds for test in ledger.probes) + sum(run.seconds for run in ledger.runs)
     observer = observer or Silent()
-    with interruptible(seconds=_time_left(limit, ledger)) as should_stop:
+    deadline = None if limit.seconds is None else started + limit.seconds - earlier
+    with interruptible(deadline=deadline) as stop:
         recipes = [with_optimizer(base, name) for name in optimizers]
-        tests, trainings = _probed(ledger, factory, recipes, limit, seed, observer, should_stop)
+        tests, trainings = _probed(ledger, factory, recipes, limit, seed, observer, stop)
         begin, notes = starts(optimizers, tests)
         spent = sum(test.samples for test in tests)
         left = trainings - spent / factory.training_samples
-        ladder = Ladder(plan_rungs(left), begin, base, factory.num_rows, factory.training_samples, seed, varied)
-        outcome = climb(factory, ladder, ledger, Supervision(spent, observer, should_stop))
-        spending = Spending(tests, time.perf_counter() - started, str(limit))
+        ladder = Ladder(
+            rungs=plan_rungs(left),
+            starts=begin,
+            base=base,
+            num_rows=factory.num_rows,
+            training_samples=factory.training_samples,
+            allowed_samples=math.floor(trainings * factory.training_samples + 1e-6) - spent,
+            seed=seed,
+            space=varied,
+        )
+        outcome = climb(factory, ladder, ledger, Supervision(spent, observer, stop))
+        spending = Spending(tests, earlier + time.perf_counter() - started, str(limit), stop.by_person)
         return conclude(task, factory, outcome, spending, kind="tune", seed=seed, directory=place, notes=notes)
 
 
-def _time_left(limit: Budget, ledger: Ledger) -> float | None:
-    """The seconds of a time budget that an earlier, killed process did not use; None for a budget in trainings."""
-    if limit.seconds is None:
-        return None
-    return limit.seconds - sum(test.seconds for test in ledger.probes) - sum(run.seconds for run in ledger.runs)
+def _check_sizes(space: Mapping[str, Dimension], num_rows: int) -> None:
+    """Raise when a batch size to be tried is larger than the data."""
+    largest = max(spaces.samples(space["batch.size"])) if "batch.size" in space else 0
+    if largest > num_rows:
+        raise RequestError(f"space['batch.size'] reaches {largest}, but there are {num_rows} training rows")
 
 
 def _optimizers(base: Recipe, space: Mapping[str, Dimension]) -> tuple[str, ...]:
@@ -142,9 +157,8 @@ def _request(
 ) -> dict[str, object]:
     """What a study was asked for: the same again goes on with it, anything else does not."""
     return {
-        "task": task.name,
-        "rows": factory.num_rows,
-        "epochs": task.epochs,
+        "kind": "tune",
+        **identity(task, factory),
         "seed": seed,
         "budget": str(limit),
         "space": {key: str(dimension) for key, dimension in space.items()},
