@@ -339,3 +339,39 @@ def test_the_history_shows_what_the_policy_asked_for(make_task: Make) -> None:
     assert sizes == sorted(sizes)
     assert sizes[0] == 4
     assert sizes[-1] > 4
+
+
+def test_a_single_row_is_a_batch_like_any_other(make_task: Make) -> None:
+    inputs, targets = np.random.default_rng(0).normal(size=(5, 4)).astype("float32"), np.linspace(0, 1, 5)
+    task = make_task(model=lambda: nn.Linear(4, 1), train=(inputs, targets), validation=(inputs[:1], targets[:1]))
+    run = run_of(task, Recipe(batch={"size": 1}))
+    assert run.advance(run.horizon, should_stop=never).failure == ""
+    assert math.isfinite(run.evaluate("validation")["loss"])
+
+
+def test_a_horizon_one_row_into_an_epoch_leaves_no_batch_of_one(make_task: Make) -> None:
+    pair = make_task().train
+    rows = len(pair[0])
+    task = make_task(train=pair, validation=pair, epochs=(rows + 1) / rows)
+    run = run_of(task, Recipe(batch={"size": 16}, model={"norm": True}))
+    assert run.advance(run.horizon, should_stop=never).failure == ""
+    assert run.samples_seen == rows + 1
+
+
+def test_an_evaluation_that_does_not_fit_is_taken_in_smaller_batches(make_task: Make) -> None:
+    class Narrow(nn.Linear):
+        def forward(self, rows: Any) -> Any:
+            if len(rows) > 10:
+                raise torch.OutOfMemoryError
+            return super().forward(rows)
+
+    run = run_of(make_task(model=lambda: Narrow(4, 3)), Recipe(batch={"size": 8}))
+    assert math.isfinite(run.evaluate("train")["loss"])
+
+
+def test_the_finished_model_is_ready_for_use(make_task: Make) -> None:
+    run = run_of(make_task(), Recipe(model={"dropout": 0.5}))
+    run.advance(10, should_stop=never)
+    run.keep_best()
+    run.recall_best()
+    assert not run.model.training

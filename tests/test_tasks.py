@@ -73,7 +73,7 @@ def test_a_regression_reads_in_its_own_unit() -> None:
         ({"train": ([[1.0]], [0, 1])}, "train has 1 inputs and 2 targets"),
         ({"train": ([], [])}, "train has no rows"),
         ({"train": ([["a"]], [0])}, "encode text and categories as numbers first"),
-        ({"train": ([[1.0], [1.0, 2.0]], [0, 1])}, "train cannot become an array"),
+        ({"train": ([[1.0], [1.0, 2.0]], [0, 1])}, "train inputs cannot become an array"),
         ({"train": ([[1.0]], [0])}, "train has 1 rows; at least 2"),
         ({"step": lambda model, batch: 0, "loss": "huber"}, "give one of the two"),
     ],
@@ -303,3 +303,25 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
     path.write_bytes(b"x,y\n\xff\xfe,1\n")
     with pytest.raises(TaskError, match="is not UTF-8 text"):
         table_task(path, target="y")
+
+
+def test_a_number_that_names_its_row_is_no_feature(tmp_path: Path) -> None:
+    text = "customer_id,paid,y\n" + "".join(f"{1000 + row},{row % 7},{row % 2}\n" for row in range(60))
+    task = table_task(write(tmp_path / "t.csv", text), target="y")
+    assert task.preparation is not None
+    assert [column.name for column in task.preparation.columns] == ["paid"]
+    assert any('"customer_id" is left out: it only numbers the rows' in note for note in task.notes)
+
+
+@pytest.mark.parametrize("bad", ["oops", "inf"])
+def test_a_mistake_in_a_column_of_numbers_is_named(tmp_path: Path, bad: str) -> None:
+    text = "x,y\n" + "".join(f"{bad if row == 41 else row},{row % 2}\n" for row in range(60))
+    with pytest.raises(TaskError, match=f'column "x": 59 of 60 values are numbers, but data row 42 holds {bad!r}'):
+        table_task(write(tmp_path / "t.csv", text), target="y")
+
+
+def test_labels_of_several_dimensions_do_not_break_the_split(make_task: Make) -> None:
+    inputs, labels = np.arange(240, dtype=np.float32).reshape(60, 4), np.arange(240).reshape(60, 4) % 3
+    task = make_task(train=(inputs, labels), loss="cross_entropy")
+    rows = np.concatenate([task.train[0][:, 0], task.validation[0][:, 0]])
+    assert sorted(rows.tolist()) == inputs[:, 0].tolist()

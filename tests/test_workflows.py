@@ -149,12 +149,32 @@ def test_a_model_whose_every_run_diverges_is_a_result(make_task: Make, tmp_path:
 
 
 def test_an_all_out_of_memory_study_says_so(make_task: Make) -> None:
+    calls = 0
+
     def loss(output: Any, target: Any) -> Any:
-        if len(target) > 2:  # the look at the door takes two rows
+        nonlocal calls
+        calls += 1
+        if calls > 3:  # the look at the door takes a loss, a step and an evaluation
             raise RuntimeError("DefaultCPUAllocator: not enough memory")
         return output.sum()
 
-    assert sf.tune(make_task(loss=loss, rows=100)).status == "out_of_memory"
+    result = sf.tune(make_task(loss=loss, rows=100))
+    assert result.status == "out_of_memory"
+    assert next(iter(result.findings)).verdict == "out of memory"
+
+
+def test_a_batch_that_does_not_fit_is_halved(make_task: Make) -> None:
+    from torch import nn
+
+    def loss(output: Any, target: Any) -> Any:
+        if len(target) > 6:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return nn.functional.cross_entropy(output, target)
+
+    result = sf.tune(make_task(loss=loss, rows=100))
+    assert result.status == "completed"
+    assert result.recipe is not None
+    assert result.recipe.batch.size in {4, 5, 6}
 
 
 def test_a_second_result_needs_a_word(make_task: Make, tmp_path: Path) -> None:
@@ -263,3 +283,93 @@ def test_small_tasks_in_the_mean_of_five_splits(name: str, metric: str, least: f
     results = [sf.tune(tasks.builtin(name, split=split)) for split in range(5)]
     assert np.mean([result.metrics[metric] for result in results]) >= least
     assert max(result.cost.trainings for result in results) <= 2.0
+
+
+@pytest.mark.parametrize(("rows", "epochs"), [(10, 1), (4, 1), (48, 0.1), (30, 3), (16, 17)])
+def test_the_smallest_tasks_keep_to_their_budget(make_task: Make, rows: int, epochs: float) -> None:
+    parts = {"train": make_task(rows=rows).train, "validation": make_task(rows=rows).validation}
+    result = sf.tune(make_task(**parts, epochs=epochs, model=lambda: small_model(norm=True)))
+    assert result.cost.trainings <= 2.0
+
+
+def test_a_spent_time_is_not_an_interruption(make_task: Make) -> None:
+    import time
+
+    def slow(output: Any, target: Any) -> Any:
+        from torch import nn
+
+        time.sleep(0.01)
+        return nn.functional.cross_entropy(output, target)
+
+    result = sf.tune(make_task(rows=400, epochs=20, loss=slow), budget="3s")
+    assert result.status == "completed"
+    assert not result.stopped_by_person
+    nothing = sf.tune(make_task(rows=400, epochs=20, loss=slow), budget="0.05s")
+    assert nothing.model is None
+    assert "the time was spent" in nothing.study.reason
+
+
+def test_a_run_that_diverges_half_way_keeps_its_model_and_says_so(make_task: Make) -> None:
+    from torch import nn
+
+    class Fragile(nn.Linear):
+        steps = 0
+
+        def forward(self, rows: Any) -> Any:
+            self.steps += self.training
+            return super().forward(rows) * (float("nan") if self.steps > 20 else 1.0)
+
+    result = sf.fit(make_task(model=lambda: Fragile(4, 3), epochs=20))
+    assert result.status == "diverged"
+    assert result.model is not None
+
+
+def test_resuming_is_for_the_same_request_only(make_task: Make, tmp_path: Path) -> None:
+    sf.fit(make_task(), directory=tmp_path / "out")
+    with pytest.raises(OutputError, match="started with kind 'fit', not 'tune'"):
+        sf.tune(make_task(), directory=tmp_path / "out", resume=True)
+    with pytest.raises(OutputError, match="started with data"):
+        sf.fit(make_task(seed=5), directory=tmp_path / "out", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("space", "said"),
+    [
+        ({"batch.size": sf.space.log(8, 32)}, "should be a valid integer"),
+        ({"batch.size": sf.space.choice(8, 4096)}, "reaches 4096, but there are"),
+        ({"loss.name": sf.space.choice("huber")}, "cannot be compared"),
+        ({"model.layer": sf.space.choice(len)}, "a model argument must be a number"),
+    ],
+)
+def test_a_space_is_refused_before_anything_runs(make_task: Make, tmp_path: Path, space: Any, said: str) -> None:
+    with pytest.raises(sf.RequestError) as caught:
+        sf.tune(make_task(), space=space, directory=tmp_path / "out")
+    assert said in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_space_may_name_what_only_one_optimizer_takes(make_task: Make, tmp_path: Path) -> None:
+    space = {"optimizer.momentum": sf.space.uniform(0.5, 0.9), "model.hidden": sf.space.choice(*np.array([4, 8]))}
+    result = sf.tune(make_task(rows=120, epochs=6), space=space, directory=tmp_path / "out", seed=np.int64(3))
+    assert result.status == "completed"
+    momenta = {run.recipe["optimizer"].get("momentum") for run in result.study.runs}
+    assert None in momenta
+    assert len(momenta) > 2
+
+
+def test_a_model_that_learned_nothing_is_not_called_fine(make_task: Make) -> None:
+    generator = np.random.default_rng(0)
+    train = (generator.normal(size=(300, 4)).astype("float32"), generator.integers(3, size=300))
+    result = sf.fit(make_task(train=train, epochs=3), sf.Recipe(optimizer={"learning_rate": 1e-4}))
+    assert {finding.verdict for finding in result.findings} == {"learned almost nothing"}
+    rising = sf.fit(make_task(), sf.Recipe(optimizer={"name": "sgd", "learning_rate": 1e6}))
+    assert "keep sgd below a learning rate of 1e+06" in rising.findings[0].advice
+
+
+def test_objectives_are_tried_at_the_door(make_task: Make) -> None:
+    with pytest.raises(TaskError, match='"validation_r2" is not measured on this task'):
+        sf.fit(make_task(objective="validation_r2"))
+    with pytest.raises(TaskError, match="the validation failed at test_workflows.py"):
+        sf.fit(make_task(objective=("worse", lambda output, target: 1 / 0, "max")))
+    with pytest.raises(RecipeError, match=r"recipe must be a surefoot\.Recipe, not dict"):
+        sf.fit(make_task(), {"optimizer": {}})  # type: ignore[arg-type]

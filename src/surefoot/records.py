@@ -135,7 +135,11 @@ class Finding(_Record):
 
 
 class Study(_Record):
-    """Everything one command did: probes, runs, the model that was kept, what it cost."""
+    """Everything one command did: probes, runs, the model that was kept, what it cost.
+
+    ``guess`` is the validation loss of always giving the same answer: the class shares or the mean of the training
+    targets; None where the loss has no such answer.
+    """
 
     schema_version: int = SCHEMA_VERSION
     kind: Literal["tune", "fit", "compare"]
@@ -153,6 +157,7 @@ class Study(_Record):
     winner: int | None = None
     recipe: dict[str, Any]
     metrics: dict[str, Number]
+    guess: float | None = None
     cost: Cost
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()

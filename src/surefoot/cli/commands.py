@@ -216,6 +216,7 @@ def predict(
         typer.Argument(metavar="FILE", help="A CSV file with the columns of training; others are ignored."),
     ],
     out: Annotated[Path | None, typer.Option("--out", help="Write the predictions to this CSV file.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over a file that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of CSV.")] = False,
 ) -> None:
     """Predict new rows with a model that was tuned or trained on a table.
@@ -223,7 +224,10 @@ def predict(
     Example:  surefoot predict runs/houses-1 new_houses.csv --out predicted.csv
     """
     from surefoot.cli.show import predictions, print_json, to_csv, write_predictions
+    from surefoot.errors import OutputError
 
+    if out is not None and out.exists() and not overwrite:
+        raise OutputError(f"{out} is there already; --overwrite writes over it")
     rows = predictions(directory, table)
     if out is not None:
         write_predictions(out, to_csv(rows))
@@ -298,9 +302,11 @@ def _show(result: Result, as_json: bool) -> None:
     if as_json:
         print_json(result_json(result.study))
     typer.echo("\n" + reports.summary(result.study), err=as_json)
+    if result.stopped_by_person:
+        typer.echo(f"Resume    the same command with: --out {result.directory} --resume", err=as_json)
     assert result.directory is not None
     if result.model is not None:
-        typer.echo(f"Model     {result.directory}   (sf.load({str(result.directory)!r}).predict(rows))", err=as_json)
+        typer.echo(f"Model     {result.directory}   (in Python: sf.load({str(result.directory)!r}))", err=as_json)
     typer.echo(f"Report    {result.directory / 'report.html'}", err=as_json)
     _leave(result)
 

@@ -62,7 +62,8 @@ class Watcher:
         self._say_title()
         settings = candidate.recipe.optimizer
         size = candidate.recipe.batch.size
-        words = f"{candidate.name}, share {candidate.stage}: {settings.name} {settings.learning_rate:.2g}, batch {size}"
+        what = candidate.name if candidate.stage == "fit" else f"{candidate.name}, share {candidate.stage}"
+        words = f"{what}: {settings.name} {settings.learning_rate:.2g}, batch {size}"
         self._progress.update(self._bar, description=words, total=horizon, completed=samples)
         if self._every_look:
             self._progress.console.print(f"  {words}")

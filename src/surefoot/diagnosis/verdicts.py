@@ -16,6 +16,10 @@ CLEAR_RISE = 0.05
 FEWEST_LOOKS = 6
 SMOOTHING = 0.5
 FEW_ROWS = 100
+# No network we know diverges below this rate because of it.
+HOPELESS_RATE = 1e-5
+# Above this share of the loss of a constant answer, a model knows next to nothing.
+NO_BETTER = 0.97
 
 
 def findings(study: Study) -> list[Finding]:
@@ -23,6 +27,7 @@ def findings(study: Study) -> list[Finding]:
     longest = max((run.share for run in study.runs), default=1.0)
     found = [finding for run in study.runs if run.share == longest for finding in _overfitting(run)]
     found += _failures(study)
+    found += _guessing(study)
     found += _small_validation(study)
     if not found:
         found.append(
@@ -83,7 +88,7 @@ def _divergence(optimizer: str, diverged: list[Run], *, everything: bool) -> Fin
     lowest = min(diverged, key=lambda run: float(run.recipe["optimizer"]["learning_rate"]))
     rate = lowest.recipe["optimizer"]["learning_rate"]
     advice = f"keep {optimizer} below a learning rate of {rate:.3g} on this task"
-    if everything:
+    if everything and rate < HOPELESS_RATE:
         advice = "no rate was low enough, so the rate is not the cause: look for NaN in the loss itself and in the data"
     return Finding(
         verdict="diverged",
@@ -97,9 +102,22 @@ def _runs(runs: Sequence[Run]) -> str:
     return "1 run" if len(runs) == 1 else f"{len(runs)} runs"
 
 
+def _guessing(study: Study) -> Iterator[Finding]:
+    """A model that is hardly better than always giving the same answer."""
+    reached = study.metrics.get("validation_loss")
+    if study.guess is None or reached is None or not reached > NO_BETTER * study.guess:
+        return
+    yield Finding(
+        verdict="learned almost nothing",
+        run="all",
+        evidence=f"the validation loss is {reached:.3g}; always giving the same answer has {study.guess:.3g}",
+        advice="train longer, look for inputs that do not belong to their targets, or accept that they tell little",
+    )
+
+
 def _small_validation(study: Study) -> Iterator[Finding]:
     rows = study.rows.get("validation", 0)
-    if study.kind == "tune" and 0 < rows < FEW_ROWS:
+    if study.kind == "tune" and 0 < rows < FEW_ROWS and len(study.runs) > 1:
         yield Finding(
             verdict="validation set small",
             run="all",

@@ -157,7 +157,7 @@ def _check_range(part: Split, labels: Tensor, classes: int) -> None:
     if low < 0 or high >= classes:
         raise TaskError(
             f"the {part} labels run from {low} to {high}, but the model has {classes} outputs; "
-            f"labels must lie in 0 to {classes - 1}"
+            f'labels must lie in 0 to {classes - 1} (to predict numbers, give loss="mean_squared_error")'
         )
 
 
@@ -204,7 +204,8 @@ def _call(what: str, function: Callable[[], Any]) -> Any:
     except SurefootError:
         raise
     except Exception as error:
-        raise TaskError(f"{what} failed at {raised_at(error)}") from error
+        hint = "; whole-number inputs for a dense layer must be floats" if "same dtype" in str(error) else ""
+        raise TaskError(f"{what} failed at {raised_at(error)}{hint}") from error
 
 
 def _check_model(model: nn.Module) -> None:

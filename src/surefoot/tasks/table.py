@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ Kind = Literal["classification", "regression"]
 MAX_NUMERIC_CLASSES = 20
 # A category keeps its most frequent values and puts the rest under "(other)".
 MAX_CATEGORIES = 50
+# A column is one of numbers with mistakes in it when at most this share of its values are none.
+FEW_WRONG = 0.1
 # Samples of one training that small networks on tables need to settle, and the epochs this may become.
 TRAINING_SAMPLES, FEWEST_EPOCHS, MOST_EPOCHS = 100_000, 10, 100
 
@@ -224,7 +227,15 @@ def _fit_column(name: str, cells: Sequence[str], train: Indices) -> tuple[Column
     num_missing = len(cells) - len(known)
     if not known:
         return None, f'"{name}" is left out: it has no values'
-    if all(_is_number(cell) for cell in known):
+    wrong = [cell for cell in known if not _is_number(cell)]
+    if wrong and len(wrong) <= FEW_WRONG * len(known):
+        raise TaskError(
+            f'column "{name}": {len(known) - len(wrong):,} of {len(known):,} values are numbers, but data row '
+            f"{cells.index(wrong[0]) + 1} holds {wrong[0]!r}; correct it, or leave the cell empty"
+        )
+    if not wrong and _numbers_the_rows(name, known):
+        return None, f'"{name}" is left out: it only numbers the rows'
+    if not wrong:
         values = np.array([math.nan if is_missing(cells[row]) else float(cells[row]) for row in train])
         values = values[~np.isnan(values)]
         if not len(values) or np.ptp(values) == 0:
@@ -254,6 +265,15 @@ def _fit_category(name: str, cells: Sequence[str], train: Indices, num_missing: 
         notes.append(f"has {len(counts)} values in training: the {MAX_CATEGORIES} most frequent are kept")
     column = Column(name=name, kind="category", categories=(*sorted(kept), *others))
     return column, f'"{name}" ' + "; ".join(notes) if notes else ""
+
+
+def _numbers_the_rows(name: str, known: Sequence[str]) -> bool:
+    """Whether a column of numbers is an identifier: whole numbers, all different, and called one."""
+    values = [float(cell) for cell in known]
+    if len(values) < 2 or len(set(values)) < len(values) or any(value != int(value) for value in values):
+        return False
+    words = re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
+    return not {"id", "index", "uuid", "rownum", "rowid", "unnamed"}.isdisjoint(words)
 
 
 def _is_number(cell: str) -> bool:

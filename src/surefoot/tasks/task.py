@@ -76,6 +76,8 @@ class Task:
         self.train = _part("train", train)
         self.test = None if test is None else _part("test", test)
         self.loss = None if step is not None else _loss(loss, self.train)
+        if self.loss == "cross_entropy" and isinstance(self.train, tuple):
+            _require_labels(self.train[1])
         self.objective, self.score = _objective(objective)
         if isinstance(validation, int | float) and not isinstance(validation, bool):
             self.train, self.validation = self._hold_out(float(validation))
@@ -117,7 +119,8 @@ def require_epochs(epochs: float) -> None:
 def _part(name: str, part: Any) -> Any:
     """A part as a pair of arrays or tensors, or as the map-style dataset it is."""
     if isinstance(part, tuple | list) and len(part) == 2 and not hasattr(part, "dtype"):
-        inputs, targets = (_array(name, values) for values in part)
+        inputs = _array(f"{name} inputs", part[0])
+        targets = _array(f"{name} targets", part[1])
         if len(inputs) != len(targets):
             raise TaskError(f"{name} has {len(inputs)} inputs and {len(targets)} targets; they must pair up")
         if not len(inputs):
@@ -142,6 +145,14 @@ def _array(name: str, values: Any) -> Any:
     if array.ndim == 0:
         raise TaskError(f"{name} holds a single value where an array of rows is needed")
     return array
+
+
+def _require_labels(targets: Any) -> None:
+    """Raise when the targets are neither whole-number labels nor a probability a class."""
+    if targets.ndim == 1 and not is_whole(targets):
+        raise TaskError("cross_entropy needs whole-number labels, one a row: give targets.astype(int)")
+    if targets.ndim == 2 and targets.shape[1] == 1:
+        raise TaskError("the labels have shape (rows, 1); cross_entropy needs one a row: give targets[:, 0]")
 
 
 def _loss(loss: Any, train: Any) -> Any:

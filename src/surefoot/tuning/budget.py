@@ -46,4 +46,6 @@ class Budget:
         return cls(seconds=value * _SECONDS[unit]) if unit else cls(trainings=value)
 
     def __str__(self) -> str:
-        return f"{self.trainings:g} trainings" if self.trainings is not None else f"{self.seconds:g} seconds"
+        if self.trainings is None:
+            return f"{self.seconds:g} seconds"
+        return "1 training" if self.trainings == 1 else f"{self.trainings:g} trainings"

@@ -7,6 +7,7 @@ the horizon grows, so every rung starts from what the one below it found, a litt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -29,6 +30,8 @@ FOOT_FACTORS = (1 / 3, 1.0, 1 / 9, 3.0, 1 / 27, 3**-0.5, 3**-1.5, 3**0.5, 3**-2.
 # From one rung to the next the rate falls by this for four times the horizon.
 RATE_FALL = 1.5
 MAX_RESCUES = 3
+# A schedule of fewer optimizer steps than this tells nothing about its rate.
+FEWEST_STEPS = 8
 RATE = "optimizer.learning_rate"
 
 
@@ -60,33 +63,38 @@ class Start:
     limit: float | None = None
 
 
-def plan_rungs(trainings: float) -> tuple[Rung, ...]:
+def plan_rungs(trainings: float, *, num_steps: float = math.inf) -> tuple[Rung, ...]:
     """The ladder that fits into a budget, planned backwards from its top.
 
     The longest run that leaves a tenth comes first; of what is left, about half goes to runs of a quarter of it, the
-    rest to short ones. A budget for several full runs makes every rung wider.
+    rest to short ones. A budget for several full runs makes every rung wider; a training of few steps has no short
+    ones: a schedule squeezed into a handful of steps tells nothing.
 
     Args:
         trainings: what may be spent, probes already taken off; nothing fits into 0 or less.
+        num_steps: optimizer steps of one training.
 
     >>> [(rung.name, rung.runs) for rung in plan_rungs(1.9)]
     [('1/16', 6), ('1/4', 2), ('1', 1)]
+    >>> [(rung.name, rung.runs) for rung in plan_rungs(1.9, num_steps=40)]
+    [('1/4', 3), ('1', 1)]
     """
     if trainings <= 0:
         return ()
     top = 1.0
     while top > 0.9 * trainings:
         top /= 2.0
+    divisors = [divisor for divisor in (16, 32, 64) if num_steps * top / divisor >= FEWEST_STEPS]
     num_top = max(1, int(trainings / top / 2.0))
     left = trainings - num_top * top
-    middle = min(int(0.6 * left / (top / 4)), 6 * num_top)
-    left -= middle * top / 4
-    for divisor in (16, 32, 64):
-        foot = min(int(left / (top / divisor) + 1e-9), 16 * num_top)
-        if foot >= 4:
-            break
-    rungs = (Rung(top / divisor, foot), Rung(top / 4, middle), Rung(top, num_top))
-    return tuple(rung for rung in rungs if rung.runs)
+    middle = min(int((0.6 if divisors else 1.0) * left / (top / 4)), 6 * num_top)
+    if num_steps * top / 4 < FEWEST_STEPS:
+        middle = 0
+        num_top = int(trainings / top)
+    left = trainings - num_top * top - middle * top / 4
+    short = [Rung(top / divisor, min(int(left * divisor / top + 1e-9), 16 * num_top)) for divisor in divisors]
+    foot = next((rung for rung in short if rung.runs >= 4), short[-1] if short else Rung(top / 16, 0))
+    return tuple(rung for rung in (foot, Rung(top / 4, middle), Rung(top, num_top)) if rung.runs)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from surefoot.protocols import Observer
 from surefoot.recipe import Recipe
 from surefoot.tasks import Task
 from surefoot.workflows import output
-from surefoot.workflows.backend import open_task
+from surefoot.workflows.backend import open_task, require_recipe
 from surefoot.workflows.fit import fit
 from surefoot.workflows.result import Result
 
@@ -43,13 +43,15 @@ def compare(
     Returns:
         The results by name; an interruption ends the comparison after the recipe it fell into.
     """
+    if not isinstance(recipes, Mapping):
+        raise RecipeError(f"recipes must be a mapping from name to Recipe, not {type(recipes).__name__}")
     if not recipes:
         raise RecipeError("there is nothing to compare: give at least one recipe")
     folders = {name: _folder(name) for name in recipes}
     if len(set(folders.values())) < len(folders):
         raise RecipeError(f"two recipes would share a folder: {', '.join(folders)}; give them names that differ more")
     for recipe in recipes.values():
-        open_task(task, recipe)
+        open_task(task, require_recipe(recipe))
     place = output.claim(directory, resume=False, overwrite=overwrite)
     results: dict[str, Result] = {}
     for name, recipe in recipes.items():

@@ -135,10 +135,20 @@ def same_request(ledger: Ledger, request: Mapping[str, Any]) -> None:
         return
     for key in {**asked, **before}:
         if before.get(key) != asked.get(key):
+            was, now = _differing(before.get(key), asked.get(key))
             raise OutputError(
-                f"the study was started with {key} {before.get(key)!r}, not {asked.get(key)!r}; "
+                f"the study was started with {key} {was!r}, not {now!r}; "
                 f"resume it with the same {key}, or use another folder"
             )
+
+
+def _differing(before: Any, asked: Any) -> tuple[Any, Any]:
+    """Two values, or only the parts in which two mappings differ."""
+    if not (isinstance(before, dict) and isinstance(asked, dict)):
+        return before, asked
+    keys = [key for key in {**before, **asked} if before.get(key) != asked.get(key)]
+    parts = {key: _differing(before.get(key), asked.get(key)) for key in keys}
+    return {key: part[0] for key, part in parts.items()}, {key: part[1] for key, part in parts.items()}
 
 
 def result_json(study: Study) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from surefoot import diagnosis, reports
 from surefoot.protocols import Split, Trainable, TrainableFactory
 from surefoot.recipe import Recipe
@@ -119,8 +121,9 @@ def conclude(
         winner=outcome.best.number if outcome.best else None,
         recipe=outcome.best.recipe if outcome.best else {},
         metrics=metrics,
+        guess=_guess(task),
         cost=Cost(trainings=samples / factory.training_samples, samples=samples, seconds=spending.seconds),
-        notes=(*task.notes, *notes),
+        notes=(*task.notes, *notes, *_loading(task, directory)),
         versions=_versions(),
     )
     study = study.model_copy(update={"findings": tuple(diagnosis.findings(study))})
@@ -136,6 +139,24 @@ def _measured(trainable: Trainable) -> dict[str, float]:
         measured = trainable.evaluate(part)
         found |= {f"{part}_{name}": value for name, value in measured.items()}
     return found
+
+
+def _guess(task: Task) -> float | None:
+    """The validation loss of always giving the training targets' class shares, or their mean."""
+    if not (isinstance(task.train, tuple) and isinstance(task.validation, tuple)):
+        return None
+    known, asked = (_values(part[1]) for part in (task.train, task.validation))
+    if task.loss == "mean_squared_error":
+        return float(np.mean((asked - np.mean(known, axis=0)) ** 2))
+    if task.loss != "cross_entropy" or known.ndim != 1 or known.dtype.kind not in "iub":
+        return None
+    counts = np.bincount(known.astype(int), minlength=int(asked.max()) + 1)
+    shares = np.maximum(counts, 0.5) / counts.sum()  # a class that training never saw is not impossible
+    return float(-np.mean(np.log(shares[asked.astype(int)])))
+
+
+def _values(targets: Any) -> Any:
+    return np.asarray(targets.detach().cpu() if hasattr(targets, "detach") else targets)
 
 
 def _status(outcome: Outcome, *, interrupted: bool) -> tuple[StudyStatus, str]:
@@ -171,6 +192,13 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _loading(task: Task, directory: Path | None) -> tuple[str, ...]:
+    """What to know before the model is loaded again."""
+    if directory is None or reference_to(task.model) is not None:
+        return ()
+    return ("the model builder cannot be found by name from another process: load with sf.load(..., model=build)",)
 
 
 def _card(task: Task, study: Study) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from surefoot import space as spaces
+from surefoot.batching import mean_inverse_size
 from surefoot.errors import RequestError
 from surefoot.protocols import Observer, Silent, TrainableFactory
 from surefoot.recipe import Recipe
@@ -80,10 +81,11 @@ def tune(
         recipes = [with_optimizer(base, name) for name in optimizers]
         tests, trainings = _probed(ledger, factory, recipes, limit, seed, observer, stop)
         begin, notes = starts(optimizers, tests)
+        notes += _remarks(recipe, limit, trainings)
         spent = sum(test.samples for test in tests)
         left = trainings - spent / factory.training_samples
         ladder = Ladder(
-            rungs=plan_rungs(left),
+            rungs=plan_rungs(left, num_steps=_steps(base, factory)),
             starts=begin,
             base=base,
             num_rows=factory.num_rows,
@@ -95,6 +97,24 @@ def tune(
         outcome = climb(factory, ladder, ledger, Supervision(spent, observer, stop))
         spending = Spending(tests, earlier + time.perf_counter() - started, str(limit), stop.by_person)
         return conclude(task, factory, outcome, spending, kind="tune", seed=seed, directory=place, notes=notes)
+
+
+def _steps(base: Recipe, factory: TrainableFactory) -> float:
+    """Optimizer steps of one training."""
+    return factory.training_samples * mean_inverse_size(base.batch.build(factory.num_rows), factory.num_rows)
+
+
+def _remarks(recipe: Recipe | None, limit: Budget, trainings: float) -> list[str]:
+    """What a person may not expect of the search."""
+    given = recipe.optimizer.model_fields_set if recipe is not None else set()
+    remarks = [
+        f"optimizer.{key} of the recipe is not kept: it is what the search is for (fit keeps it)"
+        for key in ("learning_rate", "weight_decay")
+        if key in given
+    ]
+    if limit.seconds is not None and trainings == MOST_TRAININGS:
+        remarks.append(f"a time budget buys at most {MOST_TRAININGS:g} trainings")
+    return remarks
 
 
 def _check_sizes(space: Mapping[str, Dimension], num_rows: int) -> None:
