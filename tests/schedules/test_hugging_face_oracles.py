@@ -149,3 +149,12 @@ def test_a_warmup_starts_with_a_step_of_size_zero_in_theirs() -> None:
     assert peer_rates("linear", 2, 1.0, num_warmup_steps=4, num_training_steps=10) == [0.0, 0.25]
     schedule = s.warmup(s.linear(horizon=6), length=4)
     assert [schedule(0.5), schedule(1.5)] == [0.125, 0.375]
+
+
+def test_the_cooldown_is_a_cosine_in_theirs_when_nothing_is_said() -> None:
+    """On purpose: ours is 1 − √p, which Hägele et al. 2024 (arXiv:2405.18392) find ahead of the straight line."""
+    arguments: Any = {"num_warmup_steps": 5, "num_training_steps": 40, "specific": {"num_decay_steps": 20}}
+    theirs = peer_rates("warmup_stable_decay", 50, 1.0, **arguments)
+    lengths: Any = {"warmup_length": 5, "cooldown_length": 20}
+    agree(s.warmup_stable_decay(40, cooldown="cosine", **lengths), theirs, 1.0)
+    assert s.warmup_stable_decay(40, **lengths)(30.0) < theirs[30] - 0.1
