@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,14 @@ def test_the_documentation_lists_every_policy():
     measured += ["GradientDiversity", "HalfCosine", "Goodput"]
     missing = [name for name in (*POLICIES, *measured) if f"`{name}`" not in text]
     assert not missing
+
+
+def test_the_documentation_shows_small_pictures_that_are_there():
+    docs = Path(__file__).parents[2] / "docs"
+    pictures = re.findall(r'src="([^"]+)"', (docs / "batching.md").read_text(encoding="utf-8"))
+    with_a_shape = set(POLICIES) - {"single", "full"}  # 1, and all rows: nothing to see
+    assert {f"pictures/batching/{name}.png" for name in (*with_a_shape, "readings")} <= set(pictures)
+    assert all((docs / picture).stat().st_size < 30_000 for picture in pictures)
 
 
 def test_every_public_name_is_there():

@@ -49,6 +49,10 @@ def draw(request: pytest.FixtureRequest) -> np.random.Generator:
 def test_constant_is_constant_lr_that_never_ends(draw: np.random.Generator) -> None:
     base, value = draw.uniform(0.01, 1.0), draw.uniform(0.1, 1.0)
     agree(s.constant(value), lambda o: peer.ConstantLR(o, factor=value, total_iters=1000), 50, base)
+    # On purpose: theirs is over after total_iters.
+    theirs = peer_rates(lambda o: peer.ConstantLR(o, factor=value, total_iters=3), 4, base)
+    assert math.isclose(theirs[-1], base)
+    assert s.constant(value)(3.0) == value
 
 
 def test_step_and_multistep(draw: np.random.Generator) -> None:
@@ -254,3 +258,28 @@ def test_a_negative_objective_improves_when_it_falls_and_not_when_it_rises() -> 
     assert optimizer.param_groups[0]["lr"] == 1.0
     assert state.multiplier == 0.1
     assert state.best == -1.0
+
+
+def reduced(values: list[float], **arguments: Any) -> list[float]:
+    """PyTorch's rate after every look at a value, from a base of 1."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler, rates = peer.ReduceLROnPlateau(optimizer, factor=0.5, **arguments), []
+    for value in values:
+        scheduler.step(value)
+        rates.append(optimizer.param_groups[0]["lr"])
+    return rates
+
+
+@pytest.mark.parametrize(("cooldown", "looks"), [(0, [3, 6, 9, 12]), (2, [3, 8, 13])])
+def test_the_looks_that_the_documentation_tells(cooldown: int, looks: list[int]) -> None:
+    rates = [1.0, *reduced([1.0] * 14, patience=2, cooldown=cooldown)]
+    assert [look for look in range(14) if rates[look + 1] < rates[look]] == looks
+
+
+def test_what_else_the_documentation_tells_of_a_plateau_in_pytorch() -> None:
+    # not-a-number is never an improvement, at the first look either
+    assert reduced([math.nan, 1.0, 0.5, 0.25], patience=1)[-1] == 1.0
+    assert reduced([1.0, math.nan, math.nan], patience=1)[-1] == 0.5
+    # a cut below eps is not made; below 0 an absolute threshold is the right way round
+    assert reduced([1.0] * 40, patience=0)[-1] > 1e-8 > reduced([1.0] * 40, patience=0, eps=0.0)[-1]
+    assert reduced([-1.0, -0.99995], patience=0, threshold_mode="abs")[-1] == 0.5
