@@ -56,3 +56,13 @@ def test_links_lead_somewhere(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
         assert ((ROOT / name).parent / target).exists(), f"{name} links to {target}"
+
+
+def test_the_recipe_page_names_every_key() -> None:
+    from surefoot.recipe import Recipe
+
+    page = (ROOT / "docs/recipe.md").read_text(encoding="utf-8")
+    for section, field in Recipe.model_fields.items():
+        if section != "model":
+            for key in field.annotation.model_fields:  # type: ignore[union-attr]
+                assert f"`{section}.{key}`" in page, f"docs/recipe.md does not name {section}.{key}"

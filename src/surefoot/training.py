@@ -63,21 +63,36 @@ class Conditions:
 
 @dataclass(frozen=True)
 class _Progress:
-    """What the loop itself knows about a run; it travels inside the checkpoint."""
+    """What the loop itself knows about a run; it travels inside the checkpoint.
+
+    ``loss_sum`` and ``loss_samples`` belong to the samples since the last look.
+    """
 
     evaluations: tuple[Evaluation, ...] = ()
     best: int | None = None
     steps: int = 0
     seconds: float = 0.0
+    loss_sum: float = 0.0
+    loss_samples: int = 0
+
+    def after(self, stretch: Advance) -> _Progress:
+        """The progress with a stretch of training added."""
+        loss = stretch.loss * stretch.samples if stretch.samples else 0.0
+        return replace(
+            self,
+            steps=self.steps + stretch.steps,
+            loss_sum=self.loss_sum + loss,
+            loss_samples=self.loss_samples + stretch.samples,
+        )
 
     def to_json(self) -> dict[str, Any]:
         looks = [evaluation.model_dump(mode="json") for evaluation in self.evaluations]
-        return {"evaluations": looks, "best": self.best, "steps": self.steps, "seconds": self.seconds}
+        return {**{name: value for name, value in vars(self).items() if name != "evaluations"}, "evaluations": looks}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> _Progress:
         looks = tuple(Evaluation.model_validate(look) for look in value["evaluations"])
-        return cls(looks, value["best"], value["steps"], value["seconds"])
+        return cls(**{**value, "evaluations": looks})
 
 
 def train(trainable: Trainable, candidate: Candidate, conditions: Conditions) -> Run:
@@ -88,27 +103,32 @@ def train(trainable: Trainable, candidate: Candidate, conditions: Conditions) ->
     progress = _resumed(trainable, conditions)
     conditions.observer.started(candidate, samples=trainable.samples_seen, horizon=trainable.horizon)
     status: RunStatus = "completed"
-    reason, started, saved = "", time.perf_counter() - progress.seconds, time.perf_counter()
+    reason, started = "", time.perf_counter() - progress.seconds
+    pause = _Pause(conditions)
     while trainable.samples_seen < trainable.horizon:
         due = _samples_to_next_look(trainable.samples_seen, conditions.rows, trainable.horizon)
-        stretch = trainable.advance(due, should_stop=conditions.should_stop)
-        progress = replace(progress, steps=progress.steps + stretch.steps)
+        stretch = trainable.advance(due, should_stop=pause.begin())
+        progress = replace(progress.after(stretch), seconds=time.perf_counter() - started)
         if stretch.failure:
             status, reason = stretch.failure, stretch.reason
             break
-        interrupted = conditions.should_stop()
-        if stretch.samples:
-            progress = _look(trainable, candidate, conditions, progress, stretch, time.perf_counter() - started)
-            status, reason = _verdict(progress, candidate, trainable.horizon, conditions.objective)
-        if status != "completed":
-            break
-        if interrupted and trainable.samples_seen < trainable.horizon:
+        is_stopped, is_due = conditions.should_stop(), stretch.samples >= due
+        if is_stopped and not is_due and trainable.samples_seen < trainable.horizon:
+            pause.save(trainable, progress)  # before the look below, which an undisturbed run would not take
+            progress = _look(trainable, candidate, conditions, progress, stretch) if progress.loss_samples else progress
             status, reason = "interrupted", "asked to stop"
             break
-        if conditions.directory and time.perf_counter() - saved >= conditions.checkpoint_seconds:
-            progress = replace(progress, seconds=time.perf_counter() - started)
-            trainable.save_checkpoint(conditions.directory, progress.to_json())
-            saved = time.perf_counter()
+        if is_due or trainable.samples_seen >= trainable.horizon:
+            progress = _look(trainable, candidate, conditions, progress, stretch)
+            status, reason = _verdict(progress, candidate, trainable.horizon, conditions.objective)
+            if status != "completed":
+                break
+        if pause.is_due():
+            pause.save(trainable, progress)
+        if is_stopped and trainable.samples_seen < trainable.horizon:
+            pause.save(trainable, progress)
+            status, reason = "interrupted", "asked to stop"
+            break
     if progress.best is not None:
         trainable.recall_best()
     return Run(
@@ -131,6 +151,33 @@ def train(trainable: Trainable, candidate: Candidate, conditions: Conditions) ->
     )
 
 
+class _Pause:
+    """Stops a stretch of training when somebody asks to stop or a checkpoint is due."""
+
+    def __init__(self, conditions: Conditions) -> None:
+        self._conditions, self._saved, self._asked = conditions, time.perf_counter(), 0
+
+    def begin(self) -> Callable[[], bool]:
+        """The question for the next stretch; a checkpoint that is due lets at least one step pass."""
+        self._asked = 0
+        return self._should_pause
+
+    def _should_pause(self) -> bool:
+        self._asked += 1
+        return self._conditions.should_stop() or (self._asked > 1 and self.is_due())
+
+    def is_due(self) -> bool:
+        """Whether a checkpoint should be written."""
+        waited = time.perf_counter() - self._saved
+        return self._conditions.directory is not None and waited >= self._conditions.checkpoint_seconds
+
+    def save(self, trainable: Trainable, progress: _Progress) -> None:
+        """Write a checkpoint, where there is a place for it."""
+        if self._conditions.directory is not None:
+            trainable.save_checkpoint(self._conditions.directory, progress.to_json())
+            self._saved = time.perf_counter()
+
+
 def _resumed(trainable: Trainable, conditions: Conditions) -> _Progress:
     saved = trainable.load_checkpoint(conditions.directory) if conditions.directory else None
     return _Progress.from_json(saved) if saved else _Progress()
@@ -151,23 +198,18 @@ def _samples_to_next_look(seen: int, rows: int, horizon: int) -> int:
 
 
 def _look(
-    trainable: Trainable,
-    candidate: Candidate,
-    conditions: Conditions,
-    progress: _Progress,
-    stretch: Advance,
-    seconds: float,
+    trainable: Trainable, candidate: Candidate, conditions: Conditions, progress: _Progress, stretch: Advance
 ) -> _Progress:
     """Evaluate, remember the weights if they are the best so far, tell the observer."""
     measured = trainable.evaluate("validation")
     evaluation = Evaluation(
         samples=trainable.samples_seen,
         epoch=trainable.samples_seen / conditions.rows,
-        train_loss=stretch.loss,
+        train_loss=progress.loss_sum / progress.loss_samples,
         metrics={f"validation_{name}": value for name, value in measured.items()},
         learning_rate=stretch.learning_rate,
         batch_size=stretch.batch_size,
-        seconds=seconds,
+        seconds=progress.seconds,
     )
     looks = (*progress.evaluations, evaluation)
     best, objective = progress.best, conditions.objective
@@ -180,7 +222,7 @@ def _look(
     conditions.observer.evaluated(candidate, evaluation, spent=spent)
     if conditions.report is not None:
         conditions.report(evaluation)
-    return replace(progress, evaluations=looks, best=best, seconds=seconds)
+    return replace(progress, evaluations=looks, best=best, loss_sum=0.0, loss_samples=0)
 
 
 def _verdict(progress: _Progress, candidate: Candidate, horizon: int, objective: Objective) -> tuple[RunStatus, str]:
