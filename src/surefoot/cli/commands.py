@@ -19,11 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help=(
-        "Find the learning rate and the batch size of a training, train the model, and say why.\n\n"
-        "Start with: surefoot tune digits"
-    ),
     no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -59,6 +56,21 @@ JsonOption = Annotated[
     bool,
     typer.Option("--json", help="Print the result as JSON on standard output, all else on standard error."),
 ]
+
+
+@app.callback()
+def about(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Find the learning rate and the batch size of a training, train the model, and say why.
+
+    Start with: surefoot tune digits
+    """
+    if version:
+        from surefoot import __version__
+
+        typer.echo(f"surefoot {__version__}")
+        raise typer.Exit
 
 
 @app.command()

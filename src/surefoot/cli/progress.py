@@ -90,7 +90,8 @@ class Watcher:
             outcome = f"{run.status.replace('_', ' ')}: {run.reason}"
         mark = "  best so far" if self._best is run else ""
         words = f"{settings['name']:<6} rate {settings['learning_rate']:<7.2g}"
-        self._print(f"share {run.stage:<5} {words} {outcome}{mark}", spent)
+        where = run.name if run.stage == "fit" else f"share {run.stage}"
+        self._print(f"{where:<11} {words} {outcome}{mark}", spent)
 
     def _say_title(self) -> None:
         """Say what is being done, once and only when it really begins."""

@@ -56,7 +56,7 @@ def compare(
     results: dict[str, Result] = {}
     for name, recipe in recipes.items():
         own = None if place is None else place / folders[name]
-        results[name] = fit(task, recipe, seed=seed, directory=own, overwrite=overwrite, observer=observer)
+        results[name] = fit(task, recipe, seed=seed, name=name, directory=own, overwrite=overwrite, observer=observer)
         if results[name].status == "interrupted":
             break
     if place is not None:

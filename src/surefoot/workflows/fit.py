@@ -27,6 +27,7 @@ def fit(
     recipe: Recipe | None = None,
     *,
     seed: int = 0,
+    name: str = "fit",
     directory: str | Path | output.NewFolder | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -38,6 +39,7 @@ def fit(
         task: what to train on.
         recipe: what was left out takes its documented default; None takes all of them.
         seed: of the initial weights, the order of the rows and everything else that is random.
+        name: what progress and reports call the run.
         directory: receives the result; None leaves nothing on disk.
         resume: go on with the run in ``directory``.
         overwrite: remove an earlier result from ``directory`` first.
@@ -54,7 +56,7 @@ def fit(
     request = {"kind": "fit", **identity(task, factory), "seed": seed, "recipe": complete.to_dict()}
     output.same_request(ledger, request)
     earlier = sum(run.seconds for run in ledger.runs)
-    candidate = Candidate(0, "fit", "fit", 1.0, complete, seeds.derive(seed, "run", 0))
+    candidate = Candidate(0, name, "fit", 1.0, complete, seeds.derive(seed, "run", 0))
     with interruptible() as stop:
         supervision = Supervision(observer=observer or Silent(), should_stop=stop)
         outcome = climb(factory, _One(candidate), ledger, supervision)

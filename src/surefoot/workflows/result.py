@@ -26,7 +26,7 @@ PARTS: tuple[Split, ...] = ("train", "validation", "test")
 _PACKAGES = ("surefoot", "torch", "numpy", "optuna", "scikit-learn")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """What ``tune`` and ``fit`` give back.
 
@@ -41,6 +41,10 @@ class Result:
     model: Any
     directory: Path | None = None
     stopped_by_person: bool = False
+
+    def __repr__(self) -> str:
+        measured = ", ".join(f"{name}={value:.4g}" for name, value in self.study.metrics.items())
+        return f"Result({self.study.task!r}, {self.status}, {measured}, price={self.cost.trainings:.2f})"
 
     @property
     def status(self) -> StudyStatus:
