@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -39,12 +35,3 @@ def small_model(hidden: int = 8, dropout: float = 0.0, norm: bool = False) -> An
     if dropout:
         layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers, nn.Linear(hidden, 3))
-
-
-@pytest.fixture
-def shared_data() -> Path:
-    """The folder of real data sets; the test is skipped where it is absent."""
-    folder = Path(os.environ.get("SUREFOOT_DATA", ROOT.parent / "shared"))
-    if not (folder / "data").is_dir():
-        pytest.skip("real data sets are not here; set SUREFOOT_DATA to their folder")
-    return folder / "data"

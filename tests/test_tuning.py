@@ -40,6 +40,15 @@ def ladder(trainings: float = 1.9, **changes: Any) -> Ladder:
     return Ladder(**arguments)
 
 
+def ladder_of(factory: TorchFactory) -> Ladder:
+    return ladder(
+        num_rows=factory.num_rows,
+        training_samples=factory.training_samples,
+        allowed_samples=2 * factory.training_samples,
+        base=Recipe().complete(factory.num_rows),
+    )
+
+
 def finished(candidate: Any, value: float, status: Any = "completed") -> Run:
     looks = [
         Evaluation(
@@ -186,12 +195,7 @@ def test_budgets_as_typed(given_: Any, trainings: float | None, seconds: float |
 
 def test_the_ledger_is_an_optuna_study(make_task: Make, tmp_path: Path) -> None:
     factory = TorchFactory(make_task(epochs=8))
-    searcher = ladder(
-        num_rows=factory.num_rows,
-        training_samples=factory.training_samples,
-        allowed_samples=2 * factory.training_samples,
-        base=Recipe().complete(factory.num_rows),
-    )
+    searcher = ladder_of(factory)
     ledger = Ledger(tmp_path, factory.objective)
     outcome = climb(factory, searcher, ledger, Supervision())
     study = optuna.load_study(study_name="surefoot", storage=f"sqlite:///{tmp_path / 'study.db'}")
@@ -210,12 +214,7 @@ def test_the_ledger_is_an_optuna_study(make_task: Make, tmp_path: Path) -> None:
 @pytest.mark.parametrize("interrupted_at", [0, 5, 20, 40])
 def test_a_study_goes_on_where_it_was_stopped(make_task: Make, tmp_path: Path, interrupted_at: int) -> None:
     factory = TorchFactory(make_task(epochs=8))
-    searcher = ladder(
-        num_rows=factory.num_rows,
-        training_samples=factory.training_samples,
-        allowed_samples=2 * factory.training_samples,
-        base=Recipe().complete(factory.num_rows),
-    )
+    searcher = ladder_of(factory)
     whole = climb(factory, searcher, Ledger(None, factory.objective), Supervision())
     asked = 0
 
@@ -237,12 +236,7 @@ def test_a_study_goes_on_where_it_was_stopped(make_task: Make, tmp_path: Path, i
 def test_diverged_runs_are_told_as_pruned(make_task: Make, tmp_path: Path) -> None:
     task = make_task(loss=lambda output, target: output.mean() * math.nan)
     factory = TorchFactory(task)
-    searcher = ladder(
-        num_rows=factory.num_rows,
-        training_samples=factory.training_samples,
-        allowed_samples=2 * factory.training_samples,
-        base=Recipe().complete(factory.num_rows),
-    )
+    searcher = ladder_of(factory)
     outcome = climb(factory, searcher, Ledger(tmp_path, Objective()), Supervision())
     assert outcome.best is None
     assert {run.status for run in outcome.runs} == {"diverged"}

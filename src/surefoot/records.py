@@ -142,7 +142,7 @@ class Study(_Record):
     """
 
     schema_version: int = SCHEMA_VERSION
-    kind: Literal["tune", "fit", "compare"]
+    kind: Literal["tune", "fit"]
     task: str
     status: StudyStatus
     reason: str = ""

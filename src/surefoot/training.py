@@ -112,21 +112,21 @@ def train(trainable: Trainable, candidate: Candidate, conditions: Conditions) ->
         if stretch.failure:
             status, reason = stretch.failure, stretch.reason
             break
-        is_stopped, is_due = conditions.should_stop(), stretch.samples >= due
-        if is_stopped and not is_due and trainable.samples_seen < trainable.horizon:
+        is_over = trainable.samples_seen >= trainable.horizon
+        is_stopped, is_due = conditions.should_stop() and not is_over, stretch.samples >= due
+        if is_stopped and not is_due:
             pause.save(trainable, progress)  # before the look below, which an undisturbed run would not take
             progress = _look(trainable, candidate, conditions, progress, stretch) if progress.loss_samples else progress
             status, reason = "interrupted", "asked to stop"
             break
-        if is_due or trainable.samples_seen >= trainable.horizon:
+        if is_due or is_over:
             progress = _look(trainable, candidate, conditions, progress, stretch)
             status, reason = _verdict(progress, candidate, trainable.horizon, conditions.objective)
             if status != "completed":
                 break
-        if pause.is_due():
+        if is_stopped or pause.is_due():
             pause.save(trainable, progress)
-        if is_stopped and trainable.samples_seen < trainable.horizon:
-            pause.save(trainable, progress)
+        if is_stopped:
             status, reason = "interrupted", "asked to stop"
             break
     if progress.best is not None:

@@ -64,9 +64,7 @@ class LinearRamp:
     length: float = 1.0
 
     def __post_init__(self) -> None:
-        require_count("size", self.size)
-        require_above("length", self.length, 0.0)
-        _require_last(self.last, self.size)
+        _require_ramp(self.size, self.last, self.length)
 
     def __call__(self, position: float, *, num_rows: int) -> int:
         """The batch size at ``position``."""
@@ -94,9 +92,7 @@ class GeometricRamp:
     length: float = 1.0
 
     def __post_init__(self) -> None:
-        require_count("size", self.size)
-        require_above("length", self.length, 0.0)
-        _require_last(self.last, self.size)
+        _require_ramp(self.size, self.last, self.length)
 
     def __call__(self, position: float, *, num_rows: int) -> int:
         """The batch size at ``position``."""
@@ -228,6 +224,12 @@ def _capped(wanted: float, size: int, last: int | None, num_rows: int) -> int:
     """A wanted size as whole rows below the cap."""
     cap = _last(size, last, num_rows)
     return cap if wanted >= cap else max(1, min(round(wanted), cap))
+
+
+def _require_ramp(size: int, last: int | None, length: float) -> None:
+    require_count("size", size)
+    require_above("length", length, 0.0)
+    _require_last(last, size)
 
 
 def _require_last(last: int | None, size: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,7 +16,7 @@ from surefoot.tuning.ledger import Ledger
 
 __all__ = ["Outcome", "Searcher", "best_of", "climb"]
 
-WEIGHTS, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
+WEIGHTS, CHECKPOINT = "model.safetensors", "checkpoint"
 CHECKPOINT_SECONDS = 5.0
 
 
@@ -103,6 +104,7 @@ def _run(
     supervision: Supervision,
 ) -> Run:
     ledger.begin(candidate)
+    folder = ledger.folder(candidate.number)
     conditions = Conditions(
         rows=factory.num_rows,
         training_samples=factory.training_samples,
@@ -111,7 +113,7 @@ def _run(
         observer=supervision.observer,
         report=partial(_report, candidate=candidate, ledger=ledger, factory=factory, horizon=challenger.horizon),
         should_stop=supervision.should_stop,
-        directory=ledger.folder(candidate.number),
+        directory=None if folder is None else folder / CHECKPOINT,
         checkpoint_seconds=supervision.checkpoint_seconds,
     )
     return train(challenger, candidate, conditions)
@@ -135,7 +137,7 @@ def _record(run: Run, trainable: Trainable, ledger: Ledger, *, best: Run | None)
     if best is run:
         trainable.save_weights(folder / WEIGHTS)
     ledger.finish(run)
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
     for other in ledger.runs if best is run else ():
         old = ledger.folder(other.number)
         if other is not run and old is not None:

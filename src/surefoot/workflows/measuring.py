@@ -20,8 +20,8 @@ __all__ = ["measure", "starts"]
 SMALL_SHARE, LARGE_SHARE, LARGE_STEPS = 0.15, 0.05, 4000
 PROBE_BATCH = 16
 MOST_STEPS, FEWEST_STEPS = 60, 24
-# Where a range test's minimum usually lies, for tasks too small to afford one or whose sweep says nothing:
-# medians over the built-in tasks (measured: see docs/log.md). Other optimizers behave like Adam.
+# Where a range test's minimum may lie, for tasks too small to afford one or whose sweep says nothing: set by eye from
+# the first sweeps, above the medians measured since (docs/log.md, 2026-11-20). Other optimizers behave like Adam.
 PRIOR_EDGES = {"sgd": 0.3}
 PRIOR_EDGE = 0.07
 
@@ -69,7 +69,7 @@ def starts(optimizers: Sequence[str], tests: Sequence[RangeTest]) -> tuple[tuple
         test = by_name.get(name)
         edge = PRIOR_EDGES.get(name, PRIOR_EDGE)
         if test is not None and test.value is not None:
-            edge = math.sqrt(edge * BELOW_MINIMUM * test.value)  # as far off as a prior is, and the other way
+            edge = math.sqrt(edge * BELOW_MINIMUM * test.value)  # a sweep is about as far off as the prior: docs/log.md
         else:
             why = test.reason if test is not None else "a range test would have cost too much"
             notes.append(f"{name}: {why}; its rates start from a prior, {edge / 10:g}")
