@@ -230,7 +230,7 @@ def test_out_of_memory_is_a_result(make_task: Make, error: RuntimeError) -> None
 
     done = run_of(make_task(loss=loss)).advance(10, should_stop=never)
     assert done.failure == "out_of_memory"
-    assert "batch of" in done.reason
+    assert "a single row does not fit" in done.reason
 
 
 def test_other_errors_are_not_swallowed(make_task: Make) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from surefoot.recipe import Recipe
-from surefoot.records import Evaluation, Objective, RangeTest, Run
+from surefoot.records import Change, Evaluation, Objective, RangeTest, Run
 
 __all__ = [
     "Advance",
@@ -23,6 +23,7 @@ __all__ = [
     "RatePerStep",
     "Silent",
     "Split",
+    "Steered",
     "Trainable",
     "TrainableFactory",
 ]
@@ -140,6 +141,33 @@ class RatePerStep(Protocol):
 
     def restored(self) -> contextlib.AbstractContextManager[None]:
         """A block after which everything is as before it, also on an exception."""
+        ...
+
+
+@runtime_checkable
+class Steered(Protocol):
+    """A trainable whose settings move with what it sees, and that can go back and try again."""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The settings that moved so far, and why."""
+        ...
+
+    @property
+    def remark(self) -> str:
+        """What a moving batch bought on this device, or ""."""
+        ...
+
+    def looked(self, value: float) -> None:
+        """Hear the validation objective, for schedules and policies that react to it."""
+        ...
+
+    def mark(self, progress: dict[str, Any]) -> None:
+        """Remember this moment, and the caller's own ``progress``, as one to go back to."""
+        ...
+
+    def retry(self, factor: float, reason: str) -> dict[str, Any] | None:
+        """Go back to the mark and on at ``factor`` times the rate; its ``progress``, None when there is no mark."""
         ...
 
 

@@ -49,6 +49,12 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
 # batch 32 by their linear rule; the others are three times Adam's published default, which small networks stand.
 _RATES = {"sgd": 0.0125, "adam": 3e-3, "adamw": 3e-3, "nadamw": 3e-3, "rmsprop": 1e-3, "adagrad": 1e-2}
 
+# Steps between two looks at the noise: with the batch split in two a look costs at most as much as a step, so this
+# bounds its price at 3 % of the training.
+LOOK_EVERY = 32
+# Policies beside which the rate stays: they stand in for a decay, or draw at random.
+_UNCOUPLED = frozenset({"ada_batch", "plateau_growth", "random", "fixed", "full", "single"})
+
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Strength = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -107,31 +113,71 @@ class Schedule(_Section):
     @model_validator(mode="after")
     def _exists(self) -> Self:
         self.build()
+        self.reactive()
         return self
 
     def build(self) -> Any:
-        """The schedule itself, over positions in [0, 1]."""
+        """The schedule itself, over positions in [0, 1]; beside a reactive one stands a constant."""
+        is_reactive = self.name in schedules.REACTIVE
         return schedules.from_recipe(
-            self.name,
+            "constant" if is_reactive else self.name,
             warmup=self.warmup,
             warmup_shape=self.warmup_shape,
             warmup_start=self.warmup_start,
-            arguments=self.model_extra,
+            arguments={} if is_reactive else self.model_extra,
         )
+
+    def reactive(self) -> Any:
+        """The part that reacts to the validation objective, or None."""
+        return schedules.reactive(self.name, self.model_extra) if self.name in schedules.REACTIVE else None
 
 
 class Batch(_Section):
-    """How many samples a step looks at: a policy, the size it has or begins with, the policy's own arguments."""
+    """How many samples a step looks at, and what else moves with them.
+
+    A policy, the size it has or begins with, and the policy's own arguments. ``coupling`` says how the rate and the
+    optimizer's memories follow a batch that moves ("none", "linear", "sqrt", "adascale"); left out, it is the
+    optimizer's usual rule where the policy grows the batch, and "none" where the policy is there instead of a decay or
+    draws at random. ``max_learning_rate`` bounds what it may do. ``look_every`` counts the steps between two looks at
+    the noise in the gradients. ``micro_batch`` is how many rows go through the model at once: the gradients of a
+    larger batch are added up.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     policy: str = "fixed"
     size: Annotated[int, Field(ge=1)] | None = None
+    coupling: Literal["none", "linear", "sqrt", "adascale"] | None = None
+    max_learning_rate: Rate | None = None
+    look_every: Annotated[int, Field(ge=1)] | None = None
+    micro_batch: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
     def _exists(self) -> Self:
-        batching.from_recipe(self.policy, size=self.size or self._usual_size(), arguments=self.model_extra)
+        if self.is_observing:
+            self.observing()
+        else:
+            batching.from_recipe(self.policy, size=self.size or self._usual_size(), arguments=self.model_extra)
+        if self.look_every is not None and not batching.is_measured(self.policy):
+            raise ValueError(f'batch.look_every is for policies that look at the noise; "{self.policy}" does not')
+        if batching.is_constant(self.policy):
+            for key in ("coupling", "max_learning_rate"):
+                if getattr(self, key) not in (None, "none"):
+                    raise ValueError(f'batch.{key} is for a batch that moves; batch.policy "{self.policy}" keeps it')
         return self
+
+    @property
+    def is_observing(self) -> bool:
+        """Whether the policy follows what the training shows."""
+        return self.policy in batching.OBSERVING
+
+    def rule(self, optimizer: str) -> str:
+        """The coupling, with what was left out filled in."""
+        if self.coupling is not None:
+            return self.coupling
+        if self.policy == "growth_replaces_decay":
+            return "linear" if optimizer == "sgd" else "sqrt"
+        return "none" if self.policy in _UNCOUPLED else batching.default_coupling(optimizer)
 
     def complete(self, num_rows: int) -> Batch:
         """The same with the size written out; one that was left out comes from the number of rows.
@@ -139,21 +185,51 @@ class Batch(_Section):
         Raises:
             RecipeError: a size is larger than the number of rows.
         """
-        self.build(num_rows)
-        size = {"single": 1, "full": num_rows}.get(self.policy) or self.size or self._usual_size(num_rows)
-        return Batch(policy=self.policy, size=size, **(self.model_extra or {}))
+        given = {**self.model_dump(exclude_none=True), "size": self.first_size(num_rows)}
+        if batching.is_measured(self.policy):
+            given.setdefault("look_every", LOOK_EVERY)
+        return Batch(**given)
 
-    def build(self, num_rows: int) -> Any:
-        """The policy itself, over positions in [0, 1].
+    def first_size(self, num_rows: int) -> int:
+        """The batch size that the training begins with.
+
+        Raises:
+            RecipeError: a size is larger than the number of rows.
+        """
+        if self.is_observing:
+            self.observing(num_rows=num_rows)
+        else:
+            self.build(num_rows)
+        return {"single": 1, "full": num_rows}.get(self.policy) or self.size or self._usual_size(num_rows)
+
+    def build(self, num_rows: int, *, schedule: Any = None, power: float = 1.0) -> Any:
+        """The policy over positions in [0, 1]; one that observes stands at its first size.
 
         Raises:
             RecipeError: a size is larger than the number of rows.
         """
         size = self.size or self._usual_size(num_rows)
+        if self.is_observing:
+            return batching.Fixed(size)
         try:
-            return batching.from_recipe(self.policy, size=size, arguments=self.model_extra, num_rows=num_rows)
+            return batching.from_recipe(
+                self.policy, size=size, arguments=self.model_extra, num_rows=num_rows, schedule=schedule, power=power
+            )
         except ValueError as error:
             raise RecipeError(str(error)) from None
+
+    def observing(self, *, num_rows: int | None = None, horizon: int = 64_000, step_time: Any = None) -> Any:
+        """The policy that follows what the training shows.
+
+        Raises:
+            RecipeError: a size is larger than the number of rows.
+        """
+        try:
+            return batching.observing_from_recipe(
+                self.policy, arguments=self.model_extra, num_rows=num_rows, horizon=horizon, step_time=step_time
+            )
+        except ValueError as error:
+            raise (RecipeError(str(error)) if num_rows is not None else error) from None
 
     def _usual_size(self, num_rows: int | None = None) -> int:
         """The default size, held inside what the other arguments allow; without rows, any that they allow."""
@@ -176,9 +252,21 @@ class Regularization(_Section):
 
 
 class Stopping(_Section):
-    """Stop when the validation objective has not improved for ``patience``, a share of the horizon; 0 never stops."""
+    """When to stop before the horizon, and what to do about a loss that blows up; 0 and nothing never stop.
+
+    ``patience``: the validation objective has not improved by ``min_improvement`` (relative) for this share of the
+    horizon. ``tolerance``: converged, the training loss of an epoch differs from the one before by less than this
+    share. ``max_steps``, ``max_seconds``: a budget is spent. ``retries``: how often a diverged run may go back to its
+    last good look and go on at ``retry_factor`` times its rate.
+    """
 
     patience: Share = 0.0
+    min_improvement: Share = 0.0
+    tolerance: Share = 0.0
+    max_steps: Annotated[int, Field(ge=1)] | None = None
+    max_seconds: Rate | None = None
+    retries: Annotated[int, Field(ge=0)] = 0
+    retry_factor: Annotated[float, Field(gt=0, lt=1)] = 0.3
 
 
 class Recipe(BaseModel):
@@ -259,6 +347,16 @@ class Recipe(BaseModel):
         sections["optimizer"] = self.optimizer.complete().model_dump(exclude_none=True)
         sections["batch"] = self.batch.complete(num_rows).model_dump(exclude_none=True)
         return Recipe(**sections)
+
+    def steps_per_sample(self, num_rows: int) -> float:
+        """The mean of 1/B over the training as far as the recipe tells: what Σ η over the steps is counted in.
+
+        Where a coupling holds the decay of every sample as it was at the first batch, it is that batch's 1/B.
+        """
+        first = 1.0 / min(self.batch.first_size(num_rows), num_rows)
+        if self.batch.is_observing or self.batch.rule(self.optimizer.name) != "none":
+            return first
+        return batching.mean_inverse_size(self.batch.build(num_rows), num_rows)
 
     def with_changes(self, changes: Mapping[str, Any]) -> Recipe:
         """The recipe with some keys set, each named as ``section.key``.

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Change",
     "Cost",
     "Evaluation",
     "Finding",
@@ -64,8 +65,26 @@ class Evaluation(_Record):
     seconds: float
 
 
+class Change(_Record):
+    """A setting that moved while a run went on, and why.
+
+    ``samples`` is the clock; ``name`` is batch_size, micro_batch, learning_rate (before the schedule), weight_decay,
+    beta1, beta2, epsilon, rate_multiplier (of a reactive schedule) or rate_factor (of retries).
+    """
+
+    samples: int
+    name: str
+    before: float
+    after: float
+    reason: str
+
+
 class Run(_Record):
-    """One recipe trained on a share of the horizon, from its first sample to its last."""
+    """One recipe trained on a share of the horizon, from its first sample to its last.
+
+    ``samples`` counts all that ran forward and backward, those of a lost stretch included; ``changes`` are the settings
+    that moved, and ``remark`` is what a moving batch bought.
+    """
 
     name: str
     number: int = 0
@@ -83,6 +102,8 @@ class Run(_Record):
     evaluations: tuple[Evaluation, ...]
     best: int | None = None
     objective: Objective = Objective()
+    changes: tuple[Change, ...] = ()
+    remark: str = ""
 
     @property
     def best_evaluation(self) -> Evaluation | None:

@@ -10,14 +10,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from surefoot.protocols import Advance, Candidate, Observer, Silent, Trainable
+from surefoot.protocols import Advance, Candidate, Observer, Silent, Steered, Trainable
+from surefoot.recipe import Stopping
 from surefoot.records import Evaluation, Objective, Run, RunStatus
 
 __all__ = ["Conditions", "horizon_of", "never", "train"]
 
 MIN_EVALUATIONS = 4
+Ending = tuple[RunStatus, str]
 
 
 def horizon_of(share: float, training_samples: int) -> int:
@@ -65,12 +67,15 @@ class Conditions:
 class _Progress:
     """What the loop itself knows about a run; it travels inside the checkpoint.
 
-    ``loss_sum`` and ``loss_samples`` belong to the samples since the last look.
+    ``steps`` and ``samples`` count all that ran, those of a lost stretch included; ``loss_sum`` and ``loss_samples``
+    belong to the samples since the last look.
     """
 
     evaluations: tuple[Evaluation, ...] = ()
     best: int | None = None
     steps: int = 0
+    samples: int = 0
+    retries: int = 0
     seconds: float = 0.0
     loss_sum: float = 0.0
     loss_samples: int = 0
@@ -81,6 +86,7 @@ class _Progress:
         return replace(
             self,
             steps=self.steps + stretch.steps,
+            samples=self.samples + stretch.samples,
             loss_sum=self.loss_sum + loss,
             loss_samples=self.loss_samples + stretch.samples,
         )
@@ -100,35 +106,10 @@ def train(trainable: Trainable, candidate: Candidate, conditions: Conditions) ->
 
     A run that finds a checkpoint in ``conditions.directory`` goes on from there.
     """
-    progress = _resumed(trainable, conditions)
+    course = _Course(trainable, candidate, conditions)
     conditions.observer.started(candidate, samples=trainable.samples_seen, horizon=trainable.horizon)
-    status: RunStatus = "completed"
-    reason, started = "", time.perf_counter() - progress.seconds
-    pause = _Pause(conditions)
-    while trainable.samples_seen < trainable.horizon:
-        due = _samples_to_next_look(trainable.samples_seen, conditions.rows, trainable.horizon)
-        stretch = trainable.advance(due, should_stop=pause.begin())
-        progress = replace(progress.after(stretch), seconds=time.perf_counter() - started)
-        if stretch.failure:
-            status, reason = stretch.failure, stretch.reason
-            break
-        is_over = trainable.samples_seen >= trainable.horizon
-        is_stopped, is_due = conditions.should_stop() and not is_over, stretch.samples >= due
-        if is_stopped and not is_due:
-            pause.save(trainable, progress)  # before the look below, which an undisturbed run would not take
-            progress = _look(trainable, candidate, conditions, progress, stretch) if progress.loss_samples else progress
-            status, reason = "interrupted", "asked to stop"
-            break
-        if is_due or is_over:
-            progress = _look(trainable, candidate, conditions, progress, stretch)
-            status, reason = _verdict(progress, candidate, trainable.horizon, conditions.objective)
-            if status != "completed":
-                break
-        if is_stopped or pause.is_due():
-            pause.save(trainable, progress)
-        if is_stopped:
-            status, reason = "interrupted", "asked to stop"
-            break
+    status, reason = course.run()
+    progress = course.progress
     if progress.best is not None:
         trainable.recall_best()
     return Run(
@@ -142,29 +123,151 @@ def train(trainable: Trainable, candidate: Candidate, conditions: Conditions) ->
         horizon=trainable.horizon,
         status=status,
         reason=reason,
-        samples=trainable.samples_seen,
+        samples=progress.samples,
         steps=progress.steps,
-        seconds=time.perf_counter() - started,
+        seconds=course.seconds,
         evaluations=progress.evaluations,
         best=progress.best,
         objective=conditions.objective,
+        changes=trainable.changes if isinstance(trainable, Steered) else (),
+        remark=trainable.remark if isinstance(trainable, Steered) else "",
     )
 
 
+class _Course:
+    """A run on its way: stretches of training, and what happens between them."""
+
+    def __init__(self, trainable: Trainable, candidate: Candidate, conditions: Conditions) -> None:
+        self._trainable, self._candidate, self._conditions = trainable, candidate, conditions
+        self._stopping = candidate.recipe.stopping
+        saved = trainable.load_checkpoint(conditions.directory) if conditions.directory else None
+        self.progress = _Progress.from_json(saved) if saved else _Progress()
+        self._started = time.perf_counter() - self.progress.seconds
+        self._pause = _Pause(conditions, self._stopping, self._started)
+        if not saved:
+            self._mark()
+
+    @property
+    def seconds(self) -> float:
+        """What the run took so far, in every process that had a part in it."""
+        return time.perf_counter() - self._started
+
+    def run(self) -> Ending:
+        """Train until something ends it; how it ended, and why."""
+        while self._trainable.samples_seen < self._trainable.horizon:
+            ending = self._stretch()
+            if ending is not None:
+                return ending
+        return "completed", ""
+
+    def _stretch(self) -> Ending | None:
+        """Train to the next look, or to whatever comes before it; None when the run goes on."""
+        trainable, conditions = self._trainable, self._conditions
+        due = _samples_to_next_look(trainable.samples_seen, conditions.rows, trainable.horizon)
+        stretch = trainable.advance(due, should_stop=self._pause.begin(self.progress.steps))
+        self.progress = replace(self.progress.after(stretch), seconds=self.seconds)
+        if stretch.failure:
+            return self._after_failure(stretch.failure, stretch.reason)
+        is_over, is_due = trainable.samples_seen >= trainable.horizon, stretch.samples >= due
+        is_stopped = conditions.should_stop() and not is_over
+        if is_stopped and not is_due:
+            self._pause.save(trainable, self.progress)  # before the look, which an undisturbed run would not take
+            if self.progress.loss_samples:
+                self._look(stretch)
+            return "interrupted", "asked to stop"
+        spent = "" if is_over else self._pause.spent(self.progress.steps)
+        if is_due or is_over or spent:
+            ending = self._after_look(stretch, spent)
+            if ending is not None:
+                return ending
+        if is_stopped or self._pause.is_due():
+            self._pause.save(trainable, self.progress)
+        return ("interrupted", "asked to stop") if is_stopped else None
+
+    def _after_failure(self, failure: Literal["diverged", "out_of_memory"], reason: str) -> Ending | None:
+        """The end, unless the recipe allows to go back to the last good look with a lower rate."""
+        retries = self.progress.retries
+        if failure == "diverged" and retries < self._stopping.retries and isinstance(self._trainable, Steered):
+            saved = self._trainable.retry(self._stopping.retry_factor, reason)
+            if saved is not None:
+                steps, samples = self.progress.steps, self.progress.samples  # what is lost was paid for
+                good = _Progress.from_json(saved)
+                self.progress = replace(good, steps=steps, samples=samples, retries=retries + 1)
+                return None
+        return failure, reason
+
+    def _after_look(self, stretch: Advance, spent: str) -> Ending | None:
+        """Look, then say whether that ends the run."""
+        self._look(stretch)
+        status, reason = _verdict(self.progress, self._stopping, self._trainable.horizon, self._conditions.objective)
+        if status == "diverged":
+            return self._after_failure(status, reason)
+        if status == "completed" and spent:
+            status, reason = "stopped_early", spent
+        if status == "completed":
+            self._mark()
+            return None
+        return status, reason
+
+    def _mark(self) -> None:
+        if self._stopping.retries and isinstance(self._trainable, Steered):
+            self._trainable.mark(self.progress.to_json())
+
+    def _look(self, stretch: Advance) -> None:
+        """Evaluate, remember the weights if they are the best so far, tell the observer."""
+        trainable, conditions, progress = self._trainable, self._conditions, self.progress
+        measured = trainable.evaluate("validation")
+        evaluation = Evaluation(
+            samples=trainable.samples_seen,
+            epoch=trainable.samples_seen / conditions.rows,
+            train_loss=progress.loss_sum / progress.loss_samples,
+            metrics={f"validation_{name}": value for name, value in measured.items()},
+            learning_rate=stretch.learning_rate,
+            batch_size=stretch.batch_size,
+            seconds=progress.seconds,
+        )
+        looks = (*progress.evaluations, evaluation)
+        best, objective = progress.best, conditions.objective
+        value = evaluation.metrics[objective.name]
+        if isinstance(trainable, Steered):
+            trainable.looked(value)
+        record = math.nan if best is None else progress.evaluations[best].metrics[objective.name]
+        if math.isfinite(value) and objective.is_better(value, record):
+            best = len(looks) - 1
+            trainable.keep_best()
+        spent = (conditions.spent + progress.samples) / conditions.training_samples
+        conditions.observer.evaluated(self._candidate, evaluation, spent=spent)
+        if conditions.report is not None:
+            conditions.report(evaluation)
+        self.progress = replace(progress, evaluations=looks, best=best, loss_sum=0.0, loss_samples=0)
+
+
 class _Pause:
-    """Stops a stretch of training when somebody asks to stop or a checkpoint is due."""
+    """Stops a stretch of training when somebody asks to stop, a budget is spent or a checkpoint is due."""
 
-    def __init__(self, conditions: Conditions) -> None:
+    def __init__(self, conditions: Conditions, stopping: Stopping, started: float) -> None:
         self._conditions, self._saved, self._asked = conditions, time.perf_counter(), 0
+        self._stopping, self._started, self._steps = stopping, started, 0
 
-    def begin(self) -> Callable[[], bool]:
+    def begin(self, steps: int) -> Callable[[], bool]:
         """The question for the next stretch; a checkpoint that is due lets at least one step pass."""
-        self._asked = 0
+        self._asked, self._steps = 0, steps
         return self._should_pause
 
     def _should_pause(self) -> bool:
         self._asked += 1
-        return self._conditions.should_stop() or (self._asked > 1 and self.is_due())
+        if self._conditions.should_stop() or (self._asked > 1 and self.is_due()):
+            return True
+        return self._asked > 1 and bool(self.spent(self._steps + self._asked - 1))
+
+    def spent(self, steps: int) -> str:
+        """Which budget of the recipe is used up, or ""."""
+        most_steps, most_seconds = self._stopping.max_steps, self._stopping.max_seconds
+        if most_steps is not None and steps >= most_steps:
+            return f"stopping.max_steps = {most_steps} is reached"
+        if most_seconds is not None and time.perf_counter() - self._started >= most_seconds:
+            return f"stopping.max_seconds = {most_seconds:g} is reached"
+        return ""
 
     def is_due(self) -> bool:
         """Whether a checkpoint should be written."""
@@ -176,11 +279,6 @@ class _Pause:
         if self._conditions.directory is not None:
             trainable.save_checkpoint(self._conditions.directory, progress.to_json())
             self._saved = time.perf_counter()
-
-
-def _resumed(trainable: Trainable, conditions: Conditions) -> _Progress:
-    saved = trainable.load_checkpoint(conditions.directory) if conditions.directory else None
-    return _Progress.from_json(saved) if saved else _Progress()
 
 
 def _samples_to_next_look(seen: int, rows: int, horizon: int) -> int:
@@ -197,35 +295,7 @@ def _samples_to_next_look(seen: int, rows: int, horizon: int) -> int:
     return math.ceil(following * rows / looks) - offset
 
 
-def _look(
-    trainable: Trainable, candidate: Candidate, conditions: Conditions, progress: _Progress, stretch: Advance
-) -> _Progress:
-    """Evaluate, remember the weights if they are the best so far, tell the observer."""
-    measured = trainable.evaluate("validation")
-    evaluation = Evaluation(
-        samples=trainable.samples_seen,
-        epoch=trainable.samples_seen / conditions.rows,
-        train_loss=progress.loss_sum / progress.loss_samples,
-        metrics={f"validation_{name}": value for name, value in measured.items()},
-        learning_rate=stretch.learning_rate,
-        batch_size=stretch.batch_size,
-        seconds=progress.seconds,
-    )
-    looks = (*progress.evaluations, evaluation)
-    best, objective = progress.best, conditions.objective
-    value = evaluation.metrics[objective.name]
-    record = math.nan if best is None else progress.evaluations[best].metrics[objective.name]
-    if math.isfinite(value) and objective.is_better(value, record):
-        best = len(looks) - 1
-        trainable.keep_best()
-    spent = (conditions.spent + trainable.samples_seen) / conditions.training_samples
-    conditions.observer.evaluated(candidate, evaluation, spent=spent)
-    if conditions.report is not None:
-        conditions.report(evaluation)
-    return replace(progress, evaluations=looks, best=best, loss_sum=0.0, loss_samples=0)
-
-
-def _verdict(progress: _Progress, candidate: Candidate, horizon: int, objective: Objective) -> tuple[RunStatus, str]:
+def _verdict(progress: _Progress, stopping: Stopping, horizon: int, objective: Objective) -> Ending:
     """Whether the run should go on, from its looks so far."""
     last = progress.evaluations[-1]
     if not math.isfinite(last.metrics["validation_loss"]):
@@ -233,11 +303,24 @@ def _verdict(progress: _Progress, candidate: Candidate, horizon: int, objective:
             "diverged",
             f"the validation loss is {last.metrics['validation_loss']} at epoch {last.epoch:.2f}",
         )
-    patience = candidate.recipe.stopping.patience * horizon
-    best_samples = progress.evaluations[progress.best].samples if progress.best is not None else 0
-    if patience and last.samples - best_samples >= patience:
-        return (
-            "stopped_early",
-            f"{objective.name} did not improve after epoch {last.epoch * best_samples / last.samples:.2f}",
-        )
+    if stopping.tolerance and len(progress.evaluations) > 1:
+        before, now = progress.evaluations[-2].train_loss, last.train_loss
+        if abs(before - now) < stopping.tolerance * abs(before):
+            return "stopped_early", f"converged: the training loss went from {before:.6g} to {now:.6g} in one look"
+    patience = stopping.patience * horizon
+    since = _last_improvement(progress.evaluations, objective, stopping.min_improvement)
+    if patience and last.samples - since >= patience:
+        epoch = last.epoch * since / last.samples
+        return "stopped_early", f"{objective.name} did not improve after epoch {epoch:.2f}"
     return "completed", ""
+
+
+def _last_improvement(evaluations: tuple[Evaluation, ...], objective: Objective, least: float) -> int:
+    """The clock at the last look that was better than the best before it by ``least``, relative to that one."""
+    best, since = math.nan, 0
+    for look in evaluations:
+        value = look.metrics[objective.name]
+        margin = 0.0 if math.isnan(best) else least * abs(best) * (1 if objective.direction == "min" else -1)
+        if math.isfinite(value) and objective.is_better(value, best - margin):
+            best, since = value, look.samples
+    return since

@@ -26,13 +26,23 @@ from surefoot.batching.readings import (
     Reading,
     Situation,
 )
-from surefoot.batching.recipes import POLICIES, from_recipe, scaled_arguments, within
+from surefoot.batching.recipes import (
+    OBSERVING,
+    POLICIES,
+    from_recipe,
+    is_constant,
+    is_measured,
+    observing_from_recipe,
+    scaled_arguments,
+    within,
+)
 from surefoot.batching.step_time import StepTime, fit_step_time
 from surefoot.batching.stream import NoiseEstimate, NoiseState, NoiseStream
 
 __all__ = [
     "CABS",
     "COUPLINGS",
+    "OBSERVING",
     "POLICIES",
     "AdaBatch",
     "BatchPolicy",
@@ -82,7 +92,10 @@ __all__ = [
     "from_recipe",
     "from_two_sizes",
     "goodput",
+    "is_constant",
+    "is_measured",
     "mean_inverse_size",
+    "observing_from_recipe",
     "rate_after_jump",
     "rate_factor",
     "scaled_arguments",

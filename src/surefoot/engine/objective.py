@@ -27,6 +27,7 @@ class BatchLoss:
         weight: what it is a mean over; samples unless the task's step says otherwise.
         output: the model's output, None where the task's step keeps it to itself.
         target: the batch's targets, likewise.
+        is_sum: the loss is a sum over the batch, not a mean.
     """
 
     training: Tensor
@@ -34,6 +35,7 @@ class BatchLoss:
     weight: float
     output: Tensor | None = None
     target: Tensor | None = None
+    is_sum: bool = False
 
 
 @dataclass(frozen=True)

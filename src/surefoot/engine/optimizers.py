@@ -10,8 +10,9 @@ from torch import nn, optim
 
 from surefoot.engine.penalties import penalised, unpenalised
 from surefoot.recipe import Optimizer
+from surefoot.steering import Settings
 
-__all__ = ["build", "set_learning_rate"]
+__all__ = ["build", "set_knobs", "set_learning_rate"]
 
 
 def _adam_arguments(settings: Optimizer) -> dict[str, Any]:
@@ -59,3 +60,21 @@ def set_learning_rate(optimizer: optim.Optimizer, learning_rate: float) -> None:
     """Write the rate of the next step."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
+
+
+def set_knobs(optimizer: optim.Optimizer, settings: Settings) -> None:
+    """Write everything that moves for the next step; None leaves a value as it is."""
+    for group in optimizer.param_groups:
+        group["lr"] = settings.learning_rate
+        if settings.weight_decay is not None and group["weight_decay"]:
+            group["weight_decay"] = settings.weight_decay
+        if settings.momentum is not None and "momentum" in group:
+            group["momentum"] = settings.momentum
+        if settings.epsilon is not None and "eps" in group:
+            group["eps"] = settings.epsilon
+        if "betas" in group:
+            beta1, beta2 = group["betas"]
+            group["betas"] = (
+                beta1 if settings.beta1 is None else settings.beta1,
+                beta2 if settings.beta2 is None else settings.beta2,
+            )

@@ -46,6 +46,11 @@ class RandomState:
         finally:
             before.apply()
 
+    def copy(self) -> RandomState:
+        """The same states, with memory of their own."""
+        cuda = [value.clone() for value in self.torch_cuda]
+        return RandomState(self.python, self.numpy, self.torch_cpu.clone(), cuda)
+
     def apply(self) -> None:
         """Put the states into the generators."""
         random.setstate(self.python)

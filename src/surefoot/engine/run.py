@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,21 @@ import torch
 from torch import Tensor, nn
 
 from surefoot import seeds
-from surefoot.engine import optimizers, snapshot
+from surefoot.engine import checkpoint, optimizers, snapshot
 from surefoot.engine.data import EVALUATION_BATCH, Rows, epoch_order, in_order, next_batch_size
+from surefoot.engine.descent import Descent, Stepped
+from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.metrics import Gathering
+from surefoot.engine.noise import has_dense_gradients
 from surefoot.engine.objective import Objective, loss_name, to_device
 from surefoot.engine.penalties import penalised, penalty
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import is_small, limited_threads
+from surefoot.errors import TaskError
 from surefoot.protocols import Advance, Problem, Split
 from surefoot.recipe import Recipe
+from surefoot.records import Change
+from surefoot.steering import Settings, Steering
 
 __all__ = ["TorchRun"]
 
@@ -51,15 +58,32 @@ class TorchRun:
             self._model: nn.Module = problem.model(**recipe.model)
         self._device = next(self._model.parameters()).device
         self._optimizer = optimizers.build(self._model, recipe.optimizer)
-        self._penalised = penalised(self._model)
+        weights, settings = penalised(self._model), recipe.regularization
         self._objective = Objective.of(problem, recipe)
-        self._schedule = recipe.schedule.build()
-        self._policy = recipe.batch.build(len(parts["train"]))
-        self._single_thread = is_small(self._model, parts["train"], self._policy(0.0, num_rows=len(parts["train"])))
+        rows = len(parts["train"])
+        self._steering = Steering(recipe, num_rows=rows, horizon=horizon, direction=problem.objective.direction)
+        if self._steering.looks_every and not has_dense_gradients(self._model):
+            raise TaskError(
+                f'batch.policy "{recipe.batch.policy}" looks at the gradients, and an embedding of this model makes '
+                "sparse ones: build it with sparse=False"
+            )
+        self._descent = Descent(
+            self._model,
+            self._optimizer,
+            self._objective,
+            penalty=lambda: penalty(weights, l1=settings.l1, l2=settings.l2),
+            num_rows=rows,
+            micro_batch=recipe.batch.micro_batch,
+            wants_dots=self._steering.wants_dots,
+            wants_timing=recipe.batch.policy == "goodput",
+            tell=lambda *change: self._steering.note(self._samples, *change),
+        )
+        self._single_thread = is_small(self._model, parts["train"], self._steering.batch_size(0))
         self._best: dict[str, Tensor] = {}
-        self._samples = 0
+        self._samples = self._steps = 0
         self._first_loss: float | None = None
         self._order: tuple[int, Tensor] | None = None
+        self._mark: snapshot.Snapshot | None = None
 
     @property
     def samples_seen(self) -> int:
@@ -84,26 +108,41 @@ class TorchRun:
         self._model.train()
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             while self._samples < goal and not should_stop():
-                wanted = self._policy(self._samples / self.horizon, num_rows=len(self._parts["train"]))
-                indices = self._next_indices(wanted)
-                size = len(indices)
-                rate = self._rate_at(self._samples + size / 2)
+                wanted = self._steering.batch_size(self._samples)
                 try:
-                    loss, weight = self._descend(indices, rate)
-                except (RuntimeError, MemoryError) as error:
-                    if not _is_out_of_memory(error):
-                        raise
-                    failure, reason = "out_of_memory", f"a batch of {size} does not fit in memory"
+                    stepped, rate = self._step(wanted)
+                except OutOfRoom as limit:
+                    failure, reason = "out_of_memory", str(limit)
                     break
-                self._samples += size
                 steps += 1
-                losses, weights = losses + loss * weight, weights + weight
-                reason = self._blown_up(loss, rate)
+                losses, weights = losses + stepped.loss * stepped.weight, weights + stepped.weight
+                reason = self._blown_up(stepped.loss, rate)
                 if reason:
                     failure = "diverged"
                     break
         mean = losses / weights if weights else math.nan
         return Advance(self._samples - start, steps, mean, rate, wanted, failure, reason)  # type: ignore[arg-type] # "" widens
+
+    def _step(self, wanted: int) -> tuple[Stepped, float]:
+        """One step over as many rows as wanted, or as there are left; what it showed, and its rate."""
+        steering = self._steering
+        started = time.perf_counter() if steering.is_timed else 0.0
+        indices = self._next_indices(wanted)
+        size = len(indices)
+        settings = steering.settings(self._samples + size / 2, wanted)
+        every = steering.looks_every
+        look = every is not None and self._steps % every == 0
+        stepped = self._descent.step(self._parts["train"].take(indices), size, settings, look=look)
+        self._samples += size
+        self._steps += 1
+        if steering.is_timed:
+            if not look and size == wanted:
+                steering.timed(size, time.perf_counter() - started)
+            elif stepped.timing is not None:
+                steering.timed(*stepped.timing)
+            rate = settings.learning_rate
+            steering.stepped(self._samples, loss=stepped.loss, learning_rate=rate, noise=stepped.noise)
+        return stepped, settings.learning_rate
 
     def _next_indices(self, wanted: int) -> Tensor:
         """The rows of the next step: as many as wanted, fewer at the end of an epoch or of the horizon."""
@@ -123,23 +162,6 @@ class TorchRun:
         indices = self._order[1][offset : offset + size]
         beyond = size - len(indices)
         return torch.cat([indices, epoch_order(self.seed, epoch + 1, rows)[:beyond]]) if beyond else indices
-
-    def _rate_at(self, samples: float) -> float:
-        base = self.recipe.optimizer.learning_rate
-        assert base is not None, "a run takes a complete recipe"
-        return base * float(self._schedule(samples / self.horizon))
-
-    def _descend(self, indices: Tensor, learning_rate: float) -> tuple[float, float]:
-        """One step on these rows; the mean loss before it, and what it is a mean over."""
-        batch = to_device(self._parts["train"].take(indices), self._device)
-        self._optimizer.zero_grad()
-        found = self._objective(self._model, batch, len(indices))
-        settings = self.recipe.regularization
-        total = found.training + penalty(self._penalised, l1=settings.l1, l2=settings.l2)
-        total.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
-        optimizers.set_learning_rate(self._optimizer, learning_rate)
-        self._optimizer.step()
-        return float(found.plain.detach()), found.weight
 
     def _blown_up(self, loss: float, rate: float) -> str:
         """What is wrong with a batch loss, or ""."""
@@ -166,9 +188,10 @@ class TorchRun:
                 try:
                     return self._gathered(rows, size)
                 except (RuntimeError, MemoryError) as error:
-                    if size == 1 or not _is_out_of_memory(error):
+                    if size == 1 or not is_out_of_memory(error):
                         raise
-                    size //= 2
+                make_room()
+                size //= 2
         finally:
             for module, mode in modes:
                 module.training = mode
@@ -201,26 +224,24 @@ class TorchRun:
         self._model.train()
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             try:
-                loss, _ = self._descend(indices, learning_rate)
-            except (RuntimeError, MemoryError) as error:
-                if not _is_out_of_memory(error):
-                    raise
+                stepped = self._descent.step(self._parts["train"].take(indices), size, Settings(learning_rate))
+            except OutOfRoom:
                 return math.nan
         self._samples += size
-        return loss
+        return stepped.loss
 
     @contextlib.contextmanager
     def restored(self) -> Iterator[None]:
         """A block after which weights, buffers, optimizer, gradients, modes, streams and clock are as before it."""
         before = self._snapshot({})
         modes, gradients = snapshot.training_modes(self._model), snapshot.gradients(self._model)
-        order, first_loss = self._order, self._first_loss
+        order = self._order
         try:
             yield
         finally:
             before.put_back(self._model, self._optimizer)
             self._adopt(before)
-            self._order, self._first_loss = order, first_loss
+            self._order = order
             for module, mode in modes:
                 module.training = mode
             for parameter, gradient, wants_gradient in gradients:
@@ -237,29 +258,73 @@ class TorchRun:
             self._model.load_state_dict(self._best)
         self._model.eval()
 
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The settings that moved so far, and why."""
+        return tuple(self._steering.changes)
+
+    @property
+    def remark(self) -> str:
+        """What a moving batch bought on this device, or ""."""
+        return self._steering.remark
+
+    def looked(self, value: float) -> None:
+        """Hear the validation objective, for schedules and policies that react to it."""
+        self._steering.looked(self._samples, value)
+
+    def mark(self, progress: dict[str, Any]) -> None:
+        """Remember this moment as one to go back to."""
+        self._mark = self._snapshot(progress)
+
+    def retry(self, factor: float, reason: str) -> dict[str, Any] | None:
+        """Go back to the mark and on at ``factor`` times the rate; its ``progress``, None when there is no mark."""
+        if self._mark is None:
+            return None
+        changes = self._steering.changes
+        self._mark.put_back(self._model, self._optimizer)
+        progress = self._adopt(self._mark)
+        self._steering.changes = changes
+        self._steering.retry(self._samples, factor, reason)
+        self._mark = self._snapshot(progress)
+        return progress
+
     def save_checkpoint(self, directory: Path, progress: dict[str, Any]) -> None:
         """Write everything that going on needs, and the caller's own ``progress``."""
-        self._snapshot(progress).write(directory)
+        marked = {} if self._mark is None else {"mark": self._mark}
+        checkpoint.write(directory, {"now": self._snapshot(progress), **marked})
 
     def load_checkpoint(self, directory: Path) -> dict[str, Any] | None:
         """Go on from a checkpoint and give back ``progress``; None when there is none."""
-        found = snapshot.Snapshot.read(directory)
+        found = checkpoint.read(directory)
         if found is None:
             return None
-        found.put_back(self._model, self._optimizer)
-        self._adopt(found)
-        self._first_loss = found.counters["first_loss"]
-        progress: dict[str, Any] = found.counters["progress"]
-        return progress
+        found["now"].put_back(self._model, self._optimizer)
+        self._mark = found.get("mark")
+        return self._adopt(found["now"])
 
     def _snapshot(self, progress: dict[str, Any]) -> snapshot.Snapshot:
-        counters = {"samples": self._samples, "first_loss": self._first_loss, "progress": progress}
+        counters = {
+            "samples": self._samples,
+            "steps": self._steps,
+            "first_loss": self._first_loss,
+            "micro_batch": self._descent.micro_batch,
+            "steering": self._steering.to_json(),
+            "progress": progress,
+        }
         return snapshot.Snapshot.take(
             self._model, self._optimizer, best=self._best, random=self._random, counters=counters
         )
 
-    def _adopt(self, found: snapshot.Snapshot) -> None:
-        self._random, self._best, self._samples = found.random, found.best, found.counters["samples"]
+    def _adopt(self, found: snapshot.Snapshot) -> dict[str, Any]:
+        """Take over a snapshot's counters and streams; its ``progress``."""
+        counters = found.counters
+        self._random, self._best = found.random.copy(), found.best
+        self._samples, self._steps = counters["samples"], counters["steps"]
+        self._first_loss, self._descent.micro_batch = counters["first_loss"], counters["micro_batch"]
+        self._steering.load_json(counters["steering"])
+        self._descent.forget_settings()
+        progress: dict[str, Any] = counters["progress"]
+        return progress
 
     def save_weights(self, path: Path) -> None:
         """Write the model's weights as safetensors."""
@@ -269,9 +334,3 @@ class TorchRun:
         """Read the model's weights from safetensors."""
         snapshot.load_weights(self._model, path)
         self._model.eval()
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """CUDA and MPS raise a type of their own; the CPU's allocator only a message, which depends on the system."""
-    texts = ("not enough memory", "can't allocate memory")
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(text in str(error) for text in texts)

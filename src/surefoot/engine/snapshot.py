@@ -1,22 +1,20 @@
-"""Everything of a run that training changes, as tensors and plain values: taken, put back, written, read."""
+"""Everything of a run that training changes, as tensors and plain values: taken and put back, to the last bit."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn, optim
 
 from surefoot import files
 from surefoot.engine.randomness import RandomState
 
-__all__ = ["Snapshot", "copy_state", "load_weights", "save_weights"]
-
-CHECKPOINT = "checkpoint.safetensors"
+__all__ = ["Snapshot", "copy_state", "gradients", "load_weights", "save_weights", "training_modes"]
 
 
 @dataclass(frozen=True)
@@ -24,11 +22,12 @@ class Snapshot:
     """A moment of a run.
 
     Attributes:
-        model: parameters and buffers.
+        model: parameters and buffers, those that a state_dict leaves out as well.
         best: the best weights so far, empty when there are none.
-        optimizer: tensors by ``index.name``.
-        values: plain values: the optimizer's own numbers and the run's counters.
+        optimizer: tensors by ``index.name`` of the parameter, and by ``group.index.name``.
+        values: plain values: the optimizer's own numbers under the same names.
         random: the run's random streams.
+        counters: what the run counts and decides, as plain values.
     """
 
     model: dict[str, Tensor]
@@ -51,49 +50,54 @@ class Snapshot:
         """Copies of everything as it is now."""
         tensors: dict[str, Tensor] = {}
         values: dict[str, Any] = {}
-        for index, slots in optimizer.state_dict()["state"].items():
-            for name, value in slots.items():
-                if isinstance(value, Tensor):
-                    tensors[f"{index}.{name}"] = value.detach().clone()
-                else:
-                    values[f"{index}.{name}"] = value
-        copied = RandomState(random.python, random.numpy, random.torch_cpu.clone(), [*random.torch_cuda])
-        return cls(copy_state(model), best, tensors, values, copied, dict(counters))
+        for place, value in _slots(optimizer).items():
+            if isinstance(value, Tensor):
+                tensors[place] = value.detach().clone()
+                if value.device.type != "cpu":
+                    values[f"device.{place}"] = str(value.device)
+            else:
+                values[place] = value
+        state = copy_state(model) | {name: _copy(value) for name, value in _hidden_buffers(model).items()}
+        return cls(state, best, tensors, values, random.copy(), dict(counters))
 
     def put_back(self, model: nn.Module, optimizer: optim.Optimizer) -> None:
-        """Write the copies into a model and an optimizer of the same make."""
-        model.load_state_dict(self.model)
-        state: dict[int, dict[str, Any]] = {}
-        for key, value in (*self.optimizer.items(), *self.values.items()):
-            index, _, name = key.partition(".")
-            state.setdefault(int(index), {})[name] = value.clone() if isinstance(value, Tensor) else value
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        """Write the copies into a model and an optimizer of the same make.
 
-    def write(self, directory: Path) -> None:
-        """Write one file, whole or not at all: tensors as safetensors, the rest as JSON in its header."""
+        Straight into the optimizer's state: its own ``load_state_dict`` would cast it to the parameters' type.
+        """
+        hidden = _hidden_buffers(model)
+        model.load_state_dict({name: value for name, value in self.model.items() if name not in hidden})
+        for name, buffer in hidden.items():
+            buffer.copy_(self.model[name])
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        optimizer.state.clear()
+        for place, value in (*self.optimizer.items(), *self.values.items()):
+            kind, _, rest = place.partition(".")
+            if kind == "device":
+                continue
+            device = self.values.get(f"device.{place}", "cpu")
+            fresh = value.to(device, copy=True) if isinstance(value, Tensor) else value
+            if kind == "group":
+                index, _, name = rest.partition(".")
+                group = optimizer.param_groups[int(index)]
+                group[name] = tuple(fresh) if isinstance(group.get(name), tuple) else fresh
+            else:
+                optimizer.state[parameters[int(kind)]][rest] = fresh
+
+    def to_parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All tensors by name, and the rest as plain values."""
         tensors = {f"model/{name}": value for name, value in self.model.items()}
         tensors |= {f"best/{name}": value for name, value in self.best.items()}
         tensors |= {f"optimizer/{name}": value for name, value in self.optimizer.items()}
         tensors["random/torch_cpu"] = self.random.torch_cpu
         tensors |= {f"random/torch_cuda/{index}": value for index, value in enumerate(self.random.torch_cuda)}
-        rest = {"values": self.values, "random": self.random.to_json(), "counters": self.counters}
-        with files.replacing(directory / CHECKPOINT) as temporary:
-            save_file(tensors, temporary, metadata={"surefoot": json.dumps(rest)})
+        return tensors, {"values": self.values, "random": self.random.to_json(), "counters": self.counters}
 
     @classmethod
-    def read(cls, directory: Path) -> Snapshot | None:
-        """The snapshot in a directory; None when there is none or it cannot be read."""
-        path = directory / CHECKPOINT
-        if not path.exists():
-            return None
-        try:
-            with safe_open(path, framework="pt") as opened:
-                rest = json.loads((opened.metadata() or {})["surefoot"])
-                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
-        except (SafetensorError, KeyError, OSError, json.JSONDecodeError):
-            return None
-        part = {kind: _under(tensors, f"{kind}/") for kind in ("model", "best", "optimizer", "random")}
-        cuda = _under(part["random"], "torch_cuda/")
+    def from_parts(cls, tensors: dict[str, Tensor], rest: dict[str, Any]) -> Snapshot:
+        """The snapshot that ``to_parts`` took apart."""
+        part = {kind: under(tensors, f"{kind}/") for kind in ("model", "best", "optimizer", "random")}
+        cuda = under(part["random"], "torch_cuda/")
         random = RandomState.from_json(
             rest["random"],
             torch_cpu=part["random"]["torch_cpu"],
@@ -104,7 +108,7 @@ class Snapshot:
 
 def copy_state(model: nn.Module) -> dict[str, Tensor]:
     """Copies of a model's parameters and buffers, each with memory of its own."""
-    return {name: value.detach().clone().contiguous() for name, value in model.state_dict().items()}
+    return {name: _copy(value) for name, value in model.state_dict().items()}
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
@@ -117,10 +121,11 @@ def load_weights(model: nn.Module, path: Path) -> None:
     """Read parameters and buffers that ``save_weights`` wrote."""
     device = next(model.parameters()).device
     with safe_open(path, framework="pt", device=str(device)) as opened:
-        model.load_state_dict({name: opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118
+        model.load_state_dict({name: opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118 - not a mapping
 
 
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with ``prefix``, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
@@ -135,3 +140,25 @@ def gradients(model: nn.Module) -> list[tuple[nn.Parameter, Tensor | None, bool]
         (parameter, None if parameter.grad is None else parameter.grad.clone(), parameter.requires_grad)
         for parameter in model.parameters()
     ]
+
+
+def _copy(value: Tensor) -> Tensor:
+    return value.detach().clone(memory_format=torch.contiguous_format)
+
+
+def _hidden_buffers(model: nn.Module) -> dict[str, Tensor]:
+    """The buffers that a state_dict leaves out."""
+    shown = model.state_dict(keep_vars=True).keys()
+    return {name: buffer for name, buffer in model.named_buffers() if name not in shown}
+
+
+def _slots(optimizer: optim.Optimizer) -> dict[str, Any]:
+    """All that an optimizer remembers, of its parameters and of its groups."""
+    found: dict[str, Any] = {}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for index, parameter in enumerate(parameters):
+        for name, value in optimizer.state.get(parameter, {}).items():
+            found[f"{index}.{name}"] = value
+    for index, group in enumerate(optimizer.param_groups):
+        found |= {f"group.{index}.{name}": value for name, value in group.items() if name != "params"}
+    return found

@@ -141,8 +141,8 @@ def _built(section: Mapping[str, Any], *, begin: float, length: float, where: st
 def _named(name: str, given: dict[str, Any], *, begin: float, length: float, where: str) -> Schedule:
     if name in REACTIVE:
         raise ValueError(
-            f'{where}.name is "{name}", which reacts to the validation loss, and a recipe cannot run that yet; call '
-            f"surefoot.schedules.{name} in a loop of your own, or take one of: {', '.join(sorted(SCHEDULES))}"
+            f'{where}.name is "{name}", which reacts to the validation loss and has no values of its own; here '
+            f"take one of: {', '.join(sorted(SCHEDULES))}"
         )
     if ":" in name:
         return foreign.built(name, given, horizon=length, where=where)

@@ -14,7 +14,6 @@ from fractions import Fraction
 from typing import Any
 
 from surefoot import seeds
-from surefoot.batching import mean_inverse_size
 from surefoot.protocols import Candidate
 from surefoot.recipe import Recipe, takes
 from surefoot.records import Run
@@ -190,7 +189,7 @@ class Ladder:
         recipe = self._recipe(point)
         decay = self._decay(index)
         if "optimizer.weight_decay" not in self.space:
-            steps = share * self.training_samples * mean_inverse_size(recipe.batch.build(self.num_rows), self.num_rows)
+            steps = share * self.training_samples * recipe.steps_per_sample(self.num_rows)
             exact = with_decay_coordinate(recipe, decay, num_steps=steps).optimizer.weight_decay
             recipe = recipe.with_changes({"optimizer.weight_decay": _readable(exact)})
             point = {**point, "decay": decay}

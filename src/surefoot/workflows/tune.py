@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from surefoot import space as spaces
-from surefoot.batching import mean_inverse_size
 from surefoot.errors import RequestError
 from surefoot.protocols import Observer, Silent, TrainableFactory
 from surefoot.recipe import Recipe
@@ -101,7 +100,7 @@ def tune(
 
 def _steps(base: Recipe, factory: TrainableFactory) -> float:
     """Optimizer steps of one training."""
-    return factory.training_samples * mean_inverse_size(base.batch.build(factory.num_rows), factory.num_rows)
+    return factory.training_samples * base.steps_per_sample(factory.num_rows)
 
 
 def _remarks(recipe: Recipe | None, limit: Budget, trainings: float) -> list[str]:

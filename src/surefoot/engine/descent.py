@@ -1,0 +1,225 @@
+"""One optimizer step on one batch, whole or in parts: gradients added up, looked at, clipped, applied.
+
+Parts come from a batch that does not fit in memory, or from a look at the noise. Their gradients add up to the whole
+batch's: each part's mean loss is multiplied by what it is a mean over, and the sum is divided by all of that. A step
+that runs out of memory is repeated with parts half as large.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+
+from surefoot.batching import NoiseSample
+from surefoot.engine import optimizers
+from surefoot.engine.dropout import whole_batch_masks
+from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
+from surefoot.engine.noise import PartNorms, RowNorms, has_batch_statistics
+from surefoot.engine.objective import BatchLoss, Objective, to_device
+from surefoot.engine.slicing import part_of
+from surefoot.steering import Settings
+
+__all__ = ["Descent", "Stepped"]
+
+# (samples, name, before, after, reason): how a change is told to whoever keeps the record.
+Tell = Callable[[str, float, float, str], None]
+
+
+@dataclass(slots=True)
+class Stepped:
+    """What a step showed.
+
+    Attributes:
+        loss: the batch's mean loss before the step, without penalties and smoothing.
+        weight: what it is a mean over.
+        noise: a look at the noise, when the step took one.
+        timing: (rows, seconds) of a step over a part of the batch, as a look in parts shows it.
+    """
+
+    loss: float
+    weight: float
+    noise: NoiseSample | None = None
+    timing: tuple[int, float] | None = None
+
+
+class Descent:
+    """Takes steps with one model and one optimizer.
+
+    Args:
+        model: in training mode when ``step`` is called.
+        optimizer: whose gradients are those of ``model``.
+        objective: the loss of a batch.
+        penalty: what is added to it once a step, a tensor or 0.0.
+        num_rows: of the training data.
+        micro_batch: rows that go through the model at once; None is the whole batch.
+        wants_dots: looks also measure the noise along the gradient.
+        wants_timing: looks are taken in parts, which tells what a step over fewer rows takes.
+        tell: hears when running out of memory changes that.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: optim.Optimizer,
+        objective: Objective,
+        *,
+        penalty: Callable[[], Tensor | float],
+        num_rows: int,
+        micro_batch: int | None,
+        wants_dots: bool = False,
+        wants_timing: bool = False,
+        tell: Tell,
+    ) -> None:
+        self.micro_batch = micro_batch
+        self._model, self._optimizer, self._objective = model, optimizer, objective
+        self._penalty, self._num_rows, self._tell = penalty, num_rows, tell
+        self._wants_dots = wants_dots
+        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._device = next(model.parameters()).device
+        by_rows = RowNorms.suits(model) and not wants_timing
+        self._by_rows = RowNorms(model, wants_dots=wants_dots) if by_rows else None
+        self._rest: tuple[Any, ...] | None = None
+
+    def step(self, batch: Any, count: int, settings: Settings, *, look: bool = False) -> Stepped:
+        """One step on a batch of ``count`` rows.
+
+        Raises:
+            OutOfRoom: a single row does not fit in memory, or the optimizer's own step does not.
+        """
+        stream = torch.get_rng_state()
+        while True:
+            try:
+                stepped = self._gradients(batch, count, look=look and count > 1)
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._optimizer.zero_grad()
+            make_room()
+            self._halve(count)
+            torch.set_rng_state(stream)
+        started = time.perf_counter()
+        self._apply(settings)
+        if stepped.timing is not None:
+            rows, seconds = stepped.timing
+            stepped.timing = (rows, seconds + time.perf_counter() - started)
+        return stepped
+
+    def forget_settings(self) -> None:
+        """Set everything anew at the next step: somebody else has written into the optimizer."""
+        self._rest = None
+
+    def _gradients(self, batch: Any, count: int, *, look: bool) -> Stepped:
+        """Leave the gradient of the batch's loss and penalty in ``.grad``."""
+        self._optimizer.zero_grad()
+        size = self.micro_batch or count
+        if size >= count and not look:
+            found = self._objective(self._model, to_device(batch, self._device), count)
+            penalty = self._penalty()
+            total = found.training + penalty if isinstance(penalty, Tensor) else found.training
+            total.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
+            return Stepped(found.plain.item(), found.weight)
+        if size >= count and self._by_rows is not None:
+            stepped = self._looked_by_rows(batch, count, self._by_rows)
+            if stepped is not None:
+                return stepped
+            self._by_rows = None
+            self._optimizer.zero_grad()
+        return self._added_up(batch, count, min(size, (count + 1) // 2) if look else size, look=look)
+
+    def _looked_by_rows(self, batch: Any, count: int, norms: RowNorms) -> Stepped | None:
+        """One ordinary pass whose rows are looked at; None, with the random stream put back, where that cannot be."""
+        stream = torch.get_rng_state()
+        with norms.watching():
+            found = self._objective(self._model, to_device(batch, self._device), count)
+            found.training.backward()  # type: ignore[no-untyped-call]
+        sample = norms.sample(self._num_rows)
+        if sample is None:
+            torch.set_rng_state(stream)
+            return None
+        self._add_penalty()
+        return Stepped(found.plain.item(), found.weight, sample)
+
+    def _added_up(self, batch: Any, count: int, size: int, *, look: bool) -> Stepped:
+        """The batch in parts of ``size`` rows, their gradients added up."""
+        norms = PartNorms(self._parameters, wants_dots=self._wants_dots) if look else None
+        stream, loss, weight = torch.get_rng_state(), 0.0, 0.0
+        is_mean, timing = True, None
+        for start in range(0, count, size):
+            stop = min(start + size, count)
+            torch.set_rng_state(stream)
+            started = time.perf_counter()
+            part = to_device(part_of(batch, start, stop, count=count), self._device)
+            with whole_batch_masks(start, stop, count=count):
+                found = self._objective(self._model, part, stop - start)
+                share = _share(found)
+                (found.training * share).backward()  # type: ignore[no-untyped-call]
+            is_mean = not found.is_sum
+            loss, weight = loss + found.plain.item() * (share if is_mean else 1.0), weight + found.weight
+            timing = timing or (stop - start, time.perf_counter() - started)
+            if norms is not None:
+                norms.add(stop - start, share if is_mean else stop - start)
+        if is_mean:
+            with torch.no_grad():
+                for parameter in self._parameters:
+                    if parameter.grad is not None:
+                        parameter.grad.div_(weight)
+        noise = norms.sample(self._num_rows, divisor=1.0 if is_mean else count) if norms is not None else None
+        self._add_penalty()
+        return Stepped(loss / weight if is_mean else loss, weight, noise, timing if look else None)
+
+    def _add_penalty(self) -> None:
+        penalty = self._penalty()
+        if isinstance(penalty, Tensor):
+            penalty.backward()  # type: ignore[no-untyped-call]
+
+    def _halve(self, count: int) -> None:
+        """Half as many rows at once from now on."""
+        before = min(self.micro_batch or count, count)
+        if before == 1:
+            raise OutOfRoom("a single row does not fit in memory")
+        self.micro_batch = (before + 1) // 2
+        reason = f"{before} rows at once do not fit in memory; the step was repeated"
+        if has_batch_statistics(self._model):
+            reason += ", and batch normalisation now sees the smaller parts"
+        self._tell("micro_batch", before, self.micro_batch, reason)
+
+    def _apply(self, settings: Settings) -> None:
+        """Set the optimizer and let it step; once more after making room, where memory ran out before it began."""
+        rest = settings[1:]
+        if rest != self._rest:
+            optimizers.set_knobs(self._optimizer, settings)
+            self._rest = rest
+        else:
+            optimizers.set_learning_rate(self._optimizer, settings.learning_rate)
+        if self._has_stepped():
+            return
+        make_room()
+        if not self._has_stepped():
+            raise OutOfRoom("the optimizer's step does not fit in memory beside the model")
+
+    def _has_stepped(self) -> bool:
+        """Let the optimizer step; False when memory ran out and nothing was changed."""
+        # PyTorch counts the writes to every tensor
+        writes, known = [parameter._version for parameter in self._parameters], len(self._optimizer.state)
+        try:
+            self._optimizer.step()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if writes != [parameter._version for parameter in self._parameters]:
+                raise OutOfRoom("the optimizer ran out of memory in the middle of its step") from None
+            for parameter in list(self._optimizer.state)[known:]:
+                del self._optimizer.state[parameter]
+            return False
+        return True
+
+
+def _share(found: BatchLoss) -> float:
+    """What a part's loss counts for: what it is a mean over, or 1 for a sum."""
+    return 1.0 if found.is_sum else found.weight

@@ -1,0 +1,165 @@
+"""Looks at the noise in the gradients: of a batch's parts, or of its single rows where that costs next to nothing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from surefoot.batching import NoiseSample, from_examples, from_micro_gradients
+
+__all__ = ["PartNorms", "RowNorms", "has_batch_statistics", "has_dense_gradients"]
+
+
+def has_batch_statistics(model: nn.Module) -> bool:
+    """Whether the rows of a batch meet in its statistics, so that its parts compute something else than the whole."""
+    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
+
+
+def has_dense_gradients(model: nn.Module) -> bool:
+    """Whether every gradient is an ordinary tensor; embeddings can ask for sparse ones, which have no norm here."""
+    return not any(getattr(module, "sparse", False) for module in model.modules())
+
+
+class PartNorms:
+    """Norms of the gradients of two or more disjoint parts of a batch, read while they add up in ``.grad``.
+
+    Args:
+        parameters: whose gradients count.
+        wants_dots: also take g_kᵀḡ.
+    """
+
+    def __init__(self, parameters: Sequence[nn.Parameter], *, wants_dots: bool) -> None:
+        self._parameters, self._wants_dots = parameters, wants_dots
+        self._before: list[Tensor] | None = None
+        self._parts: list[list[Tensor]] = []
+        self._norms: list[Tensor] = []
+        self._sizes: list[int] = []
+        self._weights: list[float] = []
+
+    def add(self, rows: int, weight: float) -> None:
+        """Look at what the last part added: its mean gradient times ``weight``."""
+        total = _gradients(self._parameters)
+        last = [value.clone() for value in total] if self._before is None else _difference(total, self._before)
+        self._before = [value.clone() for value in total]
+        self._norms.append(_squared_norm(last) / weight**2)
+        self._sizes.append(rows)
+        self._weights.append(weight)
+        if self._wants_dots:
+            self._parts.append(last)
+
+    def sample(self, num_rows: int, *, divisor: float = 1.0) -> NoiseSample:
+        """The look; ``.grad`` divided by ``divisor`` must be the whole batch's mean gradient now."""
+        mean = _gradients(self._parameters)
+        dots = None
+        if self._wants_dots:
+            products = [
+                _dot(part, mean) / (weight * divisor) for part, weight in zip(self._parts, self._weights, strict=True)
+            ]
+            dots = torch.stack(products).tolist()
+        return from_micro_gradients(
+            torch.stack(self._norms).tolist(),
+            sizes=self._sizes,
+            mean_squared_norm=float(_squared_norm(mean)) / divisor**2,
+            dots=dots,
+            num_rows=num_rows,
+        )
+
+
+class RowNorms:
+    """Norms of the gradients of single rows, for networks whose parameters all belong to dense layers.
+
+    For z = Wa + b a row's gradient is δaᵀ and δ, so ‖g_i‖² = ‖δ_i‖²(‖a_i‖² + 1) falls out of one ordinary backward pass
+    (Goodfellow 2015, arXiv:1510.01799).
+
+    Args:
+        model: the network.
+        wants_dots: also take g_iᵀḡ.
+    """
+
+    def __init__(self, model: nn.Module, *, wants_dots: bool) -> None:
+        self._layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
+        self._wants_dots = wants_dots
+        self._inputs: dict[nn.Linear, Tensor] = {}
+        self._errors: dict[nn.Linear, Tensor] = {}
+        self._is_plain = True
+
+    @staticmethod
+    def suits(model: nn.Module) -> bool:
+        """Whether all that trains lies in dense layers that nothing else shares, and rows do not meet in between."""
+        owners = [module for module in model.modules() if any(True for _ in module.parameters(recurse=False))]
+        held = [parameter for module in owners for parameter in module.parameters(recurse=False)]
+        is_dense = all(type(module) is nn.Linear for module in owners) and not has_batch_statistics(model)
+        return is_dense and len(held) == len(list(model.parameters())) and all(value.requires_grad for value in held)
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """A block in which every dense layer's inputs and errors are kept."""
+        self._inputs, self._errors, self._is_plain = {}, {}, True
+        handles = [layer.register_forward_hook(self._keep) for layer in self._layers]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _keep(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+        assert isinstance(layer, nn.Linear)
+        if layer in self._inputs or inputs[0].ndim != 2 or not output.requires_grad:
+            self._is_plain = False  # used twice, or more than once a row: the formula does not hold
+            return
+        self._inputs[layer] = inputs[0].detach()
+        output.register_hook(self._keeper(layer))  # type: ignore[no-untyped-call] # torch leaves it unannotated
+
+    def _keeper(self, layer: nn.Linear) -> Callable[[Tensor], None]:
+        def keep(error: Tensor) -> None:
+            self._errors[layer] = error
+
+        return keep
+
+    def sample(self, num_rows: int) -> NoiseSample | None:
+        """The look, from a backward pass of a mean loss in the block; None where the formula does not hold."""
+        if not self._is_plain or len(self._errors) != len(self._layers):
+            return None
+        rows = {len(error) for error in self._errors.values()}
+        if len(rows) != 1 or (count := rows.pop()) < 2:
+            return None
+        total: Any = 0.0
+        dots: Any = 0.0
+        mean: Any = 0.0
+        for layer, error in self._errors.items():
+            inputs = self._inputs[layer]
+            squares = inputs.square().sum(1) + (1.0 if layer.bias is not None else 0.0)
+            total = total + error.square().sum(1) * squares
+            found = [layer.weight.grad] + ([layer.bias.grad] if layer.bias is not None else [])
+            mean = mean + sum(value.square().sum() for value in found if value is not None)
+            if self._wants_dots and layer.weight.grad is not None:
+                dots = dots + (error * (inputs @ layer.weight.grad.T)).sum(1)
+                if layer.bias is not None and layer.bias.grad is not None:
+                    dots = dots + error @ layer.bias.grad
+        # the loss is a mean, so a row's own gradient is the number of rows times what it put in
+        return from_examples(
+            (total * count**2).tolist(),
+            mean_squared_norm=float(mean),
+            dots=(dots * count).tolist() if self._wants_dots else None,
+            num_rows=max(num_rows, count),
+        )
+
+
+def _gradients(parameters: Sequence[nn.Parameter]) -> list[Tensor]:
+    return [torch.zeros_like(value) if value.grad is None else value.grad for value in parameters]
+
+
+def _difference(values: list[Tensor], before: list[Tensor]) -> list[Tensor]:
+    return list(torch._foreach_sub(values, before))
+
+
+def _squared_norm(values: list[Tensor]) -> Tensor:
+    return torch.stack(torch._foreach_norm(values)).square().sum()
+
+
+def _dot(left: list[Tensor], right: list[Tensor]) -> Tensor:
+    return torch.stack([(a * b).sum() for a, b in zip(left, right, strict=True)]).sum()
