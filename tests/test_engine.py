@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -259,15 +258,6 @@ def test_isolated_streams_go_on_where_they_were() -> None:
         second = torch.rand(2)
     torch.manual_seed(1)
     assert torch.equal(torch.cat([first, second]), torch.rand(4))
-
-
-def test_a_damaged_checkpoint_counts_as_none(make_task: Make, tmp_path: Path) -> None:
-    run = run_of(make_task())
-    run.advance(20, should_stop=never)
-    run.save_checkpoint(tmp_path, {})
-    path = tmp_path / "checkpoint.safetensors"
-    path.write_bytes(path.read_bytes()[:-10])
-    assert run_of(make_task()).load_checkpoint(tmp_path) is None
 
 
 @pytest.mark.parametrize(

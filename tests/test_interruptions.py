@@ -66,10 +66,11 @@ def test_a_killed_study_resumes_to_the_same_result(whole: Path, tmp_path: Path, 
     assert (tmp_path / "out/model.safetensors").read_bytes() == (whole / "out/model.safetensors").read_bytes()
 
 
-def test_one_interruption_saves_the_best_so_far(whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_interruption_saves_the_best_so_far(whole: Path, tmp_path: Path, number: signal.Signals) -> None:
     process = start(tmp_path)
     wait_for(tmp_path, records=4, process=process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err

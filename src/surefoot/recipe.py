@@ -49,9 +49,9 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
 # batch 32 by their linear rule; the others are three times Adam's published default, which small networks stand.
 _RATES = {"sgd": 0.0125, "adam": 3e-3, "adamw": 3e-3, "nadamw": 3e-3, "rmsprop": 1e-3, "adagrad": 1e-2}
 
-# Steps between two looks at the noise: with the batch split in two a look costs at most as much as a step, so this
-# bounds its price at 3 % of the training.
-LOOK_EVERY = 32
+# Steps between two looks at the noise. A look at a batch split in two costs up to 1.4 of a small network's steps, so
+# this holds its price below 3 % of the training (measured: see docs/log.md, 2026-11-20).
+LOOK_EVERY = 48
 # Policies beside which the rate stays: they stand in for a decay, or draw at random.
 _UNCOUPLED = frozenset({"ada_batch", "plateau_growth", "random", "fixed", "full", "single"})
 
@@ -129,6 +129,8 @@ class Schedule(_Section):
 
     def reactive(self) -> Any:
         """The part that reacts to the validation objective, or None."""
+        if self.name in schedules.REACTIVE and "mode" in (self.model_extra or {}):
+            raise ValueError("schedule.mode follows the objective in a recipe: leave it out")
         return schedules.reactive(self.name, self.model_extra) if self.name in schedules.REACTIVE else None
 
 
@@ -175,8 +177,6 @@ class Batch(_Section):
         """The coupling, with what was left out filled in."""
         if self.coupling is not None:
             return self.coupling
-        if self.policy == "growth_replaces_decay":
-            return "linear" if optimizer == "sgd" else "sqrt"
         return "none" if self.policy in _UNCOUPLED else batching.default_coupling(optimizer)
 
     def complete(self, num_rows: int) -> Batch:
@@ -202,7 +202,7 @@ class Batch(_Section):
             self.build(num_rows)
         return {"single": 1, "full": num_rows}.get(self.policy) or self.size or self._usual_size(num_rows)
 
-    def build(self, num_rows: int, *, schedule: Any = None, power: float = 1.0) -> Any:
+    def build(self, num_rows: int, *, schedule: Any = None) -> Any:
         """The policy over positions in [0, 1]; one that observes stands at its first size.
 
         Raises:
@@ -213,7 +213,7 @@ class Batch(_Section):
             return batching.Fixed(size)
         try:
             return batching.from_recipe(
-                self.policy, size=size, arguments=self.model_extra, num_rows=num_rows, schedule=schedule, power=power
+                self.policy, size=size, arguments=self.model_extra, num_rows=num_rows, schedule=schedule
             )
         except ValueError as error:
             raise RecipeError(str(error)) from None
@@ -305,6 +305,20 @@ class Recipe(BaseModel):
         return (
             {key: _plain(f"model.{key}", value) for key, value in given.items()} if isinstance(given, dict) else given
         )
+
+    @model_validator(mode="after")
+    def _couples(self) -> Self:
+        if self.batch.coupling == "adascale":
+            if self.optimizer.name != "sgd":
+                name = self.optimizer.name
+                raise ValueError(
+                    f'batch.coupling "adascale" is derived for sgd, not for "{name}"; use "sqrt" or "none"'
+                )
+            if not batching.is_measured(self.batch.policy):
+                raise ValueError(
+                    f'batch.coupling "adascale" needs a policy that measures the noise; "{self.batch.policy}" does not'
+                )
+        return self
 
     def __init__(self, **sections: Any) -> None:
         # pydantic's way in; overridden so that its report becomes our one line

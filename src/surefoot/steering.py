@@ -78,8 +78,7 @@ class Steering:
         self._rule = batch.rule(optimizer.name)
         self._first = min(batch.first_size(num_rows), num_rows)
         self._schedule, self._reactive = recipe.schedule.build(), recipe.schedule.reactive()
-        power = 2.0 if self._rule == "sqrt" else 1.0
-        self._policy = batch.build(num_rows, schedule=self._schedule, power=power)
+        self._policy = batch.build(num_rows, schedule=self._schedule)
         self._observing = batch.observing(num_rows=num_rows, horizon=horizon) if batch.is_observing else None
         self._base = Knobs(
             optimizer.learning_rate, optimizer.weight_decay, optimizer.beta1, optimizer.beta2, optimizer.epsilon

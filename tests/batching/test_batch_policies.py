@@ -163,8 +163,8 @@ def test_random_draws_all_of_a_set_alike_and_all_of_a_range():
         ({"policy": "random", "sizes": 8}, "batch.sizes must be a list of batch sizes"),
         ({"policy": "random", "sizes": [8, 9], "smallest": 4}, "batch.sizes is a set .* give one of the two"),
         ({"policy": "random", "size": 4, "sizes": [8, 9]}, "batch.size is 4, .* between 8 and 9"),
-        ({"policy": "noise_scale"}, 'batch.policy "noise_scale" needs a training loop that tells it the noise'),
-        ({"policy": "plateau_growth"}, 'batch.policy "plateau_growth" needs .* its validation metric'),
+        ({"policy": "noise_scale", "share": 0}, "batch.share must be"),
+        ({"policy": "plateau_growth", "factor": 1}, "batch.factor must be"),
     ],
 )
 def test_a_recipe_refuses_what_makes_no_sense_in_one_line(section, message):

@@ -152,8 +152,11 @@ def test_a_foreign_schedule_is_named_by_its_class() -> None:
 
 @pytest.mark.parametrize(("section", "complaint"), [
     ({"name": "cosin"}, 'schedule.name is "cosin", which does not exist; did you mean "cosine"?'),
-    ({"name": "plateau"}, "reacts to the validation loss, and a recipe cannot run that yet"),
-    ({"name": "reduce_then_raise"}, "cannot run that yet"),
+    ({"name": "plateau", "factor": 2}, "schedule.factor must lie"),
+    (
+        {"name": "sequence", "parts": [{"name": "plateau", "length": 0.5}, {"name": "cosine"}]},
+        "has no values of its own",
+    ),
     ({"name": "step", "factr": 0.5}, 'schedule.factr is not an argument of "step"; did you mean "factor"?'),
     ({"name": "cosine", "horizon": 2}, "schedule.horizon cannot be set in a recipe"),
     ({"name": "warmup_stable_decay", "warmup_length": 0.1}, "it follows from schedule.warmup"),

@@ -162,8 +162,6 @@ class GrowthReplacesDecay:
         schedule: position -> multiplier of a fixed batch's rate.
         horizon: the last position, in the unit of the positions.
         last: no batch above this; None is a tenth of the rows.
-        power: the batch grows by (1/q)^power, at least 1. It is 1 where the rate may follow the batch in proportion
-            (SGD) and 2 where it may follow its square root (the Adam family): both hold the noise of the weights.
 
     >>> policy = GrowthReplacesDecay(32, schedule=lambda position: 1.0 - position)
     >>> policy(0.5, num_rows=1_000), policy.rate(0.5, num_rows=1_000)
@@ -176,15 +174,12 @@ class GrowthReplacesDecay:
     schedule: Callable[[Any], Any] = field(kw_only=True)
     horizon: float = field(default=1.0, kw_only=True)
     last: int | None = field(default=None, kw_only=True)
-    power: float = field(default=1.0, kw_only=True)
 
     def __post_init__(self) -> None:
         require_count("size", self.size)
         if not callable(self.schedule):
             raise ValueError(f"schedule must be a function of a position, not {self.schedule!r}")
         require_above("horizon", self.horizon, 0.0)
-        if not (math.isfinite(self.power) and self.power >= 1.0):
-            raise ValueError(f"power must be a finite number of at least 1, not {self.power!r}")
         _require_last(self.last, self.size)
 
     def __call__(self, position: float, *, num_rows: int) -> int:
@@ -193,13 +188,12 @@ class GrowthReplacesDecay:
         if position <= where:
             return min(self.size, num_rows)
         left = float(self.schedule(position)) / top
-        wanted = self.size / left**self.power if left > 0.0 else math.inf
+        wanted = self.size / left if left > 0.0 else math.inf
         return _capped(wanted, self.size, self.last, num_rows)
 
     def rate(self, position: float, *, num_rows: int) -> float:
-        """The rate's multiplier that goes with the batch: schedule · (batch/size)^(1/power)."""
-        growth = self(position, num_rows=num_rows) / min(self.size, num_rows)
-        return float(self.schedule(position) * growth ** (1.0 / self.power))
+        """The rate's multiplier that goes with the batch: schedule · batch/size, so that rate/batch stays."""
+        return float(self.schedule(position)) * self(position, num_rows=num_rows) / min(self.size, num_rows)
 
     @cached_property
     def _top(self) -> tuple[float, float]:

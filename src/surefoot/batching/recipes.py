@@ -53,7 +53,7 @@ OBSERVING = frozenset({*READINGS, "plateau_growth"})
 # Arguments that are batch sizes themselves: they scale with the batch and cannot pass the number of rows.
 _SIZES = ("last", "smallest", "largest", "sizes")
 # Arguments that the training brings and a recipe cannot.
-_BROUGHT = {"schedule", "horizon", "power", "step_time", "reading", "limits"}
+_BROUGHT = {"schedule", "horizon", "step_time", "reading", "limits"}
 # The memory of a measured policy in a recipe is a share of the horizon, as every length there is.
 MEMORY = 0.1
 _ANY_STEP_TIME = StepTime(overhead=1.0, per_row=1.0)  # stands in until the training has timed its steps
@@ -66,7 +66,6 @@ def from_recipe(
     arguments: Mapping[str, Any] | None = None,
     num_rows: int | None = None,
     schedule: Callable[[Any], Any] | None = None,
-    power: float = 1.0,
 ) -> BatchPolicy:
     """The policy of the position that a recipe's ``[batch]`` section names.
 
@@ -76,7 +75,6 @@ def from_recipe(
         arguments: the policy's own arguments.
         num_rows: of the training data, when they are known: no size may pass them.
         schedule: position -> multiplier, for the policy that grows where the schedule would decay.
-        power: of that growth.
 
     Raises:
         ValueError: the policy does not exist or does not take an argument, or a value is not allowed.
@@ -93,7 +91,7 @@ def from_recipe(
     if num_rows is not None:
         _check_rows(given, num_rows)
     if kind is GrowthReplacesDecay:
-        given |= {"schedule": schedule or _flat, "power": power}
+        given |= {"schedule": schedule or _flat}
     built: BatchPolicy = _made(kind, given | ({"size": size} if "size" in _fields(kind) else {}))
     return built
 

@@ -29,7 +29,10 @@ def write(directory: Path, snapshots: dict[str, Snapshot]) -> None:
     rest = {}
     for name, snapshot in snapshots.items():
         parts, rest[name] = snapshot.to_parts()
-        tensors |= {f"{name}/{key}": value for key, value in parts.items()}
+        taken = {value.data_ptr() for value in tensors.values()}  # safetensors refuses to write one memory twice
+        tensors |= {
+            f"{name}/{key}": value.clone() if value.data_ptr() in taken else value for key, value in parts.items()
+        }
     path = directory / CURRENT
     with files.replacing(path) as temporary:
         text = json.dumps(rest)

@@ -75,7 +75,10 @@ def _keyed(original: Callable[..., Tensor], part: _Part, *, shifts: bool) -> Cal
         if whole is None:
             return original(input, p, training, inplace)
         shape, axis, rows = whole
-        ones = torch.ones(shape, dtype=input.dtype, device=input.device)
+        # a mask is drawn in the order of the memory, which a transposed input keeps
+        strides = input.stride()
+        layout = sorted(range(input.ndim), key=lambda at: (-strides[at], -input.shape[at]))
+        ones = torch.empty_permuted(shape, layout, dtype=input.dtype, device=input.device).fill_(1.0)
         with torch.no_grad():
             shift: Tensor | float = 0.0
             if shifts:  # x -> scale · x + shift, both read off two draws of the same mask

@@ -127,26 +127,37 @@ class RowNorms:
         rows = {len(error) for error in self._errors.values()}
         if len(rows) != 1 or (count := rows.pop()) < 2:
             return None
-        total: Any = 0.0
-        dots: Any = 0.0
-        mean: Any = 0.0
-        for layer, error in self._errors.items():
-            inputs = self._inputs[layer]
-            squares = inputs.square().sum(1) + (1.0 if layer.bias is not None else 0.0)
-            total = total + error.square().sum(1) * squares
-            found = [layer.weight.grad] + ([layer.bias.grad] if layer.bias is not None else [])
-            mean = mean + sum(value.square().sum() for value in found if value is not None)
-            if self._wants_dots and layer.weight.grad is not None:
-                dots = dots + (error * (inputs @ layer.weight.grad.T)).sum(1)
-                if layer.bias is not None and layer.bias.grad is not None:
-                    dots = dots + error @ layer.bias.grad
+        layers = list(self._errors)
+        errors = _row_norms([self._errors[layer] for layer in layers])
+        inputs = _row_norms([self._inputs[layer] for layer in layers])
+        for index, layer in enumerate(layers):
+            if layer.bias is not None:
+                inputs[index] += 1.0
+        found = [value.grad for layer in layers for value in layer.parameters() if value.grad is not None]
+        total, mean = (errors * inputs).sum(0), _squared_norm(found)
         # the loss is a mean, so a row's own gradient is the number of rows times what it put in
         return from_examples(
             (total * count**2).tolist(),
             mean_squared_norm=float(mean),
-            dots=(dots * count).tolist() if self._wants_dots else None,
-            num_rows=max(num_rows, count),
+            dots=(self._dots() * count).tolist() if self._wants_dots else None,
+            num_rows=num_rows,
         )
+
+    def _dots(self) -> Tensor:
+        """What each row put into the mean gradient, times that gradient."""
+        dots: Any = 0.0
+        for layer, error in self._errors.items():
+            if layer.weight.grad is not None:
+                dots = dots + (error * (self._inputs[layer] @ layer.weight.grad.T)).sum(1)
+            if layer.bias is not None and layer.bias.grad is not None:
+                dots = dots + error @ layer.bias.grad
+        found: Tensor = dots
+        return found
+
+
+def _row_norms(values: list[Tensor]) -> Tensor:
+    """‖row‖² of each matrix, one line a matrix."""
+    return torch.stack([torch.linalg.vector_norm(value, dim=1) for value in values]).square_()
 
 
 def _gradients(parameters: Sequence[nn.Parameter]) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""Ctrl-C as a request: the first asks a training to stop at its next step, the second stops it at once."""
+"""Ctrl-C and SIGTERM as requests: the first asks a training to stop at its next step, the second stops it at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class StopSignal:
     """The answer to whether a training should stop, and who wants it.
 
     Attributes:
-        by_person: a Ctrl-C came.
+        by_person: a Ctrl-C came, or a SIGTERM, with which a scheduler announces that it will take the machine.
     """
 
     def __init__(self, deadline: float | None) -> None:
@@ -37,8 +37,8 @@ class StopSignal:
 def interruptible(*, deadline: float | None = None) -> Iterator[StopSignal]:
     """A block with a question to ask before every step: should it stop?
 
-    The block holds the writing of the result too: a Ctrl-C that comes too late to stop anything must not lose it.
-    The answer is yes after one Ctrl-C or, with a ``deadline``, when ``time.perf_counter()`` has reached it. Outside the
+    The block holds the writing of the result too: a signal that comes too late to stop anything must not lose it.
+    The answer is yes after one Ctrl-C or SIGTERM or, with a ``deadline``, when ``time.perf_counter()`` has reached it. Outside the
     main thread, where Python delivers no signals, only time counts.
 
     >>> with interruptible() as stop:
@@ -50,15 +50,17 @@ def interruptible(*, deadline: float | None = None) -> Iterator[StopSignal]:
         yield stop
         return
 
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def ask(number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
         stop.by_person = True
-        signal.signal(signal.SIGINT, before)  # a second Ctrl-C does what it did before this block
+        signal.signal(number, before[signal.Signals(number)])  # a second one does what it did before this block
 
-    signal.signal(signal.SIGINT, ask)
+    for number in before:
+        signal.signal(number, ask)
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
