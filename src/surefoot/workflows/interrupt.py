@@ -38,8 +38,8 @@ def interruptible(*, deadline: float | None = None) -> Iterator[StopSignal]:
     """A block with a question to ask before every step: should it stop?
 
     The block holds the writing of the result too: a signal that comes too late to stop anything must not lose it.
-    The answer is yes after one Ctrl-C or SIGTERM or, with a ``deadline``, when ``time.perf_counter()`` has reached it. Outside the
-    main thread, where Python delivers no signals, only time counts.
+    The answer is yes after one Ctrl-C or SIGTERM or, with a ``deadline``, when ``time.perf_counter()`` has reached it.
+    Outside the main thread, where Python delivers no signals, only time counts.
 
     >>> with interruptible() as stop:
     ...     stop(), stop.by_person
@@ -55,7 +55,8 @@ def interruptible(*, deadline: float | None = None) -> Iterator[StopSignal]:
     def ask(number: int, frame: FrameType | None) -> None:
         del frame
         stop.by_person = True
-        signal.signal(number, before[signal.Signals(number)])  # a second one does what it did before this block
+        # a second one does what it did before this block
+        signal.signal(number, before[signal.Signals(number)])
 
     for number in before:
         signal.signal(number, ask)

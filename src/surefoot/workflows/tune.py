@@ -69,6 +69,7 @@ def tune(
     optimizers = _optimizers(base, space or {})
     varied = spaces.check(space or {}, base=base, optimizers=optimizers)
     factory, base = open_task(task, base)
+    base = base.with_changes({"stopping.retries": 0})  # a run that diverges is knowledge here, and its price is planned
     _check_sizes(varied, factory.num_rows)
     place = output.claim(directory, resume=resume, overwrite=overwrite)
     ledger = Ledger(place, factory.objective)
