@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from surefoot import seeds
-from surefoot.engine import optimizers, snapshot
+from surefoot.engine import averaging, optimizers, snapshot
 from surefoot.engine.data import EVALUATION_BATCH, Rows, epoch_order, in_order, next_batch_size
+from surefoot.engine.initialization import initialize
 from surefoot.engine.metrics import Gathering
 from surefoot.engine.objective import Objective, loss_name, to_device
-from surefoot.engine.penalties import penalised, penalty
+from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import is_small, limited_threads
 from surefoot.protocols import Advance, Problem, Split
@@ -49,10 +50,11 @@ class TorchRun:
         self._random = RandomState.seeded(seeds.derive(seed, "model"))
         with isolated(self._random):
             self._model: nn.Module = problem.model(**recipe.model)
+            initialize(self._model, recipe.initialization)
         self._device = next(self._model.parameters()).device
-        self._optimizer = optimizers.build(self._model, recipe.optimizer)
-        self._penalised = penalised(self._model)
-        self._objective = Objective.of(problem, recipe)
+        self._penalties = Penalties.of(self._model, recipe)
+        self._optimizer = optimizers.build(self._model, recipe)
+        self._objective = Objective.of(problem, recipe, parts["train"])
         self._schedule = recipe.schedule.build()
         self._policy = recipe.batch.build(len(parts["train"]))
         self._single_thread = is_small(self._model, parts["train"], self._policy(0.0, num_rows=len(parts["train"])))
@@ -82,6 +84,7 @@ class TorchRun:
         steps = wanted = 0
         failure, reason = "", ""
         self._model.train()
+        averaging.averaging_mode(self._optimizer, training=True)
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             while self._samples < goal and not should_stop():
                 wanted = self._policy(self._samples / self.horizon, num_rows=len(self._parts["train"]))
@@ -134,12 +137,14 @@ class TorchRun:
         batch = to_device(self._parts["train"].take(indices), self._device)
         self._optimizer.zero_grad()
         found = self._objective(self._model, batch, len(indices))
-        settings = self.recipe.regularization
-        total = found.training + penalty(self._penalised, l1=settings.l1, l2=settings.l2)
+        total = found.training + self._penalties.loss()
         total.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
+        if self.recipe.optimizer.max_gradient_norm is not None:
+            optimizers.clip(self._model.parameters(), self.recipe.optimizer.max_gradient_norm)
         optimizers.set_learning_rate(self._optimizer, learning_rate)
         self._optimizer.step()
-        return float(found.plain.detach()), found.weight
+        self._penalties.after_step(self._optimizer)
+        return float(found.plain.detach()), found.plain_weight
 
     def _blown_up(self, loss: float, rate: float) -> str:
         """What is wrong with a batch loss, or ""."""
@@ -159,19 +164,45 @@ class TorchRun:
         if rows is None or not len(rows):
             return {}
         modes = snapshot.training_modes(self._model)
-        self._model.eval()
-        size = EVALUATION_BATCH
         try:
-            while True:
-                try:
-                    return self._gathered(rows, size)
-                except (RuntimeError, MemoryError) as error:
-                    if size == 1 or not _is_out_of_memory(error):
-                        raise
-                    size //= 2
+            with self._weights_to_use():
+                self._model.eval()
+                return self._measured(rows)
         finally:
             for module, mode in modes:
                 module.training = mode
+
+    def _measured(self, rows: Rows) -> dict[str, float]:
+        """The metrics on ``rows``, in batches that fit in memory."""
+        size = EVALUATION_BATCH
+        while True:
+            try:
+                return self._gathered(rows, size)
+            except (RuntimeError, MemoryError) as error:
+                if size == 1 or not _is_out_of_memory(error):
+                    raise
+                size //= 2
+
+    def _weights_to_use(self) -> contextlib.AbstractContextManager[None]:
+        """A block in which the model holds the weights to evaluate and save, not those that are trained on."""
+
+        def forward(batch: Any) -> None:
+            with limited_threads(to_one=self._single_thread):
+                self._objective(self._model, batch, 1)
+
+        seed = seeds.derive(self.seed, "calibration")
+        return averaging.evaluation_weights(
+            self._model, self._optimizer, self._calibration_batches(), forward=forward, seed=seed
+        )
+
+    def _calibration_batches(self) -> Iterator[Any]:
+        """Training batches to measure batch statistics on, in one order for the whole run."""
+        rows, size = len(self._parts["train"]), self.recipe.batch.size or 1
+        order = epoch_order(seeds.derive(self.seed, "calibration"), 0, rows)[: averaging.CALIBRATION_BATCHES * size]
+        while len(order):
+            taken = next_batch_size(size, left=len(order))
+            yield to_device(self._parts["train"].take(order[:taken]), self._device)
+            order = order[taken:]
 
     def _gathered(self, rows: Rows, size: int) -> dict[str, float]:
         """The metrics on ``rows``, looked at in batches of ``size``."""
@@ -185,7 +216,7 @@ class TorchRun:
         with isolated(streams), limited_threads(to_one=self._single_thread):
             for batch, count in in_order(rows, size):
                 found = self._objective(self._model, to_device(batch, self._device), count)
-                gathering.add_loss(float(found.plain), found.weight)
+                gathering.add_loss(float(found.plain), found.plain_weight)
                 if found.output is not None and found.target is not None:
                     gathering.add_output(found.output, found.target)
         return gathering.metrics()
@@ -199,6 +230,7 @@ class TorchRun:
             self._samples += left  # every step of a sweep looks at as many rows
         indices = self._indices(size)
         self._model.train()
+        averaging.averaging_mode(self._optimizer, training=True)
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             try:
                 loss, _ = self._descend(indices, learning_rate)
@@ -229,12 +261,14 @@ class TorchRun:
 
     def keep_best(self) -> None:
         """Remember the weights as they are now as the best ones."""
-        self._best = snapshot.copy_state(self._model)
+        with self._weights_to_use():
+            self._best = snapshot.copy_state(self._model)
 
     def recall_best(self) -> None:
         """Put the best weights back into the model, ready for use: dropout off, batch statistics still."""
         if self._best:
             self._model.load_state_dict(self._best)
+            averaging.mark_evaluation_weights(self._optimizer)
         self._model.eval()
 
     def save_checkpoint(self, directory: Path, progress: dict[str, Any]) -> None:
@@ -263,7 +297,8 @@ class TorchRun:
 
     def save_weights(self, path: Path) -> None:
         """Write the model's weights as safetensors."""
-        snapshot.save_weights(self._model, path)
+        with self._weights_to_use():
+            snapshot.save_weights(self._model, path)
 
     def load_weights(self, path: Path) -> None:
         """Read the model's weights from safetensors."""

@@ -27,7 +27,8 @@ class Snapshot:
         model: parameters and buffers.
         best: the best weights so far, empty when there are none.
         optimizer: tensors by ``index.name``.
-        values: plain values: the optimizer's own numbers and the run's counters.
+        values: the optimizer's own plain values, likewise.
+        groups: plain values of the optimizer's groups: some optimizers count and estimate there.
         random: the run's random streams.
     """
 
@@ -35,6 +36,7 @@ class Snapshot:
     best: dict[str, Tensor]
     optimizer: dict[str, Tensor]
     values: dict[str, Any]
+    groups: list[dict[str, Any]]
     random: RandomState
     counters: dict[str, Any] = field(default_factory=dict)
 
@@ -57,8 +59,9 @@ class Snapshot:
                     tensors[f"{index}.{name}"] = value.detach().clone()
                 else:
                     values[f"{index}.{name}"] = value
+        groups = [_plain_values(group) for group in optimizer.param_groups]
         copied = RandomState(random.python, random.numpy, random.torch_cpu.clone(), [*random.torch_cuda])
-        return cls(copy_state(model), best, tensors, values, copied, dict(counters))
+        return cls(copy_state(model), best, tensors, values, groups, copied, dict(counters))
 
     def put_back(self, model: nn.Module, optimizer: optim.Optimizer) -> None:
         """Write the copies into a model and an optimizer of the same make."""
@@ -67,7 +70,10 @@ class Snapshot:
         for key, value in (*self.optimizer.items(), *self.values.items()):
             index, _, name = key.partition(".")
             state.setdefault(int(index), {})[name] = value.clone() if isinstance(value, Tensor) else value
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        groups = [
+            {**group, **saved} for group, saved in zip(optimizer.state_dict()["param_groups"], self.groups, strict=True)
+        ]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
 
     def write(self, directory: Path) -> None:
         """Write one file, whole or not at all: tensors as safetensors, the rest as JSON in its header."""
@@ -76,7 +82,12 @@ class Snapshot:
         tensors |= {f"optimizer/{name}": value for name, value in self.optimizer.items()}
         tensors["random/torch_cpu"] = self.random.torch_cpu
         tensors |= {f"random/torch_cuda/{index}": value for index, value in enumerate(self.random.torch_cuda)}
-        rest = {"values": self.values, "random": self.random.to_json(), "counters": self.counters}
+        rest = {
+            "values": self.values,
+            "groups": self.groups,
+            "random": self.random.to_json(),
+            "counters": self.counters,
+        }
         with files.replacing(directory / CHECKPOINT) as temporary:
             save_file(tensors, temporary, metadata={"surefoot": json.dumps(rest)})
 
@@ -99,7 +110,9 @@ class Snapshot:
             torch_cpu=part["random"]["torch_cpu"],
             torch_cuda=[cuda[str(i)] for i in range(len(cuda))],
         )
-        return cls(part["model"], part["best"], part["optimizer"], rest["values"], random, rest["counters"])
+        groups = [{key: _tuples(value) for key, value in group.items()} for group in rest["groups"]]
+        tensors_of = (part["model"], part["best"], part["optimizer"])
+        return cls(*tensors_of, rest["values"], groups, random, rest["counters"])
 
 
 def copy_state(model: nn.Module) -> dict[str, Tensor]:
@@ -118,6 +131,16 @@ def load_weights(model: nn.Module, path: Path) -> None:
     device = next(model.parameters()).device
     with safe_open(path, framework="pt", device=str(device)) as opened:
         model.load_state_dict({name: opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118
+
+
+def _plain_values(group: dict[str, Any]) -> dict[str, Any]:
+    """The numbers, texts and pairs of an optimizer's group; its parameters and tensors are left out."""
+    return {key: value for key, value in group.items() if key != "params" and not isinstance(value, Tensor)}
+
+
+def _tuples(value: Any) -> Any:
+    """Pairs as they were before JSON made lists of them."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
