@@ -16,8 +16,9 @@ OptimizerName = Literal[
 ]
 
 # What each optimizer takes beside its rate and its decay, with the defaults of PyTorch, schedulefree and prodigyopt.
-# Three differ. Plain SGD is hardly ever what is wanted, so momentum is 0.9 and Nesterov's, as in Sutskever et al. 2013.
-# Prodigy's safeguard is on, since a warmup stands in front of its schedule and its authors ask for it there.
+# Two differ. Plain SGD is hardly ever what is wanted, so momentum is 0.9 and Nesterov's, as in Sutskever et al. 2013.
+# Prodigy's safeguard is on, since a warmup stands in front of its schedule and its authors ask for it there, and so is
+# the bias correction: without it small tasks blew up (measured: see docs/log.md, 2026-11-20).
 _ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 _AVERAGE = {"average_power": 0.0, "rate_power": 2.0}
 _ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -29,7 +30,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "adagrad": {"epsilon": 1e-10},
     "schedule_free_sgd": {"momentum": 0.9, **_AVERAGE},
     "schedule_free_adamw": {**_ADAM, **_AVERAGE},
-    "prodigy": {**_ADAM, "d_coefficient": 1.0, "bias_correction": False, "safeguard_warmup": True},
+    "prodigy": {**_ADAM, "d_coefficient": 1.0, "bias_correction": True, "safeguard_warmup": True},
 }
 # A rate to start from when nothing was measured. SGD's is that of Goyal et al. 2017 (0.1 at batch 256) brought to
 # batch 32 by their linear rule; the others are three times Adam's published default, which small networks stand.
