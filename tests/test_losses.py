@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, get_args
@@ -70,10 +71,7 @@ ORACLES: list[tuple[NamedLoss, nn.Module]] = [
 @pytest.mark.parametrize(("ours", "theirs"), ORACLES)
 def test_agreement_with_pytorch(ours: NamedLoss, theirs: nn.Module) -> None:
     output, target = rows(ours.name)
-    if output.shape[1] == 1:
-        expected = theirs(output[:, 0], target.double())
-    else:
-        expected = theirs(output, target)
+    expected = theirs(output, target) if output.shape[1] > 1 else theirs(output[:, 0], target.double())
     (slope,) = torch.autograd.grad(expected, output)
     for weights in (None, torch.full((12,), 0.7)):
         loss = ours(output, target, weights).loss
@@ -88,7 +86,9 @@ def test_a_weighted_mean_over_padded_sequences_is_pytorchs() -> None:
     for class_weights in (None, torch.tensor([1.0, 2.0, 0.5, 1.0], dtype=torch.float64)):
         loss, weight = NamedLoss("cross_entropy", class_weights=class_weights)(output, target)
         torch.testing.assert_close(loss, functional.cross_entropy(output, target, class_weights))
-        torch.testing.assert_close(NamedLoss("focal", gamma=0.0, class_weights=class_weights)(output, target).loss, loss)
+        torch.testing.assert_close(
+            NamedLoss("focal", gamma=0.0, class_weights=class_weights)(output, target).loss, loss
+        )
         if class_weights is None:
             assert weight == pytest.approx(9 / 5)
 
@@ -99,13 +99,13 @@ def test_one_logit_equals_two() -> None:
     pair = torch.cat([torch.zeros_like(output), output], dim=1)
     weights = torch.tensor([0.4, 2.5], dtype=torch.float64)
     for smoothing in (0.0, 0.2):
-        for given in (None, weights):
-            one = NamedLoss("binary_cross_entropy", label_smoothing=smoothing, class_weights=given)(output, target)
-            two = NamedLoss("cross_entropy", label_smoothing=smoothing, class_weights=given)(pair, target)
+        for classes in (None, weights):
+            one = NamedLoss("binary_cross_entropy", label_smoothing=smoothing, class_weights=classes)(output, target)
+            two = NamedLoss("cross_entropy", label_smoothing=smoothing, class_weights=classes)(pair, target)
             torch.testing.assert_close(one.loss, two.loss)
             assert one.weight == pytest.approx(two.weight)
-    for given in (None, weights):
-        one, two = (NamedLoss("focal", gamma=1.5, class_weights=given)(logits, target) for logits in (output, pair))
+    for classes in (None, weights):
+        one, two = (NamedLoss("focal", gamma=1.5, class_weights=classes)(logits, target) for logits in (output, pair))
         torch.testing.assert_close(one.loss, two.loss)
 
 
@@ -152,7 +152,7 @@ def test_pieces_make_the_whole_batch(
     edges = sorted({0, *cuts, 12})
     pieces = [
         named(output[low:high], target[low:high], None if weights is None else weights[low:high])
-        for low, high in zip(edges, edges[1:], strict=False)
+        for low, high in itertools.pairwise(edges)
     ]
     total = sum(piece.weight for piece in pieces)
     assert total == pytest.approx(whole.weight)
@@ -260,9 +260,21 @@ def test_a_wrong_loss_section_gets_one_line(section: dict[str, Any], said: str) 
     [
         ({}, {"delta": 2.0}, "loss.delta is for huber; it would do nothing to cross_entropy"),
         ({}, {"class_weights": [1.0, 2.0]}, "loss.class_weights has 2 numbers, but the model has 3 outputs"),
-        ({"loss": "focal", "model": lambda: nn.Linear(4, 1)}, {}, "focal with one output a row needs the labels 0 and 1"),
-        ({"loss": "hinge", "model": lambda: nn.Linear(4, 2)}, {}, "the train labels run from 0 to 2, but the model has 2"),
-        ({"loss": "poisson", "targets": -1.0}, {}, "poisson needs targets of at least 0; the train targets run from -1"),
+        (
+            {"loss": "focal", "model": lambda: nn.Linear(4, 1)},
+            {},
+            "focal with one output a row needs the labels 0 and 1",
+        ),
+        (
+            {"loss": "hinge", "model": lambda: nn.Linear(4, 2)},
+            {},
+            "the train labels run from 0 to 2, but the model has 2",
+        ),
+        (
+            {"loss": "poisson", "targets": -1.0},
+            {},
+            "needs targets of at least 0; the train targets run from -1",
+        ),
         ({"loss": "mean_absolute"}, {"class_weights": "balanced"}, "it would do nothing to mean_absolute"),
     ],
 )
@@ -291,7 +303,9 @@ def test_every_loss_trains(make_task: Make, name: str, binary: bool) -> None:
     targets = (labels > 0).astype(int) if binary or name == "binary_cross_entropy" else labels
     by_class = name == "cross_entropy" or (name in {"focal", "hinge"} and not binary)
     pair = (inputs, targets)
-    task = make_task(model=lambda: nn.Linear(4, 3 if by_class else 1), train=pair, validation=pair, loss=name, epochs=20)
+    task = make_task(
+        model=lambda: nn.Linear(4, 3 if by_class else 1), train=pair, validation=pair, loss=name, epochs=20
+    )
     factory = TorchFactory(task)
     factory.check(Recipe())
     run = factory.create(Recipe(optimizer={"learning_rate": 0.05}).complete(factory.num_rows), seed=0)

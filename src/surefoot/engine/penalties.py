@@ -6,12 +6,11 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn, optim
-from torch.nn import functional
 
+from surefoot.engine.proximal import shrink
 from surefoot.errors import RecipeError
 from surefoot.recipe import ParameterRule, Recipe
 
@@ -94,13 +93,8 @@ class Penalties:
                     total = total + 0.5 * group.l2 * parameter.square().sum()
         return total
 
-    @torch.no_grad()
     def after_step(self, optimizer: optim.Optimizer) -> None:
-        """Move weights towards zero by η·λ₁ and stop there, after the optimizer's step; nothing unless proximal.
-
-        prox(θ) = sign θ·max(|θ| − ηλ₁, 0), Parikh and Boyd 2014, section 6.5.2. Momentum β carries a gradient through
-        1/(1 − β) steps, so η is η/(1 − β) there: the weights then settle where J says. With adaptive optimizers the
-        distance is the plain one, the same for every weight, as their decoupled decay is, and not their own metric.
+        """Move weights towards zero and stop there, after the optimizer's step; nothing unless proximal.
 
         Args:
             optimizer: made by ``optimizers.build`` of the same model and recipe; its rates are those of the step.
@@ -108,16 +102,9 @@ class Penalties:
         if not self.is_proximal:
             return
         for group, settings in zip(self.groups, optimizer.param_groups, strict=True):
-            threshold = group.l1 * _carried_rate(settings)
-            if threshold > 0:
+            if group.l1:
                 for parameter in group.parameters.values():
-                    parameter.copy_(functional.softshrink(parameter, threshold))
-
-
-def _carried_rate(settings: Mapping[str, Any]) -> float:
-    """How far a constant gradient of 1 moves a weight in a step, in the long run."""
-    rate = float(settings["lr"]) * float(settings.get("d", 1.0))  # Prodigy's own factor
-    return rate / (1.0 - float(settings.get("momentum") or 0.0))
+                    shrink(parameter, group.l1, settings, optimizer.state[parameter])
 
 
 def _settings(name: str, *, is_weight: bool, recipe: Recipe) -> _Settings:

@@ -24,6 +24,13 @@ from surefoot.recipe.weights import Initialization, Regularization
 
 __all__ = ["Recipe"]
 
+# Optimizers whose weights cannot be set to zero between two steps, and why.
+_NOT_PROXIMAL = {
+    "schedule_free_sgd": "averages its weights: a mean of zeros and others is not zero",
+    "schedule_free_adamw": "averages its weights: a mean of zeros and others is not zero",
+    "prodigy": "finds its rate from a gradient that must have the penalty in it",
+}
+
 
 class Recipe(BaseModel):
     """Every choice of one training.
@@ -66,9 +73,9 @@ class Recipe(BaseModel):
     def _fits_together(self) -> Self:
         self.effective_schedule.build()
         name = self.optimizer.name
-        if self.regularization.l1_method == "proximal" and self.optimizer.is_schedule_free:
+        if self.regularization.l1_method == "proximal" and name in _NOT_PROXIMAL:
             raise ValueError(
-                f'regularization.l1_method "proximal" has no zeros to give with "{name}", which averages its weights; '
+                f'regularization.l1_method "proximal" does not go with "{name}", which {_NOT_PROXIMAL[name]}; '
                 'use "gradient"'
             )
         if name == "prodigy" and any(rule.learning_rate_multiplier for rule in self.regularization.groups):
