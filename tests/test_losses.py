@@ -188,6 +188,7 @@ def test_balanced_weights_train_the_rare_class_and_are_not_reported(make_task: M
     inputs, labels = make_task(rows=200).train
     rare = np.concatenate([np.flatnonzero(labels != 0), np.flatnonzero(labels == 0)[:4]])
     task = make_task(train=(inputs[rare], labels[rare]), validation=(inputs, labels), epochs=3)
+    TorchFactory(task).check(Recipe(loss={"class_weights": "balanced"}))
     found = {}
     for weights in ("balanced", None):
         run = TorchFactory(task).create(Recipe(loss={"class_weights": weights}).complete(len(rare)), seed=0)

@@ -127,6 +127,11 @@ class _First:
     def __len__(self) -> int:
         return self.count
 
+    @property
+    def targets(self) -> Any:
+        """The targets of all rows, which balanced class weights count."""
+        return getattr(self.rows, "targets", None)
+
     def take(self, indices: Tensor) -> Any:
         return self.rows.take(indices)
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from surefoot.engine.data import Rows, TensorRows
+from surefoot.engine.data import Rows
 from surefoot.engine.losses import CLASSIFICATION, NamedLoss
 from surefoot.errors import TaskError
 from surefoot.protocols import Problem
@@ -176,8 +176,8 @@ def _named(name: str, settings: Loss, rows: Rows | None) -> NamedLoss:
 
 
 def _balanced(name: str, rows: Rows | None) -> Tensor:
-    labels = rows.targets if isinstance(rows, TensorRows) else None
-    if labels is None:
+    labels = getattr(rows, "targets", None)
+    if not isinstance(labels, Tensor):
         raise TaskError(
             'loss.class_weights is "balanced", which needs the labels in memory; give arrays, or the weights as numbers'
         )
