@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor, nn
 from torch.nn import functional
 
+import surefoot as sf
 from surefoot import Task
 from surefoot.engine import TorchFactory
 from surefoot.engine.data import TensorRows
@@ -316,3 +318,33 @@ def test_every_loss_trains(make_task: Make, name: str, binary: bool) -> None:
     assert after["loss"] < before["loss"]
     better = "accuracy" if name in {"cross_entropy", "binary_cross_entropy", "focal", "hinge"} else "r2"
     assert after[better] > before[better]
+
+
+def test_a_constant_answer_is_judged_in_the_units_of_the_loss(make_task: Make) -> None:
+    """Another loss in the recipe has no constant answer to be compared with: no verdict rather than a wrong one."""
+    assert sf.fit(make_task(), Recipe()).study.guess is not None
+    assert sf.fit(make_task(), Recipe(loss={"name": "hinge"})).study.guess is None
+
+
+def test_predictions_of_other_losses(tmp_path: Path) -> None:
+    inputs = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+    labels = (inputs[:, 0] > 0).astype(int)
+    found = {}
+    for loss, model in (("focal", one_output), ("hinge", two_outputs), ("poisson", one_output)):
+        task = sf.Task(model, (inputs, labels), validation=(inputs, labels), loss=loss, epochs=20)
+        sf.fit(task, Recipe(optimizer={"learning_rate": 0.05}), directory=tmp_path / loss)
+        found[loss] = sf.load(tmp_path / loss)
+    for loss in ("focal", "hinge"):
+        assert np.mean(np.array(found[loss].predict(inputs)) == labels) > 0.9
+    assert found["focal"].predict_probabilities(inputs).shape == (60, 2)
+    with pytest.raises(TaskError, match="margins, which are no probabilities"):
+        found["hinge"].predict_probabilities(inputs)
+    assert min(found["poisson"].predict(inputs)) > 0, "counts, not their logarithms"
+
+
+def one_output() -> nn.Module:
+    return nn.Linear(2, 1)
+
+
+def two_outputs() -> nn.Module:
+    return nn.Linear(2, 2)

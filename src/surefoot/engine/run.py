@@ -186,22 +186,22 @@ class TorchRun:
     def _weights_to_use(self) -> contextlib.AbstractContextManager[None]:
         """A block in which the model holds the weights to evaluate and save, not those that are trained on."""
 
-        def forward(batch: Any) -> None:
+        def forward(batch_and_count: tuple[Any, int]) -> None:
             with limited_threads(to_one=self._single_thread):
-                self._objective(self._model, batch, 1)
+                self._objective(self._model, *batch_and_count)
 
         seed = seeds.derive(self.seed, "calibration")
         return averaging.evaluation_weights(
             self._model, self._optimizer, self._calibration_batches(), forward=forward, seed=seed
         )
 
-    def _calibration_batches(self) -> Iterator[Any]:
-        """Training batches to measure batch statistics on, in one order for the whole run."""
+    def _calibration_batches(self) -> Iterator[tuple[Any, int]]:
+        """Training batches to measure batch statistics on, in one order for the whole run; each with its rows."""
         rows, size = len(self._parts["train"]), self.recipe.batch.size or 1
         order = epoch_order(seeds.derive(self.seed, "calibration"), 0, rows)[: averaging.CALIBRATION_BATCHES * size]
         while len(order):
             taken = next_batch_size(size, left=len(order))
-            yield to_device(self._parts["train"].take(order[:taken]), self._device)
+            yield to_device(self._parts["train"].take(order[:taken]), self._device), taken
             order = order[taken:]
 
     def _gathered(self, rows: Rows, size: int) -> dict[str, float]:

@@ -101,6 +101,7 @@ class Snapshot:
             with safe_open(path, framework="pt") as opened:
                 rest = json.loads((opened.metadata() or {})["surefoot"])
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
+            groups = [{key: _tuples(value) for key, value in group.items()} for group in rest["groups"]]
         except (SafetensorError, KeyError, OSError, json.JSONDecodeError):
             return None
         part = {kind: _under(tensors, f"{kind}/") for kind in ("model", "best", "optimizer", "random")}
@@ -110,7 +111,6 @@ class Snapshot:
             torch_cpu=part["random"]["torch_cpu"],
             torch_cuda=[cuda[str(i)] for i in range(len(cuda))],
         )
-        groups = [{key: _tuples(value) for key, value in group.items()} for group in rest["groups"]]
         tensors_of = (part["model"], part["best"], part["optimizer"])
         return cls(*tensors_of, rest["values"], groups, random, rest["counters"])
 
