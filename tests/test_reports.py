@@ -60,6 +60,9 @@ def test_the_summary_fits_a_terminal(result: Any) -> None:
         {"optimizer": {"name": "adam"}, "schedule": {"floor": 0.2}},
         {"optimizer": {"name": "sgd", "momentum": 0.0}, "regularization": {"l1": 1e-3, "l2": 1e-2}},
         {"batch": {"policy": "linear_ramp", "size": 8, "last": 32}},
+        {"optimizer": {"name": "schedule_free_adamw", "max_gradient_norm": 5.0}},
+        {"optimizer": {"name": "schedule_free_sgd"}, "loss": {"class_weights": [1.0, 2.0, 1.0]}},
+        {"optimizer": {"name": "prodigy"}, "schedule": {"name": "cosine"}},
     ],
 )
 def test_the_code_on_the_page_does_what_the_recipe_does(recipe: dict[str, Any]) -> None:
@@ -91,3 +94,16 @@ def test_the_code_on_the_page_for_regression(loss: str) -> None:
     before = (model(inputs)[:, 0] - targets).square().mean().item()
     namespace["train"](model, inputs, targets)
     assert (model(inputs)[:, 0] - targets).square().mean().item() < 0.8 * before
+
+
+def test_the_code_on_the_page_says_what_it_leaves_out() -> None:
+    task = tasks.builtin("wine")
+    recipe = sf.Recipe(
+        loss={"name": "focal", "class_weights": "balanced"},
+        initialization={"scheme": "orthogonal"},
+        regularization={"l1": 1e-4, "l1_method": "proximal", "groups": [{"parameters": "*.bias", "l2": 0.1}]},
+    )
+    code = pytorch_code(sf.fit(task, recipe).study)
+    (line,) = [line for line in code.splitlines() if line.startswith("# not in this code")]
+    for name in ("the loss focal", "loss.class_weights", "regularization.groups", "l1_method", "initialization"):
+        assert name in line

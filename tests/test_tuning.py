@@ -172,6 +172,12 @@ def test_decay_is_the_sum_of_rates_times_decay() -> None:
     assert other == pytest.approx(0.1 * one, rel=0.06)
 
 
+def test_the_momentum_of_schedule_free_carries_no_decay() -> None:
+    free = Recipe(optimizer={"name": "schedule_free_sgd", "learning_rate": 0.1, "weight_decay": 0.01})
+    warmup = 0.1 * 0.01 * 100 * (1 - 0.05 / 2)
+    assert decay_coordinate(free, num_steps=100) == pytest.approx(warmup, rel=1e-3)
+
+
 @pytest.mark.parametrize("given_", ["0", "-1", "nan", "inf", "two", "", "5 parsecs", "0s", "-3min", "1e400"])
 def test_a_wrong_budget_gets_one_line(given_: str) -> None:
     with pytest.raises(BudgetError, match="it must be a number of trainings above 0"):

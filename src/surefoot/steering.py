@@ -16,6 +16,7 @@ from surefoot.batching import Knobs, NoiseSample, Observation, couple, fit_step_
 from surefoot.batching.coupling import rate_after_jump
 from surefoot.recipe import Recipe
 from surefoot.records import Change
+from surefoot.schedules import one_cycle
 
 __all__ = ["Settings", "Steering"]
 
@@ -83,7 +84,7 @@ class Steering:
         self._base = Knobs(
             optimizer.learning_rate, optimizer.weight_decay, optimizer.beta1, optimizer.beta2, optimizer.epsilon
         )
-        self._momentum = getattr(self._schedule, "momentum", None) if _has_momentum(recipe) else None
+        self._momentum = _momentum_of(self._schedule, recipe)
         self._coupled: dict[tuple[int, float | None], Knobs] = {(self._first, None): self._base}
         self._state = _State(self._first)
         self._watched = self._reactive.init() if self._reactive else None
@@ -130,8 +131,10 @@ class Steering:
         momentum = None if self._momentum is None else float(self._momentum(middle / self._horizon))
         if knobs is self._base and momentum is None:
             return Settings(rate * multiplier)
-        beta1 = knobs.beta1 if momentum is None or knobs.beta1 is None else momentum
-        return Settings(rate * multiplier, knobs.weight_decay, beta1, knobs.beta2, knobs.epsilon, momentum)
+        if knobs.beta1 is None:
+            return Settings(rate * multiplier, knobs.weight_decay, momentum=momentum)
+        beta1 = knobs.beta1 if momentum is None else momentum
+        return Settings(rate * multiplier, knobs.weight_decay, beta1, knobs.beta2, knobs.epsilon)
 
     def stepped(self, samples: int, *, loss: float, learning_rate: float, noise: NoiseSample | None) -> None:
         """Hear what a step showed; ``samples`` is the clock after it."""
@@ -274,6 +277,7 @@ def _says_nothing(estimate: Any, situation: Any, /) -> float:
 _says_nothing.grows_only = False  # type: ignore[attr-defined] # what a reading has
 
 
-def _has_momentum(recipe: Recipe) -> bool:
-    """Whether the optimizer has a momentum that a one-cycle schedule can move."""
-    return bool(recipe.optimizer.momentum or recipe.optimizer.beta1)
+def _momentum_of(schedule: Any, recipe: Recipe) -> Any:
+    """How a one-cycle schedule moves the optimizer's momentum, where it has one to move."""
+    has_momentum = recipe.optimizer.momentum or recipe.optimizer.beta1
+    return schedule.momentum if isinstance(schedule, one_cycle) and has_momentum else None

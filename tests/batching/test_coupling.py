@@ -66,12 +66,12 @@ def test_no_rule_goes_past_linear_and_the_gain_lies_between_none_and_linear(smal
 @given(
     sizes,
     sizes,
-    st.sampled_from(["sgd", "adamw", "nadamw"]),
+    st.sampled_from(["sgd", "adamw", "nadamw", "schedule_free_sgd", "schedule_free_adamw"]),
     st.none() | scales,
     st.none() | st.floats(1e-4, 1.0),
 )
 def test_rate_times_decay_a_sample_stays(small, large, optimizer, noise_scale, limit):
-    knobs = Knobs(1e-2, 0.05) if optimizer == "sgd" else ADAM
+    knobs = Knobs(1e-2, 0.05) if optimizer.endswith("sgd") else ADAM
     new, _ = couple(
         knobs,
         optimizer=optimizer,
@@ -92,6 +92,13 @@ def test_moments_keep_their_memory_in_samples(small, large):
         assert 0.0 <= after < 1.0
         if after > 1e-300:
             assert math.log(after) / large == pytest.approx(math.log(before) / small)
+
+
+def test_what_tuning_free_optimizers_leave_alone():
+    new, changes = couple(ADAM, optimizer="schedule_free_adamw", batch_size=32, new_batch_size=128)
+    assert new.beta1 == ADAM.beta1, "it says where the gradient is taken, not how long it is remembered"
+    assert {change.name for change in changes} >= {"learning_rate", "beta2", "epsilon"}
+    assert couple(ADAM, optimizer="prodigy", batch_size=32, new_batch_size=128) == (ADAM, ())
 
 
 def test_where_the_decay_does_not_move():

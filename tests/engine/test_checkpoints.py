@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 import surefoot as sf
 from surefoot.engine import TorchFactory, checkpoint
 from surefoot.engine.run import TorchRun
+from surefoot.recipe import OptimizerName
 from surefoot.training import never
 
 Make = Callable[..., Any]
@@ -39,7 +40,7 @@ def run_of(task: Any, **sections: Any) -> TorchRun:
     return factory.create(sf.Recipe(**sections).complete(factory.num_rows), seed=0)
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "nadamw", "rmsprop", "adagrad"])
+@pytest.mark.parametrize("name", get_args(OptimizerName))
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_resume_is_exact_to_the_bit(make_task: Make, tmp_path: Path, name: str, dtype: torch.dtype) -> None:
     task = make_task(model=lambda: Counting().to(dtype))

@@ -66,7 +66,13 @@ def token_weighted(model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
     return (each * tokens).sum() / tokens.sum(), tokens.sum()
 
 
-def trained(model: Callable[[], nn.Module], *, changes: dict[str, Any] | None = None, **batch: Any) -> Any:
+def trained(
+    model: Callable[[], nn.Module],
+    *,
+    changes: dict[str, Any] | None = None,
+    sections: dict[str, Any] | None = None,
+    **batch: Any,
+) -> Any:
     """The weights after a hundred steps in double precision, and the run."""
     generator = np.random.default_rng(0)
     inputs = torch.from_numpy(generator.normal(size=(ROWS, 4)))
@@ -79,8 +85,10 @@ def trained(model: Callable[[], nn.Module], *, changes: dict[str, Any] | None = 
         **(changes or {}),
     )
     factory = TorchFactory(task)
-    optimizer = {"learning_rate": 1e-2, "weight_decay": 1e-2}
-    recipe = sf.Recipe(optimizer=optimizer, batch={"size": 23, **batch}, regularization={"l2": 1e-3})
+    given = sections or {}
+    optimizer = {"learning_rate": 1e-2, "weight_decay": 1e-2, **given.get("optimizer", {})}
+    others = {"regularization": {"l2": 1e-3}, **given, "optimizer": optimizer, "batch": {"size": 23, **batch}}
+    recipe = sf.Recipe(**others)
     run = factory.create(recipe.complete(factory.num_rows), seed=1)
     run.advance(run.horizon, should_stop=never)
     return {name: value.clone() for name, value in run.model.state_dict().items()}, run
@@ -103,6 +111,34 @@ def test_micro_batches_of_a_token_weighted_loss() -> None:
     changes = {"step": token_weighted}
     whole, _ = trained(dense, changes=changes)
     assert_close(whole, trained(dense, changes=changes, micro_batch=5)[0])
+
+
+@pytest.mark.parametrize(
+    "loss", [nn.CrossEntropyLoss(reduction="sum"), nn.CrossEntropyLoss(torch.tensor([1.0, 2, 5]).double())]
+)
+def test_micro_batches_of_a_loss_of_ones_own(loss: nn.Module) -> None:
+    if loss.reduction == "mean":
+        changes: dict[str, Any] = {
+            "step": lambda model, batch: (loss(model(batch[0]), batch[1]), loss.weight[batch[1]].sum())
+        }
+    else:
+        changes = {"loss": loss}
+    whole, run = trained(dense, changes=changes)
+    parts, other = trained(dense, changes=changes, micro_batch=5)
+    assert_close(whole, parts)
+    assert run._first_loss == pytest.approx(other._first_loss)
+
+
+@pytest.mark.parametrize("recipe", ["clipped", "proximal", "weighted classes"])
+def test_micro_batches_under_clipping_shrinking_and_class_weights(recipe: str) -> None:
+    sections: dict[str, Any] = {
+        "clipped": {"optimizer": {"max_gradient_norm": 0.1}},
+        "proximal": {"regularization": {"l1": 0.01, "l1_method": "proximal"}},
+        "weighted classes": {"loss": {"class_weights": [1.0, 3.0, 9.0], "label_smoothing": 0.1}},
+    }[recipe]
+    whole, _ = trained(dense, sections=sections)
+    assert_close(whole, trained(dense, sections=sections, micro_batch=5)[0])
+    assert any(not torch.allclose(value, trained(dense)[0][name]) for name, value in whole.items())
 
 
 def test_looks_at_the_noise_leave_the_trajectory_as_it_was() -> None:

@@ -316,6 +316,6 @@ def test_settings_reach_the_optimizer_and_none_leaves_them() -> None:
 
     weight = nn.Parameter(torch.zeros(2, 2))
     adam = torch.optim.AdamW([{"params": [weight], "weight_decay": 0.1}], lr=1.0)
-    optimizers.set_knobs(adam, Settings(0.5, beta2=0.9))
+    optimizers.set_knobs(adam, **Settings(0.5, beta2=0.9)._asdict())
     group = adam.param_groups[0]
     assert (group["lr"], group["weight_decay"], group["betas"]) == (0.5, 0.1, (0.9, 0.9))

@@ -19,8 +19,10 @@ __all__ = ["COUPLINGS", "Change", "Knobs", "couple", "default_coupling", "rate_a
 COUPLINGS = ("none", "linear", "sqrt", "adascale")
 # Decay that stands beside the step (adamw, nadamw) or in plain SGD's gradient is held per sample through
 # c = Σ ηλ; where an adaptive optimizer normalises the gradient that holds it, c says nothing and λ stays.
-_HOLD_DECAY = ("sgd", "adamw", "nadamw")
-_DEFAULT = {"sgd": "linear", "adagrad": "none"}
+_HOLD_DECAY = ("sgd", "adamw", "nadamw", "schedule_free_sgd", "schedule_free_adamw")
+_DEFAULT = {"sgd": "linear", "schedule_free_sgd": "linear", "adagrad": "none", "prodigy": "none"}
+# Here β₁ says where between two weights the gradient is taken: it is no memory of samples, and stays.
+_BETA1_IS_NO_MEMORY = ("schedule_free_adamw",)
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,10 @@ class Change(NamedTuple):
 
 
 def default_coupling(optimizer: str) -> str:
-    """The rule for an optimizer: linear for SGD, none for Adagrad, the square root for the rest.
+    """The rule for an optimizer: linear for SGD, none for Adagrad and Prodigy, the square root for the rest.
 
     Adagrad divides by the root of a sum: at n samples it has seen n/B squared gradients of size 1/B each, so while
-    noise dominates its step already grows with B and the rate stays (derived).
+    noise dominates its step already grows with B and the rate stays (derived). Prodigy finds its rate itself.
 
     >>> default_coupling("sgd"), default_coupling("adamw"), default_coupling("adagrad")
     ('linear', 'sqrt', 'none')
@@ -150,7 +152,8 @@ def couple(
     moved = replace(knobs, learning_rate=rate)
     reasons = {"learning_rate": why}
     if rule == "sqrt":
-        moved, more = _moments(moved, ratio, factor)
+        memories = ("beta2",) if optimizer in _BETA1_IS_NO_MEMORY else ("beta1", "beta2")
+        moved, more = _moments(moved, memories, ratio, factor)
         reasons |= more
     if knobs.weight_decay > 0 and rule != "none" and optimizer in _HOLD_DECAY:
         moved = replace(moved, weight_decay=knobs.weight_decay * ratio * knobs.learning_rate / rate)
@@ -186,10 +189,10 @@ _RULES = {
 }
 
 
-def _moments(knobs: Knobs, ratio: float, factor: float) -> tuple[Knobs, dict[str, str]]:
-    """β₁, β₂ and ε after the square-root rule; ``factor`` is √κ as far as it was counted."""
+def _moments(knobs: Knobs, memories: tuple[str, ...], ratio: float, factor: float) -> tuple[Knobs, dict[str, str]]:
+    """The memories and ε after the square-root rule; ``factor`` is √κ as far as it was counted."""
     reasons = {}
-    for name in ("beta1", "beta2"):
+    for name in memories:
         beta = getattr(knobs, name)
         if beta:
             knobs = replace(knobs, **{name: beta**ratio})

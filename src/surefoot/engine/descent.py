@@ -21,6 +21,7 @@ from surefoot.engine.dropout import whole_batch_masks
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.noise import PartNorms, RowNorms, has_batch_statistics
 from surefoot.engine.objective import BatchLoss, Objective, to_device
+from surefoot.engine.penalties import Penalties
 from surefoot.engine.slicing import part_of
 from surefoot.steering import Settings
 
@@ -54,7 +55,8 @@ class Descent:
         model: in training mode when ``step`` is called.
         optimizer: whose gradients are those of ``model``.
         objective: the loss of a batch.
-        penalty: what is added to it once a step, a tensor or 0.0.
+        penalties: what is added to it once a step, and done to the weights after one.
+        max_gradient_norm: longer gradients are scaled down to it; None leaves them.
         num_rows: of the training data.
         micro_batch: rows that go through the model at once; None is the whole batch.
         wants_dots: looks also measure the noise along the gradient.
@@ -68,7 +70,8 @@ class Descent:
         optimizer: optim.Optimizer,
         objective: Objective,
         *,
-        penalty: Callable[[], Tensor | float],
+        penalties: Penalties,
+        max_gradient_norm: float | None,
         num_rows: int,
         micro_batch: int | None,
         wants_dots: bool = False,
@@ -77,7 +80,8 @@ class Descent:
     ) -> None:
         self.micro_batch = micro_batch
         self._model, self._optimizer, self._objective = model, optimizer, objective
-        self._penalty, self._num_rows, self._tell = penalty, num_rows, tell
+        self._penalties, self._max_gradient_norm = penalties, max_gradient_norm
+        self._num_rows, self._tell = num_rows, tell
         self._wants_dots = wants_dots
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._device = next(model.parameters()).device
@@ -120,10 +124,10 @@ class Descent:
         size = self.micro_batch or count
         if size >= count and not look:
             found = self._objective(self._model, to_device(batch, self._device), count)
-            penalty = self._penalty()
+            penalty = self._penalties.loss()
             total = found.training + penalty if isinstance(penalty, Tensor) else found.training
             total.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
-            return Stepped(found.plain.item(), found.weight)
+            return Stepped(found.plain.item(), found.plain_weight)
         if size >= count and self._by_rows is not None:
             stepped = self._looked_by_rows(batch, count, self._by_rows)
             if stepped is not None:
@@ -143,12 +147,12 @@ class Descent:
             torch.set_rng_state(stream)
             return None
         self._add_penalty()
-        return Stepped(found.plain.item(), found.weight, sample)
+        return Stepped(found.plain.item(), found.plain_weight, sample)
 
     def _added_up(self, batch: Any, count: int, size: int, *, look: bool) -> Stepped:
         """The batch in parts of ``size`` rows, their gradients added up."""
         norms = PartNorms(self._parameters, wants_dots=self._wants_dots) if look else None
-        stream, loss, weight = torch.get_rng_state(), 0.0, 0.0
+        stream, loss, loss_weight, weight = torch.get_rng_state(), 0.0, 0.0, 0.0
         is_mean, timing = True, None
         for start in range(0, count, size):
             stop = min(start + size, count)
@@ -160,7 +164,8 @@ class Descent:
                 share = _share(found)
                 (found.training * share).backward()  # type: ignore[no-untyped-call]
             is_mean = not found.is_sum
-            loss, weight = loss + found.plain.item() * (share if is_mean else 1.0), weight + found.weight
+            loss += found.plain.item() * found.plain_weight
+            loss_weight, weight = loss_weight + found.plain_weight, weight + found.weight
             timing = timing or (stop - start, time.perf_counter() - started)
             if norms is not None:
                 norms.add(stop - start, share if is_mean else stop - start)
@@ -171,10 +176,10 @@ class Descent:
                         parameter.grad.div_(weight)
         noise = norms.sample(self._num_rows, divisor=1.0 if is_mean else count) if norms is not None else None
         self._add_penalty()
-        return Stepped(loss / weight if is_mean else loss, weight, noise, timing if look else None)
+        return Stepped(loss / loss_weight, loss_weight, noise, timing if look else None)
 
     def _add_penalty(self) -> None:
-        penalty = self._penalty()
+        penalty = self._penalties.loss()
         if isinstance(penalty, Tensor):
             penalty.backward()  # type: ignore[no-untyped-call]
 
@@ -191,17 +196,19 @@ class Descent:
 
     def _apply(self, settings: Settings) -> None:
         """Set the optimizer and let it step; once more after making room, where memory ran out before it began."""
+        if self._max_gradient_norm is not None:
+            optimizers.clip(self._parameters, self._max_gradient_norm)
         rest = settings[1:]
         if rest != self._rest:
-            optimizers.set_knobs(self._optimizer, settings)
+            optimizers.set_knobs(self._optimizer, **settings._asdict())
             self._rest = rest
         else:
             optimizers.set_learning_rate(self._optimizer, settings.learning_rate)
-        if self._has_stepped():
-            return
-        make_room()
         if not self._has_stepped():
-            raise OutOfRoom("the optimizer's step does not fit in memory beside the model")
+            make_room()
+            if not self._has_stepped():
+                raise OutOfRoom("the optimizer's step does not fit in memory beside the model")
+        self._penalties.after_step(self._optimizer)
 
     def _has_stepped(self) -> bool:
         """Let the optimizer step; False when memory ran out and nothing was changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import weakref
 import zlib
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from surefoot import seeds
 from surefoot.engine.data import Rows, TensorRows, as_rows
-from surefoot.engine.losses import CLASSIFICATION
+from surefoot.engine.labels import check_labels
 from surefoot.engine.objective import BatchLoss, Objective, loss_name, to_device
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.run import TorchRun
@@ -88,7 +89,7 @@ class TorchFactory:
                 should, a label is out of range, or more rows are asked for than there are.
         """
         _check_batch_size(recipe, self.num_rows)
-        _check_smoothing(recipe, self.problem)
+        _check_arguments(recipe, self.problem)
         complete = recipe.complete(self.num_rows)
         few = 1 if complete.batch.size == 1 else 2
         brief = Recipe(**{**complete.to_dict(), "batch": {"size": few}})
@@ -97,7 +98,7 @@ class TorchFactory:
             model = self.problem.model(**recipe.model)
             _check_model(model)
             if self.problem.step is None:
-                self._check_labels(model, recipe)
+                check_labels(loss_name(self.problem, recipe), self.parts, functools.partial(_output, model))
             loss = _call("the loss", lambda: self._loss(model, parts["train"], recipe))
             if not loss.training.requires_grad:
                 raise TaskError("the loss does not depend on the model's parameters: nothing can be learned from it")
@@ -113,29 +114,7 @@ class TorchFactory:
 
     def _loss(self, model: nn.Module, rows: Rows, recipe: Recipe) -> BatchLoss:
         batch = to_device(rows.take(torch.arange(len(rows))), next(model.parameters()).device)
-        return Objective.of(self.problem, recipe)(model, batch, len(rows))
-
-    def _check_labels(self, model: nn.Module, recipe: Recipe) -> None:
-        """Raise when a label has no output of its own."""
-        loss, rows = loss_name(self.problem, recipe), self.parts["train"]
-        if loss not in CLASSIFICATION or not isinstance(rows, TensorRows):
-            return
-        if loss == "binary_cross_entropy":
-            low, high = float(rows.targets.min()), float(rows.targets.max())
-            if low < 0 or high > 1:
-                raise TaskError(f"binary_cross_entropy needs targets from 0 to 1, not from {low:g} to {high:g}")
-            return
-        if rows.targets.is_floating_point():
-            return
-        inputs = to_device(rows.inputs[:2], next(model.parameters()).device)
-        output = _call("the model", lambda: model(inputs))
-        if not isinstance(output, Tensor):
-            return  # the loss says it better
-        if output.ndim < 2:
-            raise TaskError(f"cross_entropy needs an output a class; the model's has shape {tuple(output.shape)}")
-        for name, part in self.parts.items():
-            if isinstance(part, TensorRows) and not part.targets.is_floating_point():
-                _check_range(name, part.targets, output.shape[1])
+        return Objective.of(self.problem, recipe, self.parts["train"])(model, batch, len(rows))
 
 
 @dataclass(frozen=True)
@@ -148,17 +127,13 @@ class _First:
     def __len__(self) -> int:
         return self.count
 
+    @property
+    def targets(self) -> Any:
+        """The targets of all rows, which balanced class weights count."""
+        return getattr(self.rows, "targets", None)
+
     def take(self, indices: Tensor) -> Any:
         return self.rows.take(indices)
-
-
-def _check_range(part: Split, labels: Tensor, classes: int) -> None:
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= classes:
-        raise TaskError(
-            f"the {part} labels run from {low} to {high}, but the model has {classes} outputs; "
-            f'labels must lie in 0 to {classes - 1} (to predict numbers, give loss="mean_squared_error")'
-        )
 
 
 def _check_batch_size(recipe: Recipe, num_rows: int) -> None:
@@ -170,11 +145,12 @@ def _check_batch_size(recipe: Recipe, num_rows: int) -> None:
         )
 
 
-def _check_smoothing(recipe: Recipe, problem: Problem) -> None:
-    loss = loss_name(problem, recipe)
-    if recipe.loss.label_smoothing and loss not in CLASSIFICATION:
-        what = "a loss of your own" if loss == "custom" else loss
-        raise TaskError(f"loss.label_smoothing is for cross-entropy; it would do nothing to {what}")
+def _check_arguments(recipe: Recipe, problem: Problem) -> None:
+    """Raise when the loss section has an argument that the task's loss does not take."""
+    try:
+        recipe.loss.require_arguments_of(loss_name(problem, recipe))
+    except ValueError as error:
+        raise TaskError(str(error)) from None
 
 
 class _FreshModels:
@@ -206,6 +182,11 @@ def _call(what: str, function: Callable[[], Any]) -> Any:
     except Exception as error:
         hint = "; whole-number inputs for a dense layer must be floats" if "same dtype" in str(error) else ""
         raise TaskError(f"{what} failed at {raised_at(error)}{hint}") from error
+
+
+def _output(model: nn.Module, rows: Tensor) -> Any:
+    inputs = to_device(rows, next(model.parameters()).device)
+    return _call("the model", lambda: model(inputs))
 
 
 def _check_model(model: nn.Module) -> None:

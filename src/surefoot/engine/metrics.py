@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from surefoot.engine.losses import CLASSIFICATION, aligned
+from surefoot.engine.losses import CLASSIFICATION, REGRESSION, aligned, is_one_column
 
 __all__ = ["Gathering"]
 
@@ -41,13 +41,15 @@ class Gathering:
         if self._score:
             self._kept.append((output.cpu(), target.cpu()))
         if self._loss in CLASSIFICATION:
-            if self._loss == "cross_entropy" and target.shape == output.shape:
+            by_class = self._loss == "cross_entropy" or not is_one_column(output, target)
+            if by_class and target.shape == output.shape:
                 target = target.argmax(dim=1)  # a probability a class
-            predicted = output.argmax(dim=1) if self._loss == "cross_entropy" else (output > 0).reshape(target.shape)
+            predicted = output.argmax(dim=1) if by_class else (output > 0).reshape(target.shape)
             self._correct += int((predicted == target).sum())
             self._count += target.numel()
-        elif self._loss == "mean_squared_error" or self._loss in {"mean_absolute", "huber"}:
-            output, target = aligned(output.double(), target.double())
+        elif self._loss in REGRESSION:
+            output = output.double().exp() if self._loss == "poisson" else output.double()
+            output, target = aligned(output, target.double())
             self._squares += float(((output - target) ** 2).sum())
             self._target_sum += float(target.sum())
             self._target_squares += float((target**2).sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,79 +10,138 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from surefoot.engine.losses import LOSSES
+from surefoot.engine.data import Rows
+from surefoot.engine.losses import CLASSIFICATION, NamedLoss
 from surefoot.errors import TaskError
 from surefoot.protocols import Problem
-from surefoot.recipe import Recipe
+from surefoot.recipe import Loss, Recipe
 
-__all__ = ["BatchLoss", "Objective", "loss_name", "to_device"]
+__all__ = ["BatchLoss", "Objective", "balanced_weights", "loss_name", "to_device"]
+
+# What a third argument of a user's own loss is called when it is a weight a sample. PyTorch's functional losses have
+# a third one too, "weight", which is something else.
+_WEIGHTS = frozenset({"weights", "sample_weight", "sample_weights"})
 
 
 @dataclass(frozen=True)
 class BatchLoss:
     """What a batch gave.
 
+    Pieces of a batch make the whole of it as Σ Wₖ·Lₖ / Σ Wₖ over their ``training`` L and ``weight`` W, and as Σ Lₖ
+    where ``is_sum``; what is reported likewise, always a mean, over ``plain`` and ``plain_weight``.
+
     Attributes:
-        training: the scalar to descend: smoothing in, penalties not yet.
-        plain: the same without smoothing, to be reported.
-        weight: what it is a mean over; samples unless the task's step says otherwise.
+        training: the scalar to descend: smoothing and class weights in, penalties not yet.
+        plain: the same without smoothing and class weights, to be reported; a mean also where ``training`` is a sum.
+        weight: what ``training`` is a mean over: samples, the sum of their weights and of those of their classes, or
+            what the task's step says.
+        plain_weight: what ``plain`` is a mean over.
+        is_sum: whether ``training`` is a sum over the batch, not a mean.
         output: the model's output, None where the task's step keeps it to itself.
         target: the batch's targets, likewise.
-        is_sum: the loss is a sum over the batch, not a mean.
     """
 
     training: Tensor
     plain: Tensor
     weight: float
+    plain_weight: float
+    is_sum: bool = False
     output: Tensor | None = None
     target: Tensor | None = None
-    is_sum: bool = False
 
 
 @dataclass(frozen=True)
 class Objective:
-    """Computes the loss of a batch under a recipe."""
+    """Computes the loss of a batch under a recipe.
 
-    loss: str | Callable[[Any, Any], Any] | None
+    Attributes:
+        loss: a loss by name, a user's own, or None where ``step`` stands.
+        step: the task's own step.
+        takes_weights: whether a user's own loss takes a weight a sample as its third argument.
+    """
+
+    loss: NamedLoss | Callable[..., Any] | None
     step: Callable[[Any, Any], Any] | None
-    label_smoothing: float
+    takes_weights: bool = False
 
     @classmethod
-    def of(cls, problem: Problem, recipe: Recipe) -> Objective:
-        """The objective of a task; a recipe may name another loss."""
-        return cls(recipe.loss.name or problem.loss, problem.step, recipe.loss.label_smoothing)
+    def of(cls, problem: Problem, recipe: Recipe, rows: Rows | None = None) -> Objective:
+        """The objective of a task; a recipe may name another loss.
+
+        Args:
+            problem: the task.
+            recipe: whose loss section counts.
+            rows: the training rows, for class weights that are to be balanced.
+
+        Raises:
+            TaskError: balanced class weights need labels that are in memory.
+        """
+        chosen = recipe.loss.name or problem.loss
+        if isinstance(chosen, str) and problem.step is None:
+            return cls(_named(chosen, recipe.loss, rows), None)
+        return cls(chosen, problem.step, callable(chosen) and _takes_weights(chosen))  # type: ignore[arg-type] # a step
 
     def __call__(self, model: nn.Module, batch: Any, num_samples: int) -> BatchLoss:
-        """The loss of a batch, a mean over its samples."""
+        """The loss of a batch of (inputs, target) or (inputs, target, weights), a mean over its samples.
+
+        Raises:
+            TaskError: the model, the loss or the step returns something else than it should.
+        """
         if self.step is not None:
             return self._from_step(model, batch, num_samples)
-        inputs, target = batch
-        output = model(inputs)
-        if not isinstance(output, Tensor) and isinstance(self.loss, str):
+        if not isinstance(batch, list | tuple) or len(batch) not in {2, 3}:
             raise TaskError(
-                f'the model returned {type(output).__name__}; the loss "{self.loss}" needs a tensor: '
-                "give a loss(output, target) or a step(model, batch) of your own"
+                "a batch must be (inputs, target) or (inputs, target, weights); give a step(model, batch) of your own "
+                "for anything else"
             )
-        if callable(self.loss):
-            loss = _scalar(self.loss(output, target), "the loss")
-            return BatchLoss(loss, loss, num_samples, output, target)
-        function = LOSSES[str(self.loss)]
-        plain = function(output, target, 0.0)
-        training = function(output, target, self.label_smoothing) if self.label_smoothing else plain
-        return BatchLoss(training, plain, num_samples, output, target)
+        inputs, target, *given = batch
+        weights = given[0] if given else None
+        output = model(inputs)
+        if isinstance(self.loss, NamedLoss):
+            return _of_named(self.loss, output, target, weights)
+        return self._of_own(output, target, weights, num_samples)
+
+    def _of_own(self, output: Any, target: Any, weights: Tensor | None, num_samples: int) -> BatchLoss:
+        assert callable(self.loss)
+        if weights is not None and not self.takes_weights:
+            raise TaskError(
+                "the rows have sample weights, and your loss takes none; give loss(output, target, weights) -> scalar, "
+                "their weighted mean"
+            )
+        if self.takes_weights:
+            weights = torch.ones(num_samples, device=getattr(target, "device", None)) if weights is None else weights
+            returned = self.loss(output, target, weights)
+        else:
+            returned = self.loss(output, target)
+        loss = _scalar(returned, "the loss")
+        weight = num_samples if weights is None else float(weights.sum())
+        is_sum = getattr(self.loss, "reduction", "mean") == "sum"
+        plain = loss.detach() / weight if is_sum else loss
+        return BatchLoss(loss, plain, weight, weight, is_sum, output, target)
 
     def _from_step(self, model: nn.Module, batch: Any, num_samples: int) -> BatchLoss:
         assert self.step is not None
         returned = self.step(model, batch)
         loss, weight = returned if isinstance(returned, tuple) else (returned, num_samples)
         scalar = _scalar(loss, "step")
-        return BatchLoss(scalar, scalar, float(weight))
+        return BatchLoss(scalar, scalar, float(weight), float(weight))
 
 
 def loss_name(problem: Problem, recipe: Recipe) -> str:
     """The loss's name, or "custom" for a user's own."""
     chosen = recipe.loss.name or problem.loss
     return chosen if isinstance(chosen, str) and problem.step is None else "custom"
+
+
+def balanced_weights(labels: Tensor) -> Tensor:
+    """A weight a class, rows ÷ (classes × rows of the class), as scikit-learn's; 1 for a number without rows.
+
+    >>> balanced_weights(torch.tensor([0, 0, 0, 1]))
+    tensor([0.6667, 2.0000])
+    """
+    counts = torch.bincount(labels.reshape(-1)).to(torch.get_default_dtype())
+    weights = counts.sum() / (counts.count_nonzero() * counts)
+    return torch.where(counts > 0, weights, 1.0)
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
@@ -95,6 +155,62 @@ def to_device(batch: Any, device: torch.device) -> Any:
     if isinstance(batch, list | tuple):
         return type(batch)(to_device(value, device) for value in batch)
     return batch
+
+
+def _named(name: str, settings: Loss, rows: Rows | None) -> NamedLoss:
+    """A loss by name with the arguments of a recipe; those left out take its defaults."""
+    weights: Tensor | None = None
+    if settings.class_weights == "balanced":
+        weights = _balanced(name, rows)
+    elif settings.class_weights is not None:
+        weights = torch.tensor(settings.class_weights)
+    given = {"gamma": settings.gamma, "delta": settings.delta}
+    arguments = {key: value for key, value in given.items() if value is not None}
+    return NamedLoss(
+        name,
+        label_smoothing=settings.label_smoothing,
+        class_weights=weights,
+        is_open=settings.class_weights == "balanced",
+        **arguments,
+    )
+
+
+def _balanced(name: str, rows: Rows | None) -> Tensor:
+    labels = getattr(rows, "targets", None)
+    if not isinstance(labels, Tensor):
+        raise TaskError(
+            'loss.class_weights is "balanced", which needs the labels in memory; give arrays, or the weights as numbers'
+        )
+    is_whole = not labels.is_floating_point() or bool((labels == labels.round()).all())
+    if name not in CLASSIFICATION or not is_whole or not labels.numel() or float(labels.min()) < 0:
+        raise TaskError('loss.class_weights is "balanced", which needs class labels 0, 1, ...: give numbers instead')
+    return balanced_weights(labels.long())
+
+
+def _of_named(named: NamedLoss, output: Any, target: Tensor, weights: Tensor | None) -> BatchLoss:
+    if not isinstance(output, Tensor):
+        raise TaskError(
+            f'the model returned {type(output).__name__}; the loss "{named.name}" needs a tensor: '
+            "give a loss(output, target) or a step(model, batch) of your own"
+        )
+    training = named(output, target, weights)
+    plain = training
+    if not named.is_reported:
+        with torch.no_grad():
+            plain = named.reported(output, target, weights)
+    return BatchLoss(training.loss, plain.loss, training.weight, plain.weight, output=output, target=target)
+
+
+def _takes_weights(loss: Callable[..., Any]) -> bool:
+    """Whether a loss takes a weight a sample as its third argument: one it needs, or one that is called so."""
+    try:
+        parameters = [*inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss).parameters.values()]
+    except (TypeError, ValueError):  # a builtin tells nothing about itself
+        return False
+    positional = [one for one in parameters if one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}]
+    if len(positional) < 3:
+        return False
+    return positional[2].default is inspect.Parameter.empty or positional[2].name in _WEIGHTS
 
 
 def _scalar(loss: Any, name: str) -> Tensor:

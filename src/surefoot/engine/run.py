@@ -13,14 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from surefoot import seeds
-from surefoot.engine import checkpoint, optimizers, snapshot
+from surefoot.engine import averaging, checkpoint, optimizers, snapshot
 from surefoot.engine.data import EVALUATION_BATCH, Rows, epoch_order, in_order, next_batch_size
 from surefoot.engine.descent import Descent, Stepped
+from surefoot.engine.initialization import initialize
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.metrics import Gathering
 from surefoot.engine.noise import has_dense_gradients
 from surefoot.engine.objective import Objective, loss_name, to_device
-from surefoot.engine.penalties import penalised, penalty
+from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import is_small, limited_threads
 from surefoot.errors import TaskError
@@ -56,10 +57,10 @@ class TorchRun:
         self._random = RandomState.seeded(seeds.derive(seed, "model"))
         with isolated(self._random):
             self._model: nn.Module = problem.model(**recipe.model)
+            initialize(self._model, recipe.initialization)
         self._device = next(self._model.parameters()).device
-        self._optimizer = optimizers.build(self._model, recipe.optimizer)
-        weights, settings = penalised(self._model), recipe.regularization
-        self._objective = Objective.of(problem, recipe)
+        self._optimizer = optimizers.build(self._model, recipe)
+        self._objective = Objective.of(problem, recipe, parts["train"])
         rows = len(parts["train"])
         self._steering = Steering(recipe, num_rows=rows, horizon=horizon, direction=problem.objective.direction)
         if self._steering.looks_every and not has_dense_gradients(self._model):
@@ -71,7 +72,8 @@ class TorchRun:
             self._model,
             self._optimizer,
             self._objective,
-            penalty=lambda: penalty(weights, l1=settings.l1, l2=settings.l2),
+            penalties=Penalties.of(self._model, recipe),
+            max_gradient_norm=recipe.optimizer.max_gradient_norm,
             num_rows=rows,
             micro_batch=recipe.batch.micro_batch,
             wants_dots=self._steering.wants_dots,
@@ -106,6 +108,7 @@ class TorchRun:
         steps = wanted = 0
         failure, reason = "", ""
         self._model.train()
+        averaging.averaging_mode(self._optimizer, training=True)
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             while self._samples < goal and not should_stop():
                 wanted = self._steering.batch_size(self._samples)
@@ -181,20 +184,46 @@ class TorchRun:
         if rows is None or not len(rows):
             return {}
         modes = snapshot.training_modes(self._model)
-        self._model.eval()
-        size = EVALUATION_BATCH
         try:
-            while True:
-                try:
-                    return self._gathered(rows, size)
-                except (RuntimeError, MemoryError) as error:
-                    if size == 1 or not is_out_of_memory(error):
-                        raise
-                make_room()
-                size //= 2
+            with self._weights_to_use():
+                self._model.eval()
+                return self._measured(rows)
         finally:
             for module, mode in modes:
                 module.training = mode
+
+    def _measured(self, rows: Rows) -> dict[str, float]:
+        """The metrics on ``rows``, in batches that fit in memory."""
+        size = EVALUATION_BATCH
+        while True:
+            try:
+                return self._gathered(rows, size)
+            except (RuntimeError, MemoryError) as error:
+                if size == 1 or not is_out_of_memory(error):
+                    raise
+            make_room()
+            size //= 2
+
+    def _weights_to_use(self) -> contextlib.AbstractContextManager[None]:
+        """A block in which the model holds the weights to evaluate and save, not those that are trained on."""
+
+        def forward(batch_and_count: tuple[Any, int]) -> None:
+            with limited_threads(to_one=self._single_thread):
+                self._objective(self._model, *batch_and_count)
+
+        seed = seeds.derive(self.seed, "calibration")
+        return averaging.evaluation_weights(
+            self._model, self._optimizer, self._calibration_batches(), forward=forward, seed=seed
+        )
+
+    def _calibration_batches(self) -> Iterator[tuple[Any, int]]:
+        """Training batches to measure batch statistics on, in one order for the whole run; each with its rows."""
+        rows, size = len(self._parts["train"]), self.recipe.batch.size or 1
+        order = epoch_order(seeds.derive(self.seed, "calibration"), 0, rows)[: averaging.CALIBRATION_BATCHES * size]
+        while len(order):
+            taken = next_batch_size(size, left=len(order))
+            yield to_device(self._parts["train"].take(order[:taken]), self._device), taken
+            order = order[taken:]
 
     def _gathered(self, rows: Rows, size: int) -> dict[str, float]:
         """The metrics on ``rows``, looked at in batches of ``size``."""
@@ -208,7 +237,7 @@ class TorchRun:
         with isolated(streams), limited_threads(to_one=self._single_thread):
             for batch, count in in_order(rows, size):
                 found = self._objective(self._model, to_device(batch, self._device), count)
-                gathering.add_loss(float(found.plain), found.weight)
+                gathering.add_loss(float(found.plain), found.plain_weight)
                 if found.output is not None and found.target is not None:
                     gathering.add_output(found.output, found.target)
         return gathering.metrics()
@@ -222,6 +251,7 @@ class TorchRun:
             self._samples += left  # every step of a sweep looks at as many rows
         indices = self._indices(size)
         self._model.train()
+        averaging.averaging_mode(self._optimizer, training=True)
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             try:
                 stepped = self._descent.step(self._parts["train"].take(indices), size, Settings(learning_rate))
@@ -250,12 +280,14 @@ class TorchRun:
 
     def keep_best(self) -> None:
         """Remember the weights as they are now as the best ones."""
-        self._best = snapshot.copy_state(self._model)
+        with self._weights_to_use():
+            self._best = snapshot.copy_state(self._model)
 
     def recall_best(self) -> None:
         """Put the best weights back into the model, ready for use: dropout off, batch statistics still."""
         if self._best:
             self._model.load_state_dict(self._best)
+            averaging.mark_evaluation_weights(self._optimizer)
         self._model.eval()
 
     @property
@@ -328,7 +360,8 @@ class TorchRun:
 
     def save_weights(self, path: Path) -> None:
         """Write the model's weights as safetensors."""
-        snapshot.save_weights(self._model, path)
+        with self._weights_to_use():
+            snapshot.save_weights(self._model, path)
 
     def load_weights(self, path: Path) -> None:
         """Read the model's weights from safetensors."""

@@ -19,14 +19,33 @@ _OPTIMIZERS = {
     ),
     "rmsprop": "torch.optim.RMSprop(groups, lr={rate}, momentum={momentum}, eps={epsilon})",
     "adagrad": "torch.optim.Adagrad(groups, lr={rate}, eps={epsilon})",
+    "schedule_free_sgd": (
+        "schedulefree.SGDScheduleFree(groups, lr={rate}, momentum={momentum}, r={average_power}, "
+        "weight_lr_power={rate_power})"
+    ),
+    "schedule_free_adamw": (
+        "schedulefree.AdamWScheduleFree(groups, lr={rate}, betas=({beta1}, {beta2}), eps={epsilon}, "
+        "r={average_power}, weight_lr_power={rate_power})"
+    ),
+    "prodigy": (
+        "prodigyopt.Prodigy(groups, lr={rate}, betas=({beta1}, {beta2}), eps={epsilon}, d_coef={d_coefficient}, "
+        "use_bias_correction={bias_correction}, safeguard_warmup={safeguard_warmup})"
+    ),
+}
+_PACKAGES = {
+    "schedule_free_sgd": "import schedulefree\n",
+    "schedule_free_adamw": "import schedulefree\n",
+    "prodigy": "import prodigyopt\n",
 }
 _LOSSES = {
-    "cross_entropy": "functional.cross_entropy(model(inputs), targets{smoothing})",
+    "cross_entropy": "functional.cross_entropy(model(inputs), targets{options})",
     "binary_cross_entropy": "functional.binary_cross_entropy_with_logits(model(inputs)[:, 0], targets.float())",
     "mean_squared_error": "functional.mse_loss(model(inputs)[:, 0], targets)",
     "mean_absolute": "functional.l1_loss(model(inputs)[:, 0], targets)",
-    "huber": "functional.huber_loss(model(inputs)[:, 0], targets)",
+    "huber": "functional.huber_loss(model(inputs)[:, 0], targets{options})",
+    "poisson": "functional.poisson_nll_loss(model(inputs)[:, 0], targets)",
 }
+_AVERAGING = "    optimizer.train()  # and optimizer.eval() before the model is evaluated or saved\n"
 
 _TEMPLATE = """\
 import math
@@ -36,7 +55,7 @@ import torch
 
 
 {schedule}{policy}
-
+{missing}
 def train(model, inputs_all, targets_all):
     rows, samples_seen = len(inputs_all), 0
     horizon = round({epochs} * rows)  # samples
@@ -44,7 +63,7 @@ def train(model, inputs_all, targets_all):
     others = [p for p in model.parameters() if p.ndim < 2]  # biases and norms do not decay
     groups = [{{"params": weights, "weight_decay": {decay}}}, {{"params": others, "weight_decay": 0.0}}]
     optimizer = {optimizer}
-    while samples_seen < horizon:
+{mode}    while samples_seen < horizon:
         order = torch.randperm(rows)
         while len(order) and samples_seen < horizon:
             size = min({batch_size}, horizon - samples_seen)
@@ -55,7 +74,7 @@ def train(model, inputs_all, targets_all):
             loss = {loss}
 {penalty}            optimizer.zero_grad()
             loss.backward()
-            optimizer.step()
+{clipping}            optimizer.step()
             samples_seen += len(batch)
 """
 
@@ -67,8 +86,14 @@ def pytorch_code(study: Study) -> str:
     imports, schedule = schedule_code(recipe["schedule"])
     batch_imports, policy, size = _batch(recipe["batch"])
     arguments = {**optimizer, "nesterov": bool(optimizer.get("nesterov") and optimizer.get("momentum"))}
+    limit = optimizer.get("max_gradient_norm")
+    clip = f"            torch.nn.utils.clip_grad_norm_(model.parameters(), {limit})\n"
+    missing = _missing(study)
     return _TEMPLATE.format(
-        imports=batch_imports + imports,
+        imports=_PACKAGES.get(optimizer["name"], "") + batch_imports + imports,
+        mode=_AVERAGING if optimizer["name"].startswith("schedule_free") else "",
+        clipping=clip if limit is not None else "",
+        missing=f"\n# not in this code, see the recipe: {', '.join(missing)}" if missing else "",
         schedule=schedule,
         policy=policy,
         epochs=study.epochs * (winner.share if winner is not None else 1.0),
@@ -103,7 +128,30 @@ def _penalty(section: Mapping[str, Any]) -> str:
 
 def _loss(study: Study) -> str:
     settings: dict[str, Any] = study.recipe["loss"]
-    smoothing = settings.get("label_smoothing", 0.0)
-    text = f", label_smoothing={smoothing}" if smoothing else ""
-    name = settings.get("name") or study.loss
-    return _LOSSES.get(name, "your_loss(model(inputs), targets)").format(smoothing=text)
+    options = {"label_smoothing": settings.get("label_smoothing") or None, "delta": settings.get("delta")}
+    if isinstance(settings.get("class_weights"), list):
+        options["weight"] = f"torch.tensor({settings['class_weights']})"
+    text = "".join(f", {name}={value}" for name, value in options.items() if value is not None)
+    return _LOSSES.get(_loss_name(study), "your_loss(model(inputs), targets)").format(options=text)
+
+
+def _loss_name(study: Study) -> str:
+    return str(study.recipe["loss"].get("name") or study.loss)
+
+
+def _missing(study: Study) -> list[str]:
+    """What the recipe says and the code does not do."""
+    loss, regularization = study.recipe["loss"], study.recipe["regularization"]
+    initialization, by_class = study.recipe.get("initialization", {}), _loss_name(study) == "cross_entropy"
+    found = {
+        f"the loss {_loss_name(study)}": _loss_name(study) in {"focal", "hinge"},
+        "loss.class_weights": loss.get("class_weights") is not None
+        and (loss["class_weights"] == "balanced" or not by_class),
+        "loss.label_smoothing": bool(loss.get("label_smoothing")) and not by_class,
+        "regularization.groups": bool(regularization.get("groups")),
+        "regularization.l1_method": regularization.get("l1_method") == "proximal" and bool(regularization["l1"]),
+        "initialization": bool(
+            initialization.get("last_layer_zero") or initialization.get("scheme", "default") != "default"
+        ),
+    }
+    return [name for name, is_missing in found.items() if is_missing]

@@ -23,6 +23,8 @@ _DIRECTIONS: dict[str, Any] = {
     "validation_accuracy": "max",
     "validation_r2": "max",
 }
+# The losses whose targets are a class number a row.
+_OF_LABELS = ("cross_entropy", "focal", "hinge")
 
 
 class Task:
@@ -35,9 +37,10 @@ class Task:
         validation: likewise, or the fraction of ``train`` to hold out, in (0, 1): split with a fixed seed of its own,
             stratified where the targets are classes.
         test: likewise or None; looked at once, for the report.
-        loss: "cross_entropy", "binary_cross_entropy", "mean_squared_error", "mean_absolute", "huber", or
-            ``loss(output, target) -> scalar``. None takes cross-entropy for whole-number targets and the mean squared
-            error for others.
+        loss: "cross_entropy", "binary_cross_entropy", "focal", "hinge", "mean_squared_error", "mean_absolute", "huber",
+            "poisson", or ``loss(output, target) -> scalar``. None takes cross-entropy for whole-number targets and the
+            mean squared error for others. One with ``reduction == "sum"``, as PyTorch's losses can have, is taken as a
+            sum over the batch; any other as a mean.
         step: ``step(model, batch) -> loss`` or ``(loss, weight)`` for models that need more than ``loss(model(x), y)``;
             the weight is what the loss is a mean over. Instead of ``loss``.
         epochs: the horizon of one full training, in passes over the training rows.
@@ -76,8 +79,8 @@ class Task:
         self.train = _part("train", train)
         self.test = None if test is None else _part("test", test)
         self.loss = None if step is not None else _loss(loss, self.train)
-        if self.loss == "cross_entropy" and isinstance(self.train, tuple):
-            _require_labels(self.train[1])
+        if self.loss in _OF_LABELS and isinstance(self.train, tuple):
+            _require_labels(self.train[1], self.loss)
         self.objective, self.score = _objective(objective)
         if isinstance(validation, int | float) and not isinstance(validation, bool):
             self.train, self.validation = self._hold_out(float(validation))
@@ -96,7 +99,7 @@ class Task:
         rows = len(self.train[0]) if isinstance(self.train, tuple) else len(self.train)
         if rows < 2:
             raise TaskError(f"train has {rows} rows; at least 2 are needed to hold some out for validation")
-        labels = self.train[1] if isinstance(self.train, tuple) and self.loss == "cross_entropy" else None
+        labels = self.train[1] if isinstance(self.train, tuple) and self.loss in _OF_LABELS else None
         if labels is not None and (labels.ndim != 1 or not is_whole(labels)):
             labels = None  # a label a row is what can be dealt out evenly
         kept, held = split_rows(rows, (1.0 - fraction, fraction), labels=labels)
@@ -147,11 +150,11 @@ def _array(name: str, values: Any) -> Any:
     return array
 
 
-def _require_labels(targets: Any) -> None:
+def _require_labels(targets: Any, loss: str) -> None:
     """Raise when the targets are neither whole-number labels nor a probability a class."""
     if targets.ndim == 1 and not is_whole(targets):
-        raise TaskError("cross_entropy needs whole-number labels, one a row: give targets.astype(int)")
-    if targets.ndim == 2 and targets.shape[1] == 1:
+        raise TaskError(f"{loss} needs whole-number labels, one a row: give targets.astype(int)")
+    if loss == "cross_entropy" and targets.ndim == 2 and targets.shape[1] == 1:
         raise TaskError("the labels have shape (rows, 1); cross_entropy needs one a row: give targets[:, 0]")
 
 

@@ -26,5 +26,6 @@ def decay_coordinate(recipe: Recipe, *, num_steps: float) -> float:
 def _per_unit_of_decay(recipe: Recipe, num_steps: float) -> float:
     optimizer = recipe.optimizer.complete()
     assert optimizer.learning_rate is not None
-    carried = 1.0 - (optimizer.momentum or 0.0)
-    return optimizer.learning_rate * mean_multiplier(recipe.schedule.build()) * num_steps / carried
+    is_carried = not optimizer.is_schedule_free  # there momentum says where the gradient is taken, not what it sums to
+    carried = 1.0 - (optimizer.momentum or 0.0) * is_carried
+    return optimizer.learning_rate * mean_multiplier(recipe.effective_schedule.build()) * num_steps / carried

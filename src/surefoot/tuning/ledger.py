@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
@@ -21,6 +21,7 @@ from optuna.trial import TrialState
 
 from surefoot import files
 from surefoot.protocols import Candidate
+from surefoot.recipe import OptimizerName
 from surefoot.records import Evaluation, Objective, RangeTest, Run
 
 __all__ = ["STUDY_FILE", "Ledger"]
@@ -28,7 +29,7 @@ __all__ = ["STUDY_FILE", "Ledger"]
 STUDY_FILE = "study.db"
 _STATES = {"completed": TrialState.COMPLETE, "stopped_early": TrialState.COMPLETE}
 _DISTRIBUTIONS: dict[str, BaseDistribution] = {
-    "optimizer": CategoricalDistribution(["sgd", "adam", "adamw", "nadamw", "rmsprop", "adagrad"]),
+    "optimizer": CategoricalDistribution(get_args(OptimizerName)),
     "learning_rate": FloatDistribution(1e-300, 1e300, log=True),
     "weight_decay": FloatDistribution(0.0, 1e300),
     "decay": FloatDistribution(0.0, 1e300),

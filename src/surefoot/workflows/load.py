@@ -18,6 +18,8 @@ from surefoot.workflows.output import MODEL_CARD, WEIGHTS
 
 __all__ = ["LoadedModel", "load"]
 
+_CLASSIFICATION = ("cross_entropy", "binary_cross_entropy", "focal", "hinge")
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -43,11 +45,13 @@ class LoadedModel:
         outputs = self._outputs(rows)
         if self.preparation is not None:
             return self.preparation.decode(outputs)
-        if self.loss == "cross_entropy":
+        if self.loss in _CLASSIFICATION and not self._is_binary(outputs):
             labels: list[Any] = outputs.argmax(axis=1).tolist()
             return labels
-        if self.loss == "binary_cross_entropy":
+        if self.loss in _CLASSIFICATION:
             return [int(value > 0) for value in outputs.reshape(-1)]
+        if self.loss == "poisson":
+            outputs = np.exp(outputs)  # the output is the logarithm of the expected count
         values: list[Any] = (outputs[:, 0] if outputs.ndim == 2 and outputs.shape[1] == 1 else outputs).tolist()
         return values
 
@@ -55,16 +59,23 @@ class LoadedModel:
         """A probability a class and row, as an array (rows, classes).
 
         Raises:
-            TaskError: the model does not tell classes apart.
+            TaskError: the model does not tell classes apart, or was trained on margins.
         """
-        if self.loss not in {"cross_entropy", "binary_cross_entropy"}:
+        if self.loss == "hinge":
+            raise TaskError("the hinge loss trains margins, which are no probabilities; train with cross_entropy")
+        if self.loss not in _CLASSIFICATION:
             raise TaskError("probabilities are for classification; this model predicts numbers")
         outputs = self._outputs(rows).astype(np.float64)
-        if self.loss == "binary_cross_entropy":
+        if self._is_binary(outputs):
             positive = 1.0 / (1.0 + np.exp(-outputs.reshape(-1)))
             return np.column_stack([1.0 - positive, positive])
         exponentials = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+    def _is_binary(self, outputs: Any) -> bool:
+        """Whether there is one output a row for two classes."""
+        by_shape = outputs.ndim == 1 or outputs.shape[1] == 1
+        return self.loss == "binary_cross_entropy" or (self.loss != "cross_entropy" and by_shape)
 
     @property
     def classes(self) -> tuple[str, ...]:

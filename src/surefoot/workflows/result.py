@@ -125,7 +125,7 @@ def conclude(
         winner=outcome.best.number if outcome.best else None,
         recipe=outcome.best.recipe if outcome.best else {},
         metrics=metrics,
-        guess=_guess(task),
+        guess=_guess(task, _loss_name(task, outcome)),
         cost=Cost(trainings=samples / factory.training_samples, samples=samples, seconds=spending.seconds),
         notes=(*task.notes, *notes, *_loading(task, directory)),
         versions=_versions(),
@@ -145,14 +145,14 @@ def _measured(trainable: Trainable) -> dict[str, float]:
     return found
 
 
-def _guess(task: Task) -> float | None:
-    """The validation loss of always giving the training targets' class shares, or their mean."""
+def _guess(task: Task, loss: str) -> float | None:
+    """The validation loss of always giving the training targets' class shares, or their mean; None for other losses."""
     if not (isinstance(task.train, tuple) and isinstance(task.validation, tuple)):
         return None
     known, asked = (_values(part[1]) for part in (task.train, task.validation))
-    if task.loss == "mean_squared_error":
+    if loss == "mean_squared_error":
         return float(np.mean((asked - np.mean(known, axis=0)) ** 2))
-    if task.loss != "cross_entropy" or known.ndim != 1 or known.dtype.kind not in "iub":
+    if loss != "cross_entropy" or known.ndim != 1 or known.dtype.kind not in "iub":
         return None
     counts = np.bincount(known.astype(int), minlength=int(asked.max()) + 1)
     shares = np.maximum(counts, 0.5) / counts.sum()  # a class that training never saw is not impossible

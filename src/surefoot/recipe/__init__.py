@@ -1,0 +1,26 @@
+"""A Recipe: every choice of one training, validated, to and from TOML."""
+
+from surefoot.recipe.batch import Batch
+from surefoot.recipe.loss import LOSS_ARGUMENTS, Loss, LossName
+from surefoot.recipe.optimizer import Optimizer, OptimizerName, takes
+from surefoot.recipe.recipe import Recipe
+from surefoot.recipe.timing import Schedule, Stopping
+from surefoot.recipe.values import parse_value
+from surefoot.recipe.weights import Initialization, ParameterRule, Regularization
+
+__all__ = [
+    "LOSS_ARGUMENTS",
+    "Batch",
+    "Initialization",
+    "Loss",
+    "LossName",
+    "Optimizer",
+    "OptimizerName",
+    "ParameterRule",
+    "Recipe",
+    "Regularization",
+    "Schedule",
+    "Stopping",
+    "parse_value",
+    "takes",
+]
