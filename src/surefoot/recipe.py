@@ -19,6 +19,7 @@ from surefoot.errors import RecipeError, nearest
 
 __all__ = [
     "Batch",
+    "Data",
     "Loss",
     "LossName",
     "Optimizer",
@@ -175,6 +176,15 @@ class Regularization(_Section):
     l2: Strength = 0.0
 
 
+class Data(_Section):
+    """How rows reach the training: ``workers`` processes read a dataset ahead; 0 reads it in the training's own.
+
+    The result is the same for any number of them.
+    """
+
+    workers: Annotated[int, Field(ge=0)] = 0
+
+
 class Stopping(_Section):
     """Stop when the validation objective has not improved for ``patience``, a share of the horizon; 0 never stops."""
 
@@ -185,7 +195,8 @@ class Recipe(BaseModel):
     """Every choice of one training.
 
     Args:
-        optimizer: see ``Optimizer``; likewise ``schedule``, ``batch``, ``loss``, ``regularization``, ``stopping``.
+        optimizer: see ``Optimizer``; likewise ``schedule``, ``batch``, ``loss``, ``regularization``, ``data``,
+            ``stopping``.
         model: arguments for the task's model builder.
 
     Raises:
@@ -208,6 +219,7 @@ class Recipe(BaseModel):
     batch: Batch = Batch()
     loss: Loss = Loss()
     regularization: Regularization = Regularization()
+    data: Data = Data()
     stopping: Stopping = Stopping()
     model: dict[str, Any] = {}
 
@@ -325,6 +337,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "batch": Batch,
     "loss": Loss,
     "regularization": Regularization,
+    "data": Data,
     "stopping": Stopping,
 }
 

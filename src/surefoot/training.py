@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from surefoot.protocols import Advance, Candidate, Observer, Silent, Trainable
+from surefoot.protocols import Advance, Candidate, HoldsWorkers, Observer, Silent, Trainable
 from surefoot.records import Evaluation, Objective, Run, RunStatus
 
 __all__ = ["Conditions", "horizon_of", "never", "train"]
@@ -100,6 +100,14 @@ def train(trainable: Trainable, candidate: Candidate, conditions: Conditions) ->
 
     A run that finds a checkpoint in ``conditions.directory`` goes on from there.
     """
+    try:
+        return _trained(trainable, candidate, conditions)
+    finally:
+        if isinstance(trainable, HoldsWorkers):
+            trainable.release()
+
+
+def _trained(trainable: Trainable, candidate: Candidate, conditions: Conditions) -> Run:
     progress = _resumed(trainable, conditions)
     conditions.observer.started(candidate, samples=trainable.samples_seen, horizon=trainable.horizon)
     status: RunStatus = "completed"

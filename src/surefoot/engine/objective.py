@@ -14,7 +14,7 @@ from surefoot.errors import TaskError
 from surefoot.protocols import Problem
 from surefoot.recipe import Recipe
 
-__all__ = ["BatchLoss", "Objective", "loss_name", "to_device"]
+__all__ = ["BatchLoss", "Objective", "loss_name", "to_device", "weights_of"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Objective:
         """The loss of a batch, a mean over its samples."""
         if self.step is not None:
             return self._from_step(model, batch, num_samples)
-        inputs, target = batch
+        inputs, target, *_ = batch
         output = model(inputs)
         if not isinstance(output, Tensor) and isinstance(self.loss, str):
             raise TaskError(
@@ -80,6 +80,11 @@ def loss_name(problem: Problem, recipe: Recipe) -> str:
     """The loss's name, or "custom" for a user's own."""
     chosen = recipe.loss.name or problem.loss
     return chosen if isinstance(chosen, str) and problem.step is None else "custom"
+
+
+def weights_of(batch: Any) -> Tensor | None:
+    """The sample weights of a batch: its third part, where it has one."""
+    return batch[2] if isinstance(batch, tuple | list) and len(batch) == 3 else None
 
 
 def to_device(batch: Any, device: torch.device) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from surefoot import seeds
+from surefoot.batching.policies import BatchPolicy
 from surefoot.engine import optimizers, snapshot
-from surefoot.engine.data import EVALUATION_BATCH, Rows, epoch_order, in_order, next_batch_size
+from surefoot.engine.data import Rows, step_size
+from surefoot.engine.loading import EVALUATION_BATCH, Loader, in_order, open_loader
 from surefoot.engine.metrics import Gathering
-from surefoot.engine.objective import Objective, loss_name, to_device
+from surefoot.engine.objective import Objective, loss_name, weights_of
 from surefoot.engine.penalties import penalised, penalty
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import is_small, limited_threads
@@ -59,7 +62,12 @@ class TorchRun:
         self._best: dict[str, Tensor] = {}
         self._samples = 0
         self._first_loss: float | None = None
-        self._order: tuple[int, Tensor] | None = None
+        self._plan = _Plan(self._policy, num_rows=len(parts["train"]), horizon=horizon)
+        self._loader = open_loader(
+            parts["train"], seed=seed, plan=self._plan, workers=recipe.data.workers, device=self._device
+        )
+        self._looking: tuple[Split, int, Loader] | None = None  # the latest evaluation's loader
+        self._is_training = False  # between the first stretch and the release, processes wait for the next
 
     @property
     def samples_seen(self) -> int:
@@ -82,14 +90,14 @@ class TorchRun:
         steps = wanted = 0
         failure, reason = "", ""
         self._model.train()
+        self._is_training = True
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             while self._samples < goal and not should_stop():
                 wanted = self._policy(self._samples / self.horizon, num_rows=len(self._parts["train"]))
-                indices = self._next_indices(wanted)
-                size = len(indices)
+                size = step_size(wanted, self._samples, num_rows=self._plan.num_rows, horizon=self.horizon)
                 rate = self._rate_at(self._samples + size / 2)
                 try:
-                    loss, weight = self._descend(indices, rate)
+                    loss, weight = self._descend(size, rate)
                 except (RuntimeError, MemoryError) as error:
                     if not _is_out_of_memory(error):
                         raise
@@ -105,35 +113,16 @@ class TorchRun:
         mean = losses / weights if weights else math.nan
         return Advance(self._samples - start, steps, mean, rate, wanted, failure, reason)  # type: ignore[arg-type] # "" widens
 
-    def _next_indices(self, wanted: int) -> Tensor:
-        """The rows of the next step: as many as wanted, fewer at the end of an epoch or of the horizon."""
-        rows, left = len(self._parts["train"]), self.horizon - self._samples
-        left_of_epoch = min(rows - self._samples % rows, left)
-        size = next_batch_size(wanted, left=left_of_epoch)
-        if wanted > 1 and left - size == 1:
-            size = left  # the horizon ends one row into the next epoch
-        return self._indices(size)
-
-    def _indices(self, size: int) -> Tensor:
-        """The next ``size`` rows in this epoch's order, and in the next one's where they reach into it."""
-        rows = len(self._parts["train"])
-        epoch, offset = divmod(self._samples, rows)
-        if self._order is None or self._order[0] != epoch:
-            self._order = (epoch, epoch_order(self.seed, epoch, rows))
-        indices = self._order[1][offset : offset + size]
-        beyond = size - len(indices)
-        return torch.cat([indices, epoch_order(self.seed, epoch + 1, rows)[:beyond]]) if beyond else indices
-
     def _rate_at(self, samples: float) -> float:
         base = self.recipe.optimizer.learning_rate
         assert base is not None, "a run takes a complete recipe"
         return base * float(self._schedule(samples / self.horizon))
 
-    def _descend(self, indices: Tensor, learning_rate: float) -> tuple[float, float]:
-        """One step on these rows; the mean loss before it, and what it is a mean over."""
-        batch = to_device(self._parts["train"].take(indices), self._device)
+    def _descend(self, size: int, learning_rate: float) -> tuple[float, float]:
+        """One step on the next ``size`` rows; the mean loss before it, and what it is a mean over."""
+        batch, count = self._loader.batch(self._samples, size)
         self._optimizer.zero_grad()
-        found = self._objective(self._model, batch, len(indices))
+        found = self._objective(self._model, batch, count)
         settings = self.recipe.regularization
         total = found.training + penalty(self._penalised, l1=settings.l1, l2=settings.l2)
         total.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
@@ -164,7 +153,7 @@ class TorchRun:
         try:
             while True:
                 try:
-                    return self._gathered(rows, size)
+                    return self._gathered(split, size)
                 except (RuntimeError, MemoryError) as error:
                     if size == 1 or not _is_out_of_memory(error):
                         raise
@@ -172,9 +161,12 @@ class TorchRun:
         finally:
             for module, mode in modes:
                 module.training = mode
+            if not self._is_training:
+                self._close_look()
 
-    def _gathered(self, rows: Rows, size: int) -> dict[str, float]:
-        """The metrics on ``rows``, looked at in batches of ``size``."""
+    def _gathered(self, split: Split, size: int) -> dict[str, float]:
+        """The metrics on a part, looked at in batches of ``size``."""
+        rows = self._parts[split]
         score = self.problem.score
         gathering = Gathering(
             loss_name(self.problem, self.recipe),
@@ -183,12 +175,39 @@ class TorchRun:
         )
         streams = RandomState.seeded(seeds.derive(self.seed, "evaluate"))
         with isolated(streams), limited_threads(to_one=self._single_thread):
-            for batch, count in in_order(rows, size):
-                found = self._objective(self._model, to_device(batch, self._device), count)
+            for batch, count in in_order(self._loader_of(split, size), len(rows), size):
+                found = self._objective(self._model, batch, count)
                 gathering.add_loss(float(found.plain), found.weight)
                 if found.output is not None and found.target is not None:
-                    gathering.add_output(found.output, found.target)
+                    gathering.add_output(found.output, found.target, weights_of(batch))
         return gathering.metrics()
+
+    def _loader_of(self, split: Split, size: int) -> Loader:
+        """The loader of an evaluation; the latest is kept, for the validation after every epoch."""
+        if self._looking is None or self._looking[:2] != (split, size):
+            self._close_look()
+            rows = self._parts[split]
+            loader = open_loader(
+                rows,
+                seed=seeds.derive(self.seed, "evaluate"),
+                plan=lambda position: min(size, len(rows) - position),
+                workers=self.recipe.data.workers,
+                device=self._device,
+                is_shuffled=False,
+            )
+            self._looking = (split, size, loader)
+        return self._looking[2]
+
+    def release(self) -> None:
+        """End the worker processes; they start again when they are needed again."""
+        self._is_training = False
+        self._loader.close()
+        self._close_look()
+
+    def _close_look(self) -> None:
+        if self._looking is not None:
+            self._looking[2].close()
+            self._looking = None
 
     def step_at(self, learning_rate: float, *, batch_size: int) -> float:
         """Take one step at ``learning_rate`` and give back the loss before it; not-a-number when it failed."""
@@ -197,11 +216,10 @@ class TorchRun:
         left = rows - self._samples % rows
         if left < size:
             self._samples += left  # every step of a sweep looks at as many rows
-        indices = self._indices(size)
         self._model.train()
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             try:
-                loss, _ = self._descend(indices, learning_rate)
+                loss, _ = self._descend(size, learning_rate)
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
                     raise
@@ -214,13 +232,14 @@ class TorchRun:
         """A block after which weights, buffers, optimizer, gradients, modes, streams and clock are as before it."""
         before = self._snapshot({})
         modes, gradients = snapshot.training_modes(self._model), snapshot.gradients(self._model)
-        order, first_loss = self._order, self._first_loss
+        first_loss = self._first_loss
         try:
             yield
         finally:
             before.put_back(self._model, self._optimizer)
             self._adopt(before)
-            self._order, self._first_loss = order, first_loss
+            self._first_loss = first_loss
+            self.release()
             for module, mode in modes:
                 module.training = mode
             for parameter, gradient, wants_gradient in gradients:
@@ -269,6 +288,19 @@ class TorchRun:
         """Read the model's weights from safetensors."""
         snapshot.load_weights(self._model, path)
         self._model.eval()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The size of the step at a position, as a function of the position alone: how workers read ahead."""
+
+    policy: BatchPolicy
+    num_rows: int
+    horizon: int
+
+    def __call__(self, position: int) -> int:
+        wanted = self.policy(position / self.horizon, num_rows=self.num_rows)
+        return step_size(wanted, position, num_rows=self.num_rows, horizon=self.horizon)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
