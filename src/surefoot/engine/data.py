@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Subset
+from torch.utils.data import Subset, TensorDataset
 
 from surefoot import seeds
 from surefoot.errors import TaskError
@@ -58,7 +58,12 @@ Rows = TensorRows | DatasetRows
 
 
 def as_rows(part: Any) -> Rows:
-    """A part of a task as rows: (X, y) or (X, y, weights) becomes tensors, anything else is taken as a dataset."""
+    """A part of a task as rows: (X, y) or (X, y, weights) becomes tensors, anything else is taken as a dataset.
+
+    A dataset that only pairs two tensors in memory is its tensors.
+    """
+    if type(part) is TensorDataset and len(part.tensors) == 2:
+        return TensorRows(*part.tensors)
     if isinstance(part, tuple) and len(part) in {2, 3}:
         inputs, targets, *weights = (as_tensor(values) for values in part)
         as_floats = (values if values.is_floating_point() else values.float() for values in weights)

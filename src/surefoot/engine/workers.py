@@ -7,7 +7,7 @@ something else is asked for, what is in flight is thrown away and reading starts
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
+import multiprocessing.connection
 import signal
 import sys
 import threading
@@ -26,7 +26,8 @@ from surefoot.errors import TaskError, raised_at
 __all__ = ["Workers"]
 
 Requests = Callable[[int, int], Iterator[Request]]
-LAST_WARNING = 5.0  # seconds that a worker has to end by itself; PyTorch waits as long before it asks
+LAST_WARNING = 5.0  # seconds that a killed worker has to end; PyTorch waits as long for one that may end by itself
+REAPING = 1.0  # seconds from a broken connection to the exit code of whoever broke it
 
 
 class Workers:
@@ -57,10 +58,9 @@ class Workers:
                 self._sampler.sent.popleft()
                 return next(self._batches)
             except BaseException as error:
-                is_death = isinstance(error, RuntimeError) and "DataLoader worker" in str(error)
-                codes = [process.exitcode for process in self._processes()]
+                codes = self._deaths(error)
                 self.close()
-                if not is_death:
+                if not codes:
                     raise
                 if is_last or -signal.SIGTERM not in codes:
                     what = f"a worker process that reads the data {_how_it_ended(codes)}"
@@ -93,6 +93,14 @@ class Workers:
                 f"the dataset cannot be sent to worker processes ({raised_at(error)}); define it in a module, "
                 "not inside a function, or set data.workers = 0"
             ) from error
+
+    def _deaths(self, error: BaseException) -> list[int]:
+        """The exit codes of workers that died, where that is what the error is about."""
+        if not isinstance(error, OSError | EOFError) and "DataLoader worker" not in str(error):
+            return []
+        processes = self._processes()
+        multiprocessing.connection.wait([process.sentinel for process in processes], timeout=REAPING)
+        return [process.exitcode for process in processes if process.exitcode is not None]
 
     def _processes(self) -> list[Any]:
         return list(getattr(self._batches, "_workers", ()))
@@ -166,13 +174,13 @@ def _leave_signals(worker: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _how_it_ended(codes: Sequence[int | None]) -> str:
-    """What became of a worker, from the exit codes of all.
+def _how_it_ended(codes: Sequence[int]) -> str:
+    """What became of a worker, from the exit codes of those that ended.
 
-    >>> _how_it_ended([None, 1]), _how_it_ended([-9, None])
+    >>> _how_it_ended([1]), _how_it_ended([-9])
     ('ended with exit code 1', 'was killed by SIGKILL (out of memory?)')
     """
-    code = next((code for code in codes if code is not None), 0)
+    code = codes[0]
     if code >= 0:
         return f"ended with exit code {code}"
     name = signal.Signals(-code).name
