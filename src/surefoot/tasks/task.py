@@ -135,9 +135,7 @@ def _part(name: str, part: Any) -> Any:
         if not len(part):
             raise TaskError(f"{name} has no rows")
         return part
-    raise TaskError(
-        f"{name} must be a pair (X, y), a triple (X, y, weights) or a map-style dataset, not {type(part).__name__}"
-    )
+    raise TaskError(f"{name} must be (X, y), (X, y, weights) or a map-style dataset, not {type(part).__name__}")
 
 
 def _array(name: str, values: Any) -> Any:
