@@ -409,3 +409,16 @@ def test_a_row_of_weight_two_counts_as_two_rows(loss: str) -> None:
     for metrics in found:
         metrics.pop("loss")  # the objective's own, tested there
     assert found[0] == pytest.approx(found[1])
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "mean_squared_error"])
+def test_a_guess_is_judged_by_weight_as_the_model_is(loss: str) -> None:
+    from surefoot.workflows.result import _guess
+
+    generator = np.random.default_rng(2)
+    inputs, weights = generator.normal(size=(40, 4)), generator.integers(1, 4, size=40)
+    targets = generator.integers(3, size=40) if loss == "cross_entropy" else generator.normal(size=40)
+    copies = np.repeat(np.arange(40), weights)
+    parts = (inputs, targets, weights), (inputs[copies], targets[copies])
+    by_weight, by_copies = (_guess(sf.Task(network, part, validation=part, loss=loss)) for part in parts)
+    assert by_weight == pytest.approx(by_copies)
