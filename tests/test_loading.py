@@ -8,6 +8,7 @@ import random
 import signal
 from collections import namedtuple
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from surefoot.engine.loading import in_order, open_loader
 from surefoot.engine.run import TorchRun
 from surefoot.errors import RecipeError, TaskError
 from surefoot.recipe import Recipe
+from surefoot.tasks.resolve import resolve
 from surefoot.tasks.split import Subset
 
 ROWS = 23
@@ -422,3 +424,30 @@ def test_a_guess_is_judged_by_weight_as_the_model_is(loss: str) -> None:
     parts = (inputs, targets, weights), (inputs[copies], targets[copies])
     by_weight, by_copies = (_guess(sf.Task(network, part, validation=part, loss=loss)) for part in parts)
     assert by_weight == pytest.approx(by_copies)
+
+
+TABLE = "size,kind,count\n" + "".join(f"{row}.5,{'ab'[row % 2]},{row % 3}\n" for row in range(30))
+
+
+def test_a_column_of_a_table_may_hold_the_weights(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(TABLE)
+    task = resolve(str(path), column="kind", weights="count")
+    assert task.train[0].shape[1] == 1, "nothing is predicted from the weights"
+    sizes = task.train[0][:, 0] * task.preparation.columns[0].scale + task.preparation.columns[0].offset
+    assert task.train[2].tolist() == [round(size - 0.5) % 3 for size in sizes]
+
+
+@pytest.mark.parametrize(
+    ("column", "weights", "said"),
+    [
+        ("kind", "counts", 'no column "counts"; did you mean "count"'),
+        ("kind", "kind", 'column "kind" cannot be the target and the weights'),
+        ("count", "kind", "column \"kind\" holds 'a' in data row 1; a weight is a number, 0 or more"),
+    ],
+)
+def test_a_column_that_cannot_weigh(tmp_path: Path, column: str, weights: str, said: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(TABLE)
+    with pytest.raises(TaskError, match=said):
+        resolve(str(path), column=column, weights=weights)

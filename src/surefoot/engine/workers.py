@@ -27,7 +27,7 @@ __all__ = ["Workers"]
 
 Requests = Callable[[int, int], Iterator[Request]]
 LAST_WARNING = 5.0  # seconds that a killed worker has to end; PyTorch waits as long for one that may end by itself
-REAPING = 1.0  # seconds from a broken connection to the exit code of whoever broke it
+REAPING = 5.0  # seconds from a broken connection to the exit code of whoever broke it
 
 
 class Workers:
@@ -95,11 +95,16 @@ class Workers:
             ) from error
 
     def _deaths(self, error: BaseException) -> list[int]:
-        """The exit codes of workers that died, where that is what the error is about."""
-        if not isinstance(error, OSError | EOFError) and "DataLoader worker" not in str(error):
+        """The exit codes of workers that died, which an error of any kind may be about."""
+        if not isinstance(error, Exception):
             return []
         processes = self._processes()
-        multiprocessing.connection.wait([process.sentinel for process in processes], timeout=REAPING)
+        is_likely = isinstance(error, OSError | EOFError) or "DataLoader worker" in str(error)
+        sentinels = [process.sentinel for process in processes]
+        ended = multiprocessing.connection.wait(sentinels, timeout=REAPING if is_likely else 0.0)
+        for process in processes:
+            if process.sentinel in ended:
+                process.join(REAPING)  # its files are closed a moment before it is gone
         return [process.exitcode for process in processes if process.exitcode is not None]
 
     def _processes(self) -> list[Any]:
