@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from surefoot.engine import TorchFactory, optimizers
-from surefoot.engine.data import next_batch_size
+from surefoot.engine.data import next_batch_size, rows_at, step_size
 from surefoot.engine.losses import NamedLoss
 from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState, isolated
@@ -77,7 +77,9 @@ def test_a_run_equals_the_loop_an_expert_writes(make_task: Make) -> None:
     optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True)
     seen, horizon = 0, 2 * len(inputs)
     while seen < horizon:
-        indices = by_hand._next_indices(16)
+        indices = rows_at(
+            seen, step_size(16, seen, num_rows=len(inputs), horizon=horizon), seed=0, num_rows=len(inputs)
+        )
         middle = (seen + len(indices) / 2) / horizon
         rising = middle / 0.05
         falling = (1 + math.cos(math.pi * (middle - 0.05) / 0.95)) / 2
@@ -87,7 +89,6 @@ def test_a_run_equals_the_loop_an_expert_writes(make_task: Make) -> None:
         nn.functional.cross_entropy(model(inputs[indices]), targets[indices]).backward()
         optimizer.step()
         seen += len(indices)
-        by_hand._samples = seen
     run.advance(run.horizon, should_stop=never)
     for ours, theirs in zip(run.model.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-7)
@@ -103,7 +104,8 @@ def test_each_row_once_an_epoch(size: int, rows: int, epochs: int, seed: int) ->
     run = run_of(task, Recipe(batch={"size": min(size, rows)}), seed=seed)
     seen: list[int] = []
     while run.samples_seen < run.horizon:
-        indices = run._next_indices(min(size, rows))
+        count = step_size(min(size, rows), run.samples_seen, num_rows=rows, horizon=run.horizon)
+        indices = rows_at(run.samples_seen, count, seed=seed, num_rows=rows)
         assert len(indices) > 1 or size == 1 or run.horizon - run.samples_seen == 1
         seen += indices.tolist()
         run._samples += len(indices)

@@ -18,6 +18,7 @@ from surefoot.records import Change, Evaluation, Objective, RangeTest, Run
 __all__ = [
     "Advance",
     "Candidate",
+    "HoldsWorkers",
     "Observer",
     "Problem",
     "RatePerStep",
@@ -171,10 +172,20 @@ class Steered(Protocol):
         ...
 
 
+@runtime_checkable
+class HoldsWorkers(Protocol):
+    """A trainable with processes or the like beside it, which end when its training does."""
+
+    def release(self) -> None:
+        """End them; what still needs them starts them again."""
+        ...
+
+
 class Problem(Protocol):
     """What a framework needs to know of a task.
 
-    A part is a pair of arrays (inputs, targets) of equal length or a map-style dataset of such pairs.
+    A part is a pair of arrays (inputs, targets) of equal length, a triple with sample weights, or a map-style
+    dataset of such pairs or triples.
     """
 
     @property

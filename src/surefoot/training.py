@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from surefoot.protocols import Advance, Candidate, Observer, Silent, Steered, Trainable
+from surefoot.protocols import Advance, Candidate, HoldsWorkers, Observer, Silent, Steered, Trainable
 from surefoot.recipe import Stopping
 from surefoot.records import Evaluation, Objective, Run, RunStatus
 
@@ -106,6 +106,14 @@ def train(trainable: Trainable, candidate: Candidate, conditions: Conditions) ->
 
     A run that finds a checkpoint in ``conditions.directory`` goes on from there.
     """
+    try:
+        return _trained(trainable, candidate, conditions)
+    finally:
+        if isinstance(trainable, HoldsWorkers):
+            trainable.release()
+
+
+def _trained(trainable: Trainable, candidate: Candidate, conditions: Conditions) -> Run:
     course = _Course(trainable, candidate, conditions)
     conditions.observer.started(candidate, samples=trainable.samples_seen, horizon=trainable.horizon)
     status, reason = course.run()

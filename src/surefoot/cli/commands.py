@@ -35,6 +35,9 @@ KindOption = Annotated[
     Literal["classification", "regression"] | None,
     typer.Option(help="What the target of a table is; guessed when left out."),
 ]
+WeightsOption = Annotated[
+    str | None, typer.Option("--weights", help="The column of the table that says how much a row counts.")
+]
 EpochsOption = Annotated[
     float | None,
     typer.Option(help="Passes over the training rows in one full training; the task's own when left out."),
@@ -78,6 +81,7 @@ def tune(
     target: TargetArgument,
     column: ColumnOption = None,
     kind: KindOption = None,
+    weights: WeightsOption = None,
     budget: Annotated[
         str,
         typer.Option(help="What it may cost: trainings, such as 2 or 0.5, or a time, such as 90s, 5min or 1h."),
@@ -103,7 +107,7 @@ def tune(
     from surefoot.tuning import Budget
 
     limit = Budget.parse(budget)
-    task = _task(target, column, kind, epochs)
+    task = _task(target, column, kind, weights, epochs)
     base = _recipe(recipe, changes)
     place = _place(out, task)
     with watching(f"Tuning {task.name}", budget=limit) as observer:
@@ -119,6 +123,7 @@ def fit(
     target: TargetArgument,
     column: ColumnOption = None,
     kind: KindOption = None,
+    weights: WeightsOption = None,
     epochs: EpochsOption = None,
     seed: SeedOption = 0,
     recipe: RecipeOption = None,
@@ -135,7 +140,7 @@ def fit(
     from surefoot import workflows
     from surefoot.cli.progress import watching
 
-    task = _task(target, column, kind, epochs)
+    task = _task(target, column, kind, weights, epochs)
     base = _recipe(recipe, changes)
     place = _place(out, task)
     with watching(f"Training {task.name}", every_look=True) as observer:
@@ -150,6 +155,7 @@ def probe(
     target: TargetArgument,
     column: ColumnOption = None,
     kind: KindOption = None,
+    weights: WeightsOption = None,
     epochs: EpochsOption = None,
     seed: SeedOption = 0,
     recipe: RecipeOption = None,
@@ -165,7 +171,7 @@ def probe(
     from surefoot import workflows
     from surefoot.cli.show import print_json, probe_text
 
-    task = _task(target, column, kind, epochs)
+    task = _task(target, column, kind, weights, epochs)
     found = workflows.probe(task, _recipe(recipe, changes), seed=seed)
     if as_json:
         print_json({**found.range_test.model_dump(), "trainings": found.trainings})
@@ -190,6 +196,7 @@ def compare(
     ] = None,
     column: ColumnOption = None,
     kind: KindOption = None,
+    weights: WeightsOption = None,
     epochs: EpochsOption = None,
     seed: SeedOption = 0,
     recipe: RecipeOption = None,
@@ -208,7 +215,7 @@ def compare(
 
     base = _recipe(recipe, changes)
     chosen = named_recipes(recipes or [], grid or [], base)
-    task = _task(target, column, kind, epochs)
+    task = _task(target, column, kind, weights, epochs)
     place = _place(out, task)
     with watching(f"Comparing {len(chosen)} recipes on {task.name}") as observer:
         results = workflows.compare(task, chosen, seed=seed, directory=place, overwrite=overwrite, observer=observer)
@@ -281,10 +288,10 @@ def schedule(
 app.command()(rescale)
 
 
-def _task(target: str, column: str | None, kind: Any, epochs: float | None) -> Task:
+def _task(target: str, column: str | None, kind: Any, weights: str | None, epochs: float | None) -> Task:
     from surefoot import tasks
 
-    return tasks.resolve(target, column=column, kind=kind, epochs=epochs)
+    return tasks.resolve(target, column=column, kind=kind, epochs=epochs, weights=weights)
 
 
 def _recipe(path: Path | None, changes: list[str] | None) -> Recipe:

@@ -1,80 +1,81 @@
-"""Rows as batches: arrays that stay in memory as tensors, or any map-style dataset; and the order of an epoch."""
+"""The rows of a part: arrays that stay in memory as tensors, or any map-style dataset; and the order of an epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import default_collate
+from torch import Tensor
+from torch.utils.data import Subset, TensorDataset
 
 from surefoot import seeds
 from surefoot.errors import TaskError
 
 __all__ = [
-    "EVALUATION_BATCH",
     "DatasetRows",
     "Rows",
     "TensorRows",
     "as_rows",
     "as_tensor",
     "epoch_order",
-    "in_order",
+    "first",
     "next_batch_size",
+    "rows_at",
+    "step_size",
 ]
-
-EVALUATION_BATCH = 1024
-
-
-class Rows(Protocol):
-    """Rows that can be counted and taken by their indices as one batch."""
-
-    def __len__(self) -> int:
-        """How many rows there are."""
-        ...
-
-    def take(self, indices: torch.Tensor) -> Any:
-        """The rows at ``indices``, collated."""
-        ...
 
 
 @dataclass(frozen=True)
 class TensorRows:
-    """A pair of tensors in memory: the fast path, one indexing operation a batch."""
+    """Tensors in memory, one row each of inputs, targets and, where there are any, sample weights."""
 
-    inputs: torch.Tensor
-    targets: torch.Tensor
+    inputs: Tensor
+    targets: Tensor
+    weights: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def take(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The inputs and targets at ``indices``."""
-        return self.inputs[indices], self.targets[indices]
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """What a batch is made of: inputs, targets and the weights if there are any."""
+        return (self.inputs, self.targets) if self.weights is None else (self.inputs, self.targets, self.weights)
 
 
 @dataclass(frozen=True)
 class DatasetRows:
-    """A map-style dataset, collated as PyTorch's DataLoader does."""
+    """A map-style dataset; a row is whatever it gives: a pair, a triple with a weight, a mapping, anything nested."""
 
     dataset: Any
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def take(self, indices: torch.Tensor) -> Any:
-        """The items at ``indices``, collated."""
-        return default_collate([self.dataset[index] for index in indices.tolist()])
+
+Rows = TensorRows | DatasetRows
 
 
-def as_rows(part: Any) -> TensorRows | DatasetRows:
-    """A part of a task as rows: a pair of arrays becomes tensors, anything else is taken as a dataset."""
-    if isinstance(part, tuple) and len(part) == 2:
-        inputs, targets = (as_tensor(value) for value in part)
-        return TensorRows(inputs, targets)
+def as_rows(part: Any) -> Rows:
+    """A part of a task as rows: (X, y) or (X, y, weights) becomes tensors, anything else is taken as a dataset.
+
+    A dataset that only pairs two tensors in memory is its tensors.
+    """
+    if type(part) is TensorDataset and len(part.tensors) == 2:
+        return TensorRows(*part.tensors)
+    if isinstance(part, tuple) and len(part) in {2, 3}:
+        inputs, targets, *weights = (as_tensor(values) for values in part)
+        as_floats = (values if values.is_floating_point() else values.float() for values in weights)
+        return TensorRows(inputs, targets, *as_floats)
     return DatasetRows(part)
+
+
+def first(rows: Rows, count: int) -> Rows:
+    """The first ``count`` rows."""
+    if isinstance(rows, TensorRows):
+        return TensorRows(*(values[:count] for values in rows.tensors))
+    return DatasetRows(Subset(rows.dataset, range(count)))
 
 
 def as_tensor(values: Any) -> torch.Tensor:
@@ -91,9 +92,22 @@ def as_tensor(values: Any) -> torch.Tensor:
     return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
 
-def epoch_order(seed: int, epoch: int, num_rows: int) -> torch.Tensor:
+def epoch_order(seed: int, epoch: int, num_rows: int) -> Tensor:
     """The order in which an epoch visits the rows: each once."""
     return torch.from_numpy(seeds.stream(seed, "order", epoch).permutation(num_rows))
+
+
+def rows_at(position: int, size: int, *, seed: int, num_rows: int) -> Tensor:
+    """The rows of the ``size`` samples that follow ``position``; they may reach into the next epochs.
+
+    The twin that a loader, which remembers the order of an epoch, must agree with.
+    """
+    pieces = []
+    while size > 0:
+        epoch, offset = divmod(position, num_rows)
+        pieces.append(epoch_order(seed, epoch, num_rows)[offset : offset + size])
+        position, size = position + len(pieces[-1]), size - len(pieces[-1])
+    return torch.cat(pieces)
 
 
 def next_batch_size(wanted: int, *, left: int) -> int:
@@ -110,8 +124,14 @@ def next_batch_size(wanted: int, *, left: int) -> int:
     return wanted
 
 
-def in_order(rows: Rows, size: int) -> Iterator[tuple[Any, int]]:
-    """All rows in their own order, in batches for an evaluation; each with the number of its rows."""
-    for start in range(0, len(rows), size):
-        indices = torch.arange(start, min(start + size, len(rows)))
-        yield rows.take(indices), len(indices)
+def step_size(wanted: int, position: int, *, num_rows: int, horizon: int) -> int:
+    """How many rows the step at ``position`` takes: as many as wanted, fewer at the end of an epoch or the horizon.
+
+    A horizon that ends one row into the next epoch lets the last step reach there; at the horizon the size is 0.
+
+    >>> [step_size(4, position, num_rows=10, horizon=21) for position in (0, 4, 8, 10, 18, 21)]
+    [4, 4, 2, 4, 3, 0]
+    """
+    left = max(0, horizon - position)
+    size = next_batch_size(wanted, left=min(num_rows - position % num_rows, left))
+    return left if wanted > 1 and left - size == 1 else size

@@ -20,7 +20,7 @@ from surefoot.engine import optimizers
 from surefoot.engine.dropout import whole_batch_masks
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.noise import PartNorms, RowNorms, has_batch_statistics
-from surefoot.engine.objective import BatchLoss, Objective, to_device
+from surefoot.engine.objective import BatchLoss, Objective
 from surefoot.engine.penalties import Penalties
 from surefoot.engine.slicing import part_of
 from surefoot.steering import Settings
@@ -84,13 +84,12 @@ class Descent:
         self._num_rows, self._tell = num_rows, tell
         self._wants_dots = wants_dots
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._device = next(model.parameters()).device
         by_rows = RowNorms.suits(model) and not wants_timing
         self._by_rows = RowNorms(model, wants_dots=wants_dots) if by_rows else None
         self._rest: tuple[Any, ...] | None = None
 
     def step(self, batch: Any, count: int, settings: Settings, *, look: bool = False) -> Stepped:
-        """One step on a batch of ``count`` rows.
+        """One step on a batch of ``count`` rows, which lies on the model's device.
 
         Raises:
             OutOfRoom: a single row does not fit in memory, or the optimizer's own step does not.
@@ -123,7 +122,7 @@ class Descent:
         self._optimizer.zero_grad()
         size = self.micro_batch or count
         if size >= count and not look:
-            found = self._objective(self._model, to_device(batch, self._device), count)
+            found = self._objective(self._model, batch, count)
             penalty = self._penalties.loss()
             total = found.training + penalty if isinstance(penalty, Tensor) else found.training
             total.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
@@ -140,7 +139,7 @@ class Descent:
         """One ordinary pass whose rows are looked at; None, with the random stream put back, where that cannot be."""
         stream = torch.get_rng_state()
         with norms.watching():
-            found = self._objective(self._model, to_device(batch, self._device), count)
+            found = self._objective(self._model, batch, count)
             found.training.backward()  # type: ignore[no-untyped-call]
         sample = norms.sample(self._num_rows)
         if sample is None:
@@ -158,7 +157,7 @@ class Descent:
             stop = min(start + size, count)
             torch.set_rng_state(stream)
             started = time.perf_counter()
-            part = to_device(part_of(batch, start, stop, count=count), self._device)
+            part = part_of(batch, start, stop, count=count)
             with whole_batch_masks(start, stop, count=count):
                 found = self._objective(self._model, part, stop - start)
                 share = _share(found)
@@ -169,14 +168,14 @@ class Descent:
             timing = timing or (stop - start, time.perf_counter() - started)
             if norms is not None:
                 norms.add(stop - start, share if is_mean else stop - start)
-        if is_mean:
+        if is_mean and weight:
             with torch.no_grad():
                 for parameter in self._parameters:
                     if parameter.grad is not None:
                         parameter.grad.div_(weight)
         noise = norms.sample(self._num_rows, divisor=1.0 if is_mean else count) if norms is not None else None
         self._add_penalty()
-        return Stepped(loss / loss_weight, loss_weight, noise, timing if look else None)
+        return Stepped(loss / loss_weight if loss_weight else 0.0, loss_weight, noise, timing if look else None)
 
     def _add_penalty(self) -> None:
         penalty = self._penalties.loss()

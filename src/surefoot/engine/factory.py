@@ -7,19 +7,19 @@ import math
 import weakref
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from surefoot import seeds
-from surefoot.engine.data import Rows, TensorRows, as_rows
+from surefoot.engine.data import Rows, TensorRows, as_rows, first
 from surefoot.engine.labels import check_labels
+from surefoot.engine.loading import open_loader
 from surefoot.engine.objective import BatchLoss, Objective, loss_name, to_device
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.run import TorchRun
-from surefoot.errors import SurefootError, TaskError, nearest, raised_at
+from surefoot.errors import RecipeError, SurefootError, TaskError, nearest, raised_at
 from surefoot.protocols import Problem, Split
 from surefoot.recipe import Recipe
 from surefoot.records import Objective as Goal
@@ -77,7 +77,7 @@ class TorchFactory:
         if not isinstance(rows, TensorRows):
             return f"{len(rows)} rows"
         checksum = 0
-        for values in (rows.inputs, rows.targets):
+        for values in rows.tensors:
             checksum = zlib.crc32(values.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes(), checksum)
         return f"{checksum:08x}"
 
@@ -90,10 +90,11 @@ class TorchFactory:
         """
         _check_batch_size(recipe, self.num_rows)
         _check_arguments(recipe, self.problem)
+        _check_workers(recipe, self.parts)
         complete = recipe.complete(self.num_rows)
         few = 1 if complete.batch.size == 1 else 2
-        brief = Recipe(**{**complete.to_dict(), "batch": {"size": few}})
-        parts: dict[Split, Rows] = {name: _First(rows, min(few, len(rows))) for name, rows in self.parts.items()}
+        brief = Recipe(**{**complete.to_dict(), "batch": {"size": few}, "data": {"workers": 0}})
+        parts: dict[Split, Rows] = {name: first(rows, min(few, len(rows))) for name, rows in self.parts.items()}
         with isolated(RandomState.seeded(seeds.derive(0, "check"))):
             model = self.problem.model(**recipe.model)
             _check_model(model)
@@ -113,27 +114,9 @@ class TorchFactory:
             )
 
     def _loss(self, model: nn.Module, rows: Rows, recipe: Recipe) -> BatchLoss:
-        batch = to_device(rows.take(torch.arange(len(rows))), next(model.parameters()).device)
-        return Objective.of(self.problem, recipe, self.parts["train"])(model, batch, len(rows))
-
-
-@dataclass(frozen=True)
-class _First:
-    """The first rows of a part."""
-
-    rows: Rows
-    count: int
-
-    def __len__(self) -> int:
-        return self.count
-
-    @property
-    def targets(self) -> Any:
-        """The targets of all rows, which balanced class weights count."""
-        return getattr(self.rows, "targets", None)
-
-    def take(self, indices: Tensor) -> Any:
-        return self.rows.take(indices)
+        device = next(model.parameters()).device
+        loader = open_loader(rows, seed=0, plan=lambda _: 0, device=device, is_shuffled=False)
+        return Objective.of(self.problem, recipe, self.parts["train"])(model, *loader.batch(0, len(rows)))
 
 
 def _check_batch_size(recipe: Recipe, num_rows: int) -> None:
@@ -151,6 +134,13 @@ def _check_arguments(recipe: Recipe, problem: Problem) -> None:
         recipe.loss.require_arguments_of(loss_name(problem, recipe))
     except ValueError as error:
         raise TaskError(str(error)) from None
+
+
+def _check_workers(recipe: Recipe, parts: dict[Split, Rows]) -> None:
+    if recipe.data.workers and all(isinstance(rows, TensorRows) for rows in parts.values()):
+        raise RecipeError(
+            "data.workers is for datasets; this task's rows are arrays in memory, which no worker would read faster"
+        )
 
 
 class _FreshModels:
@@ -204,12 +194,20 @@ def _check_values(part: Split, rows: Rows) -> None:
         raise TaskError(
             f"the {part} part has {len(rows.inputs)} inputs and {len(rows.targets)} targets; they must pair up"
         )
-    for name, values in (("inputs", rows.inputs), ("targets", rows.targets)):
+    if rows.weights is not None and rows.weights.shape != (len(rows),):
+        raise TaskError(
+            f"the {part} weights have shape {tuple(rows.weights.shape)}; one a row is needed: ({len(rows)},)"
+        )
+    for name, values in zip(("inputs", "targets", "weights"), rows.tensors, strict=False):
         bad = _rows_not_finite(values)
         if bad:
             raise TaskError(
                 f"{bad} of {len(values)} {part} {name} are not finite (NaN or infinite); remove or replace those rows"
             )
+    if rows.weights is not None and float(rows.weights.min()) < 0:
+        raise TaskError(f"the {part} weights go down to {float(rows.weights.min()):g}; a weight is 0 or more")
+    if rows.weights is not None and not float(rows.weights.max()) > 0:
+        raise TaskError(f"the {part} weights are all 0: give some row a weight")
 
 
 def _rows_not_finite(values: Tensor) -> int:

@@ -26,8 +26,7 @@ class Gathering:
 
     def __init__(self, loss: str, *, target_scale: float, score: tuple[str, Callable[[Any, Any], Any]] | None) -> None:
         self._loss, self._target_scale, self._score = loss, target_scale, score
-        self._weight = self._loss_sum = 0.0
-        self._count = self._correct = 0
+        self._weight = self._loss_sum = self._count = self._correct = 0.0
         self._squares = self._target_sum = self._target_squares = 0.0
         self._kept: list[tuple[Tensor, Tensor]] = []
 
@@ -36,8 +35,8 @@ class Gathering:
         self._loss_sum += loss * weight
         self._weight += weight
 
-    def add_output(self, output: Tensor, target: Tensor) -> None:
-        """Count a batch's predictions."""
+    def add_output(self, output: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
+        """Count a batch's predictions; a row of weight 2 counts as the row there twice, except in a user's score."""
         if self._score:
             self._kept.append((output.cpu(), target.cpu()))
         if self._loss in CLASSIFICATION:
@@ -45,21 +44,21 @@ class Gathering:
             if by_class and target.shape == output.shape:
                 target = target.argmax(dim=1)  # a probability a class
             predicted = output.argmax(dim=1) if by_class else (output > 0).reshape(target.shape)
-            self._correct += int((predicted == target).sum())
-            self._count += target.numel()
+            self._correct += _total((predicted == target).double(), weights)
+            self._count += _total(torch.ones_like(target, dtype=torch.float64), weights)
         elif self._loss in REGRESSION:
             output = output.double().exp() if self._loss == "poisson" else output.double()
             output, target = aligned(output, target.double())
-            self._squares += float(((output - target) ** 2).sum())
-            self._target_sum += float(target.sum())
-            self._target_squares += float((target**2).sum())
-            self._count += target.numel()
+            self._squares += _total((output - target) ** 2, weights)
+            self._target_sum += _total(target, weights)
+            self._target_squares += _total(target**2, weights)
+            self._count += _total(torch.ones_like(target), weights)
 
     def metrics(self) -> dict[str, float]:
         """The metrics of everything counted so far, named without the part of the data."""
         found = {"loss": self._loss_sum / self._weight if self._weight else math.nan}
         if self._loss in CLASSIFICATION:
-            found["accuracy"] = self._correct / self._count
+            found["accuracy"] = self._correct / self._count if self._count else math.nan
         elif self._count:
             spread = self._target_squares - self._target_sum**2 / self._count
             found["r2"] = 1.0 - self._squares / spread if spread > 0 else math.nan
@@ -69,3 +68,10 @@ class Gathering:
             outputs, targets = zip(*self._kept, strict=True)
             found[name] = float(function(torch.cat(outputs), torch.cat(targets)))
         return found
+
+
+def _total(values: Tensor, weights: Tensor | None) -> float:
+    """The sum over a batch, each row times its weight."""
+    if weights is None:
+        return float(values.sum())
+    return float((values.flatten(1).sum(dim=1) if values.ndim > 1 else values) @ weights.to(values.dtype))

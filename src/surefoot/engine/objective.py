@@ -16,7 +16,7 @@ from surefoot.errors import TaskError
 from surefoot.protocols import Problem
 from surefoot.recipe import Loss, Recipe
 
-__all__ = ["BatchLoss", "Objective", "balanced_weights", "loss_name", "to_device"]
+__all__ = ["BatchLoss", "Objective", "balanced_weights", "loss_name", "to_device", "weights_of"]
 
 # What a third argument of a user's own loss is called when it is a weight a sample. PyTorch's functional losses have
 # a third one too, "weight", which is something else.
@@ -142,6 +142,11 @@ def balanced_weights(labels: Tensor) -> Tensor:
     counts = torch.bincount(labels.reshape(-1)).to(torch.get_default_dtype())
     weights = counts.sum() / (counts.count_nonzero() * counts)
     return torch.where(counts > 0, weights, 1.0)
+
+
+def weights_of(batch: Any) -> Tensor | None:
+    """The sample weights of a batch: its third part, where it has one."""
+    return batch[2] if isinstance(batch, tuple | list) and len(batch) == 3 else None
 
 
 def to_device(batch: Any, device: torch.device) -> Any:

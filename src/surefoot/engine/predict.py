@@ -8,7 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from surefoot.engine.data import EVALUATION_BATCH, as_tensor
+from surefoot.engine.data import as_tensor
+from surefoot.engine.loading import EVALUATION_BATCH
 
 __all__ = ["predict"]
 

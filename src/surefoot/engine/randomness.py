@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["RandomState", "isolated"]
+__all__ = ["RandomState", "drawing_from", "isolated"]
 
 
 @dataclass
@@ -91,3 +91,21 @@ def isolated(state: RandomState) -> Iterator[None]:
         state.python, state.numpy = after.python, after.numpy
         state.torch_cpu, state.torch_cuda = after.torch_cpu, after.torch_cuda
         before.apply()
+
+
+@contextlib.contextmanager
+def drawing_from(seed: int) -> Iterator[None]:
+    """A block whose draws on the CPU begin from ``seed``; the streams around it do not move.
+
+    Devices are left alone: worker processes cannot use them, and asking for their states would wait for them.
+    """
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 - the caller's
+    try:
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002 - user code may draw from it
+        torch.default_generator.manual_seed(seed)
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])  # noqa: NPY002 - the caller's
+        torch.set_rng_state(before[2])

@@ -14,13 +14,14 @@ from torch import Tensor, nn
 
 from surefoot import seeds
 from surefoot.engine import averaging, checkpoint, optimizers, snapshot
-from surefoot.engine.data import EVALUATION_BATCH, Rows, epoch_order, in_order, next_batch_size
+from surefoot.engine.data import Rows, next_batch_size, step_size
 from surefoot.engine.descent import Descent, Stepped
 from surefoot.engine.initialization import initialize
+from surefoot.engine.loading import EVALUATION_BATCH, Loader, in_order, open_loader
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.metrics import Gathering
 from surefoot.engine.noise import has_dense_gradients
-from surefoot.engine.objective import Objective, loss_name, to_device
+from surefoot.engine.objective import Objective, loss_name, weights_of
 from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import is_small, limited_threads
@@ -61,7 +62,7 @@ class TorchRun:
         self._device = next(self._model.parameters()).device
         self._optimizer = optimizers.build(self._model, recipe)
         self._objective = Objective.of(problem, recipe, parts["train"])
-        rows = len(parts["train"])
+        self._num_rows = rows = len(parts["train"])
         self._steering = Steering(recipe, num_rows=rows, horizon=horizon, direction=problem.objective.direction)
         if self._steering.looks_every and not has_dense_gradients(self._model):
             raise TaskError(
@@ -84,7 +85,11 @@ class TorchRun:
         self._best: dict[str, Tensor] = {}
         self._samples = self._steps = 0
         self._first_loss: float | None = None
-        self._order: tuple[int, Tensor] | None = None
+        self._loader = open_loader(
+            parts["train"], seed=seed, plan=self._size_at, workers=recipe.data.workers, device=self._device
+        )
+        self._looking: tuple[Split, int, Loader] | None = None  # the latest evaluation's loader
+        self._is_training = False  # between the first stretch and the release, processes wait for the next
         self._mark: snapshot.Snapshot | None = None
 
     @property
@@ -109,6 +114,7 @@ class TorchRun:
         failure, reason = "", ""
         self._model.train()
         averaging.averaging_mode(self._optimizer, training=True)
+        self._is_training = True
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             while self._samples < goal and not should_stop():
                 wanted = self._steering.batch_size(self._samples)
@@ -130,12 +136,12 @@ class TorchRun:
         """One step over as many rows as wanted, or as there are left; what it showed, and its rate."""
         steering = self._steering
         started = time.perf_counter() if steering.is_timed else 0.0
-        indices = self._next_indices(wanted)
-        size = len(indices)
+        size = step_size(wanted, self._samples, num_rows=self._num_rows, horizon=self.horizon)
         settings = steering.settings(self._samples + size / 2, wanted)
         every = steering.looks_every
         look = every is not None and self._steps % every == 0
-        stepped = self._descent.step(self._parts["train"].take(indices), size, settings, look=look)
+        batch, _ = self._loader.batch(self._samples, size)
+        stepped = self._descent.step(batch, size, settings, look=look)
         self._samples += size
         self._steps += 1
         if steering.is_timed:
@@ -147,24 +153,10 @@ class TorchRun:
             steering.stepped(self._samples, loss=stepped.loss, learning_rate=rate, noise=stepped.noise)
         return stepped, settings.learning_rate
 
-    def _next_indices(self, wanted: int) -> Tensor:
-        """The rows of the next step: as many as wanted, fewer at the end of an epoch or of the horizon."""
-        rows, left = len(self._parts["train"]), self.horizon - self._samples
-        left_of_epoch = min(rows - self._samples % rows, left)
-        size = next_batch_size(wanted, left=left_of_epoch)
-        if wanted > 1 and left - size == 1:
-            size = left  # the horizon ends one row into the next epoch
-        return self._indices(size)
-
-    def _indices(self, size: int) -> Tensor:
-        """The next ``size`` rows in this epoch's order, and in the next one's where they reach into it."""
-        rows = len(self._parts["train"])
-        epoch, offset = divmod(self._samples, rows)
-        if self._order is None or self._order[0] != epoch:
-            self._order = (epoch, epoch_order(self.seed, epoch, rows))
-        indices = self._order[1][offset : offset + size]
-        beyond = size - len(indices)
-        return torch.cat([indices, epoch_order(self.seed, epoch + 1, rows)[:beyond]]) if beyond else indices
+    def _size_at(self, position: int) -> int:
+        """How many rows the step at a position takes, as far as can be known: how workers read ahead."""
+        wanted = self._steering.batch_size(position)
+        return step_size(wanted, position, num_rows=self._num_rows, horizon=self.horizon)
 
     def _blown_up(self, loss: float, rate: float) -> str:
         """What is wrong with a batch loss, or ""."""
@@ -187,17 +179,19 @@ class TorchRun:
         try:
             with self._weights_to_use():
                 self._model.eval()
-                return self._measured(rows)
+                return self._measured(split)
         finally:
             for module, mode in modes:
                 module.training = mode
+            if not self._is_training:
+                self._close_look()
 
-    def _measured(self, rows: Rows) -> dict[str, float]:
-        """The metrics on ``rows``, in batches that fit in memory."""
+    def _measured(self, split: Split) -> dict[str, float]:
+        """The metrics on a part, in batches that fit in memory."""
         size = EVALUATION_BATCH
         while True:
             try:
-                return self._gathered(rows, size)
+                return self._gathered(split, size)
             except (RuntimeError, MemoryError) as error:
                 if size == 1 or not is_out_of_memory(error):
                     raise
@@ -218,15 +212,17 @@ class TorchRun:
 
     def _calibration_batches(self) -> Iterator[tuple[Any, int]]:
         """Training batches to measure batch statistics on, in one order for the whole run; each with its rows."""
-        rows, size = len(self._parts["train"]), self.recipe.batch.size or 1
-        order = epoch_order(seeds.derive(self.seed, "calibration"), 0, rows)[: averaging.CALIBRATION_BATCHES * size]
-        while len(order):
-            taken = next_batch_size(size, left=len(order))
-            yield to_device(self._parts["train"].take(order[:taken]), self._device), taken
-            order = order[taken:]
+        seed, size = seeds.derive(self.seed, "calibration"), self.recipe.batch.size or 1
+        left = min(self._num_rows, averaging.CALIBRATION_BATCHES * size)
+        loader = open_loader(self._parts["train"], seed=seed, plan=lambda _: 0, device=self._device)
+        position = 0
+        while position < left:
+            taken = next_batch_size(size, left=left - position)
+            yield loader.batch(position, taken)
+            position += taken
 
-    def _gathered(self, rows: Rows, size: int) -> dict[str, float]:
-        """The metrics on ``rows``, looked at in batches of ``size``."""
+    def _gathered(self, split: Split, size: int) -> dict[str, float]:
+        """The metrics on a part, looked at in batches of ``size``."""
         score = self.problem.score
         gathering = Gathering(
             loss_name(self.problem, self.recipe),
@@ -235,26 +231,53 @@ class TorchRun:
         )
         streams = RandomState.seeded(seeds.derive(self.seed, "evaluate"))
         with isolated(streams), limited_threads(to_one=self._single_thread):
-            for batch, count in in_order(rows, size):
-                found = self._objective(self._model, to_device(batch, self._device), count)
+            for batch, count in in_order(self._loader_of(split, size), len(self._parts[split]), size):
+                found = self._objective(self._model, batch, count)
                 gathering.add_loss(float(found.plain), found.plain_weight)
                 if found.output is not None and found.target is not None:
-                    gathering.add_output(found.output, found.target)
+                    gathering.add_output(found.output, found.target, weights_of(batch))
         return gathering.metrics()
+
+    def _loader_of(self, split: Split, size: int) -> Loader:
+        """The loader of an evaluation; the latest is kept, for the validation after every epoch."""
+        if self._looking is None or self._looking[:2] != (split, size):
+            self._close_look()
+            rows = self._parts[split]
+            loader = open_loader(
+                rows,
+                seed=seeds.derive(self.seed, "evaluate"),
+                plan=lambda position: min(size, len(rows) - position),
+                workers=self.recipe.data.workers,
+                device=self._device,
+                is_shuffled=False,
+            )
+            self._looking = (split, size, loader)
+        return self._looking[2]
+
+    def release(self) -> None:
+        """End the worker processes; they start again when they are needed again."""
+        self._is_training = False
+        self._loader.close()
+        self._close_look()
+
+    def _close_look(self) -> None:
+        if self._looking is not None:
+            self._looking[2].close()
+            self._looking = None
 
     def step_at(self, learning_rate: float, *, batch_size: int) -> float:
         """Take one step at ``learning_rate`` and give back the loss before it; not-a-number when it failed."""
-        rows = len(self._parts["train"])
+        rows = self._num_rows
         size = min(batch_size, rows)
         left = rows - self._samples % rows
         if left < size:
             self._samples += left  # every step of a sweep looks at as many rows
-        indices = self._indices(size)
+        batch, _ = self._loader.batch(self._samples, size)
         self._model.train()
         averaging.averaging_mode(self._optimizer, training=True)
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             try:
-                stepped = self._descent.step(self._parts["train"].take(indices), size, Settings(learning_rate))
+                stepped = self._descent.step(batch, size, Settings(learning_rate))
             except OutOfRoom:
                 return math.nan
         self._samples += size
@@ -265,13 +288,12 @@ class TorchRun:
         """A block after which weights, buffers, optimizer, gradients, modes, streams and clock are as before it."""
         before = self._snapshot({})
         modes, gradients = snapshot.training_modes(self._model), snapshot.gradients(self._model)
-        order = self._order
         try:
             yield
         finally:
             before.put_back(self._model, self._optimizer)
             self._adopt(before)
-            self._order = order
+            self.release()
             for module, mode in modes:
                 module.training = mode
             for parameter, gradient, wants_gradient in gradients:

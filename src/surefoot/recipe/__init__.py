@@ -1,6 +1,7 @@
 """A Recipe: every choice of one training, validated, to and from TOML."""
 
 from surefoot.recipe.batch import Batch
+from surefoot.recipe.data import Data
 from surefoot.recipe.loss import LOSS_ARGUMENTS, Loss, LossName
 from surefoot.recipe.optimizer import Optimizer, OptimizerName, takes
 from surefoot.recipe.recipe import Recipe
@@ -11,6 +12,7 @@ from surefoot.recipe.weights import Initialization, ParameterRule, Regularizatio
 __all__ = [
     "LOSS_ARGUMENTS",
     "Batch",
+    "Data",
     "Initialization",
     "Loss",
     "LossName",

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 from surefoot import batching
 from surefoot.errors import RecipeError, nearest
 from surefoot.recipe.batch import Batch
+from surefoot.recipe.data import Data
 from surefoot.recipe.loss import Loss
 from surefoot.recipe.messages import one_line
 from surefoot.recipe.optimizer import Optimizer
@@ -39,7 +40,7 @@ class Recipe(BaseModel):
 
     Args:
         optimizer: see ``Optimizer``; likewise ``schedule``, ``batch``, ``loss``, ``regularization``,
-            ``initialization``, ``stopping``.
+            ``initialization``, ``data``, ``stopping``.
         model: arguments for the task's model builder.
 
     Raises:
@@ -63,6 +64,7 @@ class Recipe(BaseModel):
     loss: Loss = Loss()
     regularization: Regularization = Regularization()
     initialization: Initialization = Initialization()
+    data: Data = Data()
     stopping: Stopping = Stopping()
     model: dict[str, Any] = {}
 

@@ -18,7 +18,14 @@ __all__ = ["resolve"]
 TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 
 
-def resolve(target: str, *, column: str | None = None, kind: Kind | None = None, epochs: float | None = None) -> Task:
+def resolve(
+    target: str,
+    *,
+    column: str | None = None,
+    kind: Kind | None = None,
+    epochs: float | None = None,
+    weights: str | None = None,
+) -> Task:
     """The task that ``target`` names: a built-in one, a table in a file, or ``file.py:name``.
 
     Args:
@@ -26,6 +33,7 @@ def resolve(target: str, *, column: str | None = None, kind: Kind | None = None,
         column: the column to predict, for a table.
         kind: "classification" or "regression", for a table; None infers.
         epochs: the horizon; None keeps the task's own.
+        weights: the column that says how much a row counts, for a table.
 
     Raises:
         TaskError: there is no such task, file, column or name, or the user's code failed.
@@ -35,9 +43,11 @@ def resolve(target: str, *, column: str | None = None, kind: Kind | None = None,
     if target.lower().endswith(TABLE_ENDINGS):
         if column is None:
             raise TaskError(f"which column of {target} should be predicted? Say it with --target COLUMN")
-        return table_task(target, target=column, kind=kind, epochs=epochs)
-    if column is not None or kind is not None:
-        raise TaskError(f"--target and --kind are for tables; {target} is not a file that ends in .csv or .tsv")
+        return table_task(target, target=column, kind=kind, epochs=epochs, weights=weights)
+    if column is not None or kind is not None or weights is not None:
+        raise TaskError(
+            f"--target, --kind and --weights are for tables; {target} is not a file that ends in .csv or .tsv"
+        )
     task = _from_python(target) if ".py" in target else _from_builtin(target)
     if epochs is not None:
         task = copy.copy(task)  # the user's own may be a module's variable

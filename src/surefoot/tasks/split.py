@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -53,20 +54,31 @@ def is_whole(values: Any) -> bool:
 
 
 def take_rows(part: Any, indices: Indices) -> Any:
-    """The rows of a part at ``indices``: of a pair of arrays, or of a map-style dataset."""
+    """The rows of a part at ``indices``: of arrays, or of a map-style dataset."""
     if isinstance(part, tuple):
         return tuple(values[indices] for values in part)
     return Subset(part, indices)
 
 
 class Subset:
-    """Some rows of a map-style dataset."""
+    """Some rows of a map-style dataset, with the attributes of PyTorch's own Subset.
+
+    Args:
+        dataset: the whole.
+        indices: which of its rows, in this order.
+    """
 
     def __init__(self, dataset: Any, indices: Indices) -> None:
-        self._dataset, self._indices = dataset, indices
+        self.dataset, self.indices = dataset, indices
 
     def __len__(self) -> int:
-        return len(self._indices)
+        return len(self.indices)
 
     def __getitem__(self, index: int) -> Any:
-        return self._dataset[int(self._indices[index])]
+        return self.dataset[int(self.indices[index])]
+
+    @property
+    def __getitems__(self) -> Callable[[list[int]], Any] | None:
+        """The dataset's own way to give many rows at once, None where it has none."""
+        at_once = getattr(self.dataset, "__getitems__", None)
+        return (lambda places: at_once(self.indices[places].tolist())) if at_once else None

@@ -54,7 +54,14 @@ class Table:
         return len(next(iter(self.columns.values())))
 
 
-def table_task(path: str | Path, *, target: str, kind: Kind | None = None, epochs: float | None = None) -> Task:
+def table_task(
+    path: str | Path,
+    *,
+    target: str,
+    kind: Kind | None = None,
+    epochs: float | None = None,
+    weights: str | None = None,
+) -> Task:
     """A task from a table with a header line: comma, semicolon, tab or bar between cells; may be gzipped.
 
     Numbers are standardised and a missing one becomes the mean, with a flag column beside it; text becomes one column a
@@ -65,10 +72,15 @@ def table_task(path: str | Path, *, target: str, kind: Kind | None = None, epoch
         target: the column to predict.
         kind: "classification" or "regression"; None infers: text, or at most 20 different whole numbers, are classes.
         epochs: the horizon; None takes about 100,000 samples, between 10 and 100 epochs.
+        weights: the column that says how much a row counts, 0 or more; it is not predicted from.
     """
     table = read_table(path)
-    if target not in table.columns:
-        raise TaskError(f'{Path(path).name} has no column "{target}"; {nearest(target, table.columns)}')
+    for column in (target, weights):
+        if column is not None and column not in table.columns:
+            raise TaskError(f'{Path(path).name} has no column "{column}"; {nearest(column, table.columns)}')
+    if weights == target:
+        raise TaskError(f'column "{target}" cannot be the target and the weights')
+    counts = None if weights is None else _weights(weights, table.columns.pop(weights))
     cells = table.columns[target]
     _refuse_missing(target, cells)
     kind = kind or _infer_kind(cells)
@@ -81,7 +93,17 @@ def table_task(path: str | Path, *, target: str, kind: Kind | None = None, epoch
     parts = split_rows(table.num_rows, PARTS, labels=targets if classes else None)
     if any(not len(part) for part in parts):
         raise TaskError(f"{Path(path).name} has {table.num_rows} rows: too few to train, validate and test on")
-    return _task(table, target, targets, classes, parts, epochs)
+    return _task(table, target, targets, classes, parts, epochs, counts)
+
+
+def _weights(column: str, cells: Sequence[str]) -> Any:
+    """How much each row counts."""
+    wrong = [row for row, cell in enumerate(cells, start=1) if not (_is_number(cell) and float(cell) >= 0)]
+    if wrong:
+        raise TaskError(
+            f'column "{column}" holds {cells[wrong[0] - 1]!r} in data row {wrong[0]}; a weight is a number, 0 or more'
+        )
+    return np.array([float(cell) for cell in cells])
 
 
 def _task(
@@ -91,6 +113,7 @@ def _task(
     classes: tuple[str, ...],
     parts: list[Indices],
     epochs: float | None,
+    counts: Any = None,
 ) -> Task:
     preparation, notes = _fit(table, target, parts[0])
     preparation = preparation.model_copy(update={"classes": classes})
@@ -101,7 +124,8 @@ def _task(
         targets = ((targets - offset) / scale).astype(np.float32)
         preparation = preparation.model_copy(update={"target_offset": offset, "target_scale": scale})
     inputs = preparation.encode(table.columns)
-    train, validation, test = ((inputs[part], targets[part]) for part in parts)
+    arrays = (inputs, targets) if counts is None else (inputs, targets, counts)
+    train, validation, test = (tuple(values[part] for values in arrays) for part in parts)
     guessed = min(max(round(TRAINING_SAMPLES / len(parts[0])), FEWEST_EPOCHS), MOST_EPOCHS)
     reading = f"{len(classes)} classes" if classes else "a number (regression)"
     return Task(

@@ -33,7 +33,9 @@ class Task:
     Args:
         model: ``model(**arguments)`` builds a fresh model; its arguments may be tuned. An importable one (not a lambda)
             lets ``sf.load`` build it again by itself.
-        train: ``(X, y)`` as arrays or tensors of equal length, or a map-style dataset of such pairs.
+        train: ``(X, y)`` or ``(X, y, weights)`` as arrays or tensors of equal length, or a map-style dataset of such
+            pairs or triples. A row of weight 2 counts as the row there twice, in training and in every metric of its
+            part; weights are 0 or more.
         validation: likewise, or the fraction of ``train`` to hold out, in (0, 1): split with a fixed seed of its own,
             stratified where the targets are classes.
         test: likewise or None; looked at once, for the report.
@@ -120,20 +122,23 @@ def require_epochs(epochs: float) -> None:
 
 
 def _part(name: str, part: Any) -> Any:
-    """A part as a pair of arrays or tensors, or as the map-style dataset it is."""
-    if isinstance(part, tuple | list) and len(part) == 2 and not hasattr(part, "dtype"):
-        inputs = _array(f"{name} inputs", part[0])
-        targets = _array(f"{name} targets", part[1])
-        if len(inputs) != len(targets):
-            raise TaskError(f"{name} has {len(inputs)} inputs and {len(targets)} targets; they must pair up")
-        if not len(inputs):
+    """A part as arrays or tensors of equal length, with or without weights, or as the map-style dataset it is."""
+    is_pair = isinstance(part, tuple | list) and len(part) == 2 and not hasattr(part, "dtype")
+    if is_pair or (isinstance(part, tuple) and len(part) == 3):
+        kinds = ("inputs", "targets", "weights")
+        arrays = tuple(_array(f"{name} {kind}", values) for kind, values in zip(kinds, part, strict=False))
+        rows = len(arrays[0])
+        for kind, values in zip(kinds, arrays, strict=False):
+            if len(values) != rows:
+                raise TaskError(f"{name} has {rows} inputs and {len(values)} {kind}; they must pair up")
+        if not rows:
             raise TaskError(f"{name} has no rows")
-        return inputs, targets
+        return arrays
     if hasattr(part, "__len__") and hasattr(part, "__getitem__") and not isinstance(part, str | dict | tuple):
         if not len(part):
             raise TaskError(f"{name} has no rows")
         return part
-    raise TaskError(f"{name} must be a pair (X, y) or a map-style dataset, not {type(part).__name__}")
+    raise TaskError(f"{name} must be (X, y), (X, y, weights) or a map-style dataset, not {type(part).__name__}")
 
 
 def _array(name: str, values: Any) -> Any:

@@ -146,17 +146,25 @@ def _measured(trainable: Trainable) -> dict[str, float]:
 
 
 def _guess(task: Task, loss: str) -> float | None:
-    """The validation loss of always giving the training targets' class shares, or their mean; None for other losses."""
+    """The validation loss of always giving the training targets' class shares, or their mean, by weight.
+
+    None for losses without such an answer.
+    """
     if not (isinstance(task.train, tuple) and isinstance(task.validation, tuple)):
         return None
     known, asked = (_values(part[1]) for part in (task.train, task.validation))
+    known_weights, asked_weights = (
+        _values(part[2]) if len(part) == 3 else np.ones(len(part[0])) for part in (task.train, task.validation)
+    )
     if loss == "mean_squared_error":
-        return float(np.mean((asked - np.mean(known, axis=0)) ** 2))
+        mean = np.average(known, axis=0, weights=known_weights)
+        errors = ((asked - mean) ** 2).reshape(len(asked), -1).mean(axis=1)
+        return float(np.average(errors, weights=asked_weights))
     if loss != "cross_entropy" or known.ndim != 1 or known.dtype.kind not in "iub":
         return None
-    counts = np.bincount(known.astype(int), minlength=int(asked.max()) + 1)
+    counts = np.bincount(known.astype(int), weights=known_weights, minlength=int(asked.max()) + 1)
     shares = np.maximum(counts, 0.5) / counts.sum()  # a class that training never saw is not impossible
-    return float(-np.mean(np.log(shares[asked.astype(int)])))
+    return float(np.average(-np.log(shares[asked.astype(int)]), weights=asked_weights))
 
 
 def _values(targets: Any) -> Any:

@@ -1,0 +1,183 @@
+"""Batches by the clock: the rows that follow a position, from memory, from a dataset, or from worker processes.
+
+A loader keeps no position of its own. It is asked for ``size`` samples at a position, and what it gives depends on the
+rows, the seed and the position alone: a resumed run asks for another position, a moved batch size for another size,
+and any number of workers gives the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from surefoot.engine.data import DatasetRows, Rows, TensorRows, epoch_order
+from surefoot.engine.fetching import Failure, Fetching, Request
+from surefoot.engine.objective import to_device
+from surefoot.engine.workers import Workers
+from surefoot.errors import TaskError
+
+__all__ = ["EVALUATION_BATCH", "Loader", "in_order", "open_loader"]
+
+EVALUATION_BATCH = 1024
+# Rows are put in the epoch's order this many bytes at a time: enough to make it one operation for many batches, little
+# enough to stay in the processor's cache and beside any model (measured: see docs/log.md).
+BLOCK_BYTES = 4 * 2**20
+
+Plan = Callable[[int], int]
+
+
+class Loader(Protocol):
+    """Where a run gets its batches."""
+
+    def batch(self, position: int, size: int) -> tuple[Any, int]:
+        """The ``size`` samples that follow ``position``, collated and on the device, and how many they are.
+
+        Raises:
+            TaskError: the dataset raises, or a worker process dies.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the worker processes; another batch would start them again."""
+        ...
+
+
+def open_loader(
+    rows: Rows,
+    *,
+    seed: int,
+    plan: Plan,
+    workers: int = 0,
+    device: torch.device | str = "cpu",
+    is_shuffled: bool = True,
+) -> Loader:
+    """The loader of a part.
+
+    Args:
+        rows: of the part.
+        seed: of the order of every epoch and of what a dataset's rows draw at random.
+        plan: the size of the batch at a position, 0 at the end, as far as it can be known: how workers read ahead. It
+            only has to be right to be fast.
+        workers: processes that read a dataset ahead of the training; rows in memory need none.
+        device: where batches go.
+        is_shuffled: the epochs' random orders; otherwise the rows' own.
+    """
+    order = _Order(seed, len(rows), is_shuffled=is_shuffled)
+    device = torch.device(device)
+    if isinstance(rows, TensorRows):
+        return _MemoryLoader(rows, order, device)
+    return _DatasetLoader(rows, order, seed=seed, plan=plan, workers=workers, device=device)
+
+
+def in_order(loader: Loader, num_rows: int, size: int) -> Iterator[tuple[Any, int]]:
+    """All rows of a loader that is not shuffled, in batches for an evaluation; each with the number of its rows."""
+    for start in range(0, num_rows, size):
+        yield loader.batch(start, min(size, num_rows - start))
+
+
+class _Order:
+    """Which rows follow a position: every epoch's order, remembered for the latest two, where a step may reach over."""
+
+    def __init__(self, seed: int, num_rows: int, *, is_shuffled: bool) -> None:
+        self._seed, self.num_rows, self._is_shuffled = seed, num_rows, is_shuffled
+        self._epochs: dict[int, Tensor] = {}
+
+    def epoch(self, number: int) -> Tensor:
+        """The rows of an epoch in its order."""
+        if number not in self._epochs:
+            while len(self._epochs) > 1:
+                del self._epochs[next(iter(self._epochs))]
+            shuffled = epoch_order(self._seed, number, self.num_rows) if self._is_shuffled else None
+            self._epochs[number] = torch.arange(self.num_rows) if shuffled is None else shuffled
+        return self._epochs[number]
+
+    def rows(self, position: int, size: int) -> Tensor:
+        """The ``size`` rows that follow ``position``."""
+        number, offset = divmod(position, self.num_rows)
+        found = self.epoch(number)[offset : offset + size]
+        if len(found) == size:
+            return found
+        return torch.cat([found, self.rows(position + len(found), size - len(found))])
+
+
+class _MemoryLoader:
+    """Tensors in memory: a block of rows is put in order at once, and batches are slices of it.
+
+    Blocks begin at fixed places of an epoch, so that a batch lies at the same place of a block before and after a
+    resume: what a sum of floats gives may depend on how its numbers are aligned. A batch that does not lie within one
+    block is gathered by itself. A block is given out once, from its beginning to its end: whoever goes back in time
+    gets fresh rows, even if a model has written into the ones it got.
+    """
+
+    def __init__(self, rows: TensorRows, order: _Order, device: torch.device) -> None:
+        self._tensors, self._order, self._device = rows.tensors, order, device
+        a_row = sum(values[0].numel() * values.element_size() for values in self._tensors) if len(rows) else 1
+        self._length = max(1, min(len(rows), BLOCK_BYTES // max(1, a_row)))
+        self._block: tuple[Tensor, ...] = ()
+        self._start = self._end = self._given = 0  # positions: of the block, and up to where it was given out
+
+    def batch(self, position: int, size: int) -> tuple[tuple[Tensor, ...], int]:
+        end = position + size
+        if not (self._given <= position and end <= self._end) and not self._renew(position, end):
+            return self._gathered(position, size), size
+        self._given = end
+        low, high = position - self._start, end - self._start
+        return tuple([values[low:high] for values in self._block]), size
+
+    def _renew(self, position: int, end: int) -> bool:
+        """Put the block around these positions in order; False when they are better gathered by themselves."""
+        num_rows = self._order.num_rows
+        offset = position % num_rows
+        begin = offset - offset % self._length
+        length = min(self._length, num_rows - begin)
+        start = position - offset + begin
+        if end > start + length or (2 * (end - position) > length < num_rows):
+            return False
+        self._block = self._gathered(start, length)
+        self._start, self._end = start, start + length
+        return True
+
+    def _gathered(self, position: int, size: int) -> tuple[Tensor, ...]:
+        rows = self._order.rows(position, size)
+        return tuple([values.index_select(0, rows.to(values.device)).to(self._device) for values in self._tensors])
+
+    def close(self) -> None:
+        self._block, self._start, self._end, self._given = (), 0, 0, 0
+
+
+class _DatasetLoader:
+    """A dataset, read in this process or by workers ahead of the training."""
+
+    def __init__(
+        self, rows: DatasetRows, order: _Order, *, seed: int, plan: Plan, workers: int, device: torch.device
+    ) -> None:
+        self._order, self._plan, self._device = order, plan, device
+        self._fetching = Fetching(rows.dataset, seed)
+        self._workers = Workers(self._fetching, workers, pin_memory=device.type == "cuda") if workers else None
+
+    def batch(self, position: int, size: int) -> tuple[Any, int]:
+        if self._workers is None:
+            found = self._fetching.__getitems__(self._request(position, size))
+        else:
+            found = self._workers.fetch(position, size, requests=self._requests)
+        if isinstance(found, Failure):
+            self.close()
+            raise TaskError(found.text)
+        return to_device(found, self._device), size
+
+    def _request(self, position: int, size: int) -> Request:
+        return Request(position, self._order.rows(position, size).tolist())
+
+    def _requests(self, position: int, size: int) -> Iterator[Request]:
+        """What is asked for now, and what the plan says will follow."""
+        while size > 0:
+            yield self._request(position, size)
+            position += size
+            size = self._plan(position)
+
+    def close(self) -> None:
+        if self._workers is not None:
+            self._workers.close()
