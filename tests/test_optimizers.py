@@ -256,6 +256,20 @@ def test_clipping_by_the_joint_norm() -> None:
     assert model.bias.grad.item() == pytest.approx(0.8)
 
 
+def test_clipping_is_pytorchs_and_takes_sparse_gradients() -> None:
+    torch.manual_seed(0)
+    dense, sparse = (nn.EmbeddingBag(5, 3, sparse=flag) for flag in (False, True))
+    twin = nn.EmbeddingBag(5, 3)
+    for model in (dense, sparse, twin):
+        model.load_state_dict(dense.state_dict())
+        model(torch.tensor([[1, 1, 2]])).square().sum().backward()
+    expected = nn.utils.clip_grad_norm_(twin.parameters(), 0.1)
+    for model in (dense, sparse):
+        assert optimizers.clip(model.parameters(), 0.1) == pytest.approx(expected.item())
+        assert model.weight.grad is not None
+        torch.testing.assert_close(model.weight.grad.to_dense(), twin.weight.grad)
+
+
 def test_a_clipped_run_moves_no_further_than_its_rate_allows(make_task: Make) -> None:
     moved = {}
     for limit in (None, 1e-3):
