@@ -13,9 +13,10 @@ import torch
 from prodigyopt import Prodigy
 from torch import nn
 
+import surefoot as sf
 from surefoot.engine import TorchFactory, averaging, optimizers
 from surefoot.engine.run import TorchRun
-from surefoot.errors import MissingExtraError, RecipeError
+from surefoot.errors import MissingExtraError, RecipeError, RequestError
 from surefoot.recipe import OptimizerName, Recipe
 from surefoot.training import never
 
@@ -190,6 +191,11 @@ def test_the_usual_schedule_belongs_to_the_optimizer() -> None:
 def test_a_wrong_optimizer_gets_one_line(sections: dict[str, Any], said: str) -> None:
     with pytest.raises(RecipeError, match=said):
         Recipe(**sections)
+
+
+def test_there_is_nothing_to_tune_for_prodigy(make_task: Make) -> None:
+    with pytest.raises(RequestError, match='"prodigy" finds its rate itself'):
+        sf.tune(make_task(), recipe=Recipe(optimizer={"name": "prodigy"}))
 
 
 @pytest.mark.parametrize("package", ["schedulefree", "prodigyopt"])
