@@ -126,7 +126,8 @@ def _check_sizes(space: Mapping[str, Dimension], num_rows: int) -> None:
 
 def _optimizers(base: Recipe, space: Mapping[str, Dimension]) -> tuple[str, ...]:
     """The optimizers to try: the space's, the recipe's own, or the two that between them suit most tasks."""
-    listed, found = space.get("optimizer.name"), OPTIMIZERS
+    listed = space.get("optimizer.name")
+    found: tuple[str, ...] = OPTIMIZERS
     if isinstance(listed, Choice):
         found = tuple(listed.options)
     elif "name" in base.optimizer.model_fields_set:
