@@ -184,6 +184,8 @@ def test_balanced_weights_are_scikit_learns() -> None:
     expected = compute_class_weight("balanced", classes=np.arange(3), y=labels)
     np.testing.assert_allclose(balanced_weights(torch.as_tensor(labels)), expected, rtol=1e-6)
     assert balanced_weights(torch.tensor([0, 2]))[1] == 1.0, "a number without rows"
+    counted = balanced_weights(torch.tensor([0, 1, 2]), torch.tensor([3.0, 1.0, 2.0]))
+    np.testing.assert_allclose(counted, expected, rtol=1e-6)
 
 
 def test_balanced_weights_train_the_rare_class_and_are_not_reported(make_task: Make) -> None:

@@ -13,9 +13,10 @@ import torch
 from prodigyopt import Prodigy
 from torch import nn
 
+import surefoot as sf
 from surefoot.engine import TorchFactory, averaging, optimizers
 from surefoot.engine.run import TorchRun
-from surefoot.errors import MissingExtraError, RecipeError
+from surefoot.errors import MissingExtraError, RecipeError, RequestError
 from surefoot.recipe import OptimizerName, Recipe
 from surefoot.training import never
 
@@ -192,6 +193,11 @@ def test_a_wrong_optimizer_gets_one_line(sections: dict[str, Any], said: str) ->
         Recipe(**sections)
 
 
+def test_there_is_nothing_to_tune_for_prodigy(make_task: Make) -> None:
+    with pytest.raises(RequestError, match='"prodigy" finds its rate itself'):
+        sf.tune(make_task(), recipe=Recipe(optimizer={"name": "prodigy"}))
+
+
 @pytest.mark.parametrize("package", ["schedulefree", "prodigyopt"])
 def test_a_missing_package_gets_one_line(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     names = {"schedulefree": "schedule_free_sgd", "prodigyopt": "prodigy"}
@@ -254,6 +260,20 @@ def test_clipping_by_the_joint_norm() -> None:
     assert optimizers.clip(model.parameters(), 1.0) == pytest.approx(5.0)
     assert model.weight.grad[0, 0].item() == pytest.approx(0.6)
     assert model.bias.grad.item() == pytest.approx(0.8)
+
+
+def test_clipping_is_pytorchs_and_takes_sparse_gradients() -> None:
+    torch.manual_seed(0)
+    dense, sparse = (nn.EmbeddingBag(5, 3, sparse=flag) for flag in (False, True))
+    twin = nn.EmbeddingBag(5, 3)
+    for model in (dense, sparse, twin):
+        model.load_state_dict(dense.state_dict())
+        model(torch.tensor([[1, 1, 2]])).square().sum().backward()
+    expected = nn.utils.clip_grad_norm_(twin.parameters(), 0.1)
+    for model in (dense, sparse):
+        assert optimizers.clip(model.parameters(), 0.1) == pytest.approx(expected.item())
+        assert model.weight.grad is not None
+        torch.testing.assert_close(model.weight.grad.to_dense(), twin.weight.grad)
 
 
 def test_a_clipped_run_moves_no_further_than_its_rate_allows(make_task: Make) -> None:

@@ -133,15 +133,20 @@ def loss_name(problem: Problem, recipe: Recipe) -> str:
     return chosen if isinstance(chosen, str) and problem.step is None else "custom"
 
 
-def balanced_weights(labels: Tensor) -> Tensor:
+def balanced_weights(labels: Tensor, weights: Tensor | None = None) -> Tensor:
     """A weight a class, rows ÷ (classes × rows of the class), as scikit-learn's; 1 for a number without rows.
+
+    Args:
+        labels: whole numbers from 0 on.
+        weights: a number of at least 0 a row, which then counts as so many rows.
 
     >>> balanced_weights(torch.tensor([0, 0, 0, 1]))
     tensor([0.6667, 2.0000])
     """
-    counts = torch.bincount(labels.reshape(-1)).to(torch.get_default_dtype())
-    weights = counts.sum() / (counts.count_nonzero() * counts)
-    return torch.where(counts > 0, weights, 1.0)
+    counts = torch.bincount(labels.reshape(-1), None if weights is None else weights.reshape(-1))
+    counts = counts.to(torch.get_default_dtype())
+    shares = counts.sum() / (counts.count_nonzero() * counts)
+    return torch.where(counts > 0, shares, 1.0)
 
 
 def weights_of(batch: Any) -> Tensor | None:
@@ -189,7 +194,8 @@ def _balanced(name: str, rows: Rows | None) -> Tensor:
     is_whole = not labels.is_floating_point() or bool((labels == labels.round()).all())
     if name not in CLASSIFICATION or not is_whole or not labels.numel() or float(labels.min()) < 0:
         raise TaskError('loss.class_weights is "balanced", which needs class labels 0, 1, ...: give numbers instead')
-    return balanced_weights(labels.long())
+    weights = getattr(rows, "weights", None)
+    return balanced_weights(labels.long(), weights if labels.numel() == len(labels) else None)
 
 
 def _of_named(named: NamedLoss, output: Any, target: Tensor, weights: Tensor | None) -> BatchLoss:

@@ -99,7 +99,18 @@ def clip(parameters: Iterable[nn.Parameter], limit: float) -> float:
 
     Once a step, on the whole gradient of the effective batch, penalties included. Pascanu et al. 2013, algorithm 1.
     """
-    return float(nn.utils.clip_grad_norm_(parameters, limit))
+    gradients = []
+    for parameter in parameters:
+        if parameter.grad is not None and parameter.grad.is_sparse:
+            parameter.grad = parameter.grad.coalesce()  # a row that a batch has twice counts once, with its sum
+            gradients.append(parameter.grad.values())  # a view: scaling it scales the gradient
+        elif parameter.grad is not None:
+            gradients.append(parameter.grad)
+    norm = nn.utils.get_total_norm(gradients)
+    factor = (limit / (norm + 1e-6)).clamp_max(1.0)
+    for gradient in gradients:
+        gradient.mul_(factor.to(gradient.device))
+    return float(norm)
 
 
 def _write(

@@ -127,11 +127,14 @@ def _check_sizes(space: Mapping[str, Dimension], num_rows: int) -> None:
 def _optimizers(base: Recipe, space: Mapping[str, Dimension]) -> tuple[str, ...]:
     """The optimizers to try: the space's, the recipe's own, or the two that between them suit most tasks."""
     listed = space.get("optimizer.name")
+    found: tuple[str, ...] = OPTIMIZERS
     if isinstance(listed, Choice):
-        return tuple(listed.options)
-    if "name" in base.optimizer.model_fields_set:
-        return (base.optimizer.name,)
-    return OPTIMIZERS
+        found = tuple(listed.options)
+    elif "name" in base.optimizer.model_fields_set:
+        found = (base.optimizer.name,)
+    if "prodigy" in found:
+        raise RequestError('"prodigy" finds its rate itself, which leaves tune nothing to find: use fit or compare')
+    return found
 
 
 def _probed(
