@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from surefoot.protocols import Advance, Candidate, Observer, Silent, Trainable
+from surefoot.callbacks import Callback, ask
+from surefoot.errors import CallbackError
+from surefoot.protocols import Advance, Candidate, Observer, Silent, Split, Trainable
 from surefoot.records import Evaluation, Objective, Run, RunStatus
 
 __all__ = ["Conditions", "horizon_of", "never", "train"]
@@ -46,6 +48,8 @@ class Conditions:
         observer: hears about every evaluation.
         report: likewise, for whoever keeps a few of them.
         should_stop: asked before every step; a run that is stopped keeps its best weights.
+        looks_at: the parts of the data that every look measures; the validation part is what decides.
+        callbacks: asked after every look; one that answers "stop" ends the run.
         directory: where checkpoints go; None keeps the disk clean.
         checkpoint_seconds: the shortest time between two checkpoints.
     """
@@ -57,6 +61,8 @@ class Conditions:
     observer: Observer = field(default_factory=Silent)
     report: Callable[[Evaluation], None] | None = None
     should_stop: Callable[[], bool] = never
+    looks_at: tuple[Split, ...] = ("validation",)
+    callbacks: tuple[Callback, ...] = ()
     directory: Path | None = None
     checkpoint_seconds: float = 5.0
 
@@ -122,6 +128,8 @@ def train(trainable: Trainable, candidate: Candidate, conditions: Conditions) ->
         if is_due or is_over:
             progress = _look(trainable, candidate, conditions, progress, stretch)
             status, reason = _verdict(progress, candidate, trainable.horizon, conditions.objective)
+            if status == "completed":
+                status, reason = _asked(trainable, candidate, conditions, progress, pause)
             if status != "completed":
                 break
         if is_stopped or pause.is_due():
@@ -201,12 +209,14 @@ def _look(
     trainable: Trainable, candidate: Candidate, conditions: Conditions, progress: _Progress, stretch: Advance
 ) -> _Progress:
     """Evaluate, remember the weights if they are the best so far, tell the observer."""
-    measured = trainable.evaluate("validation")
+    measured = {
+        f"{part}_{name}": value for part in conditions.looks_at for name, value in trainable.evaluate(part).items()
+    }
     evaluation = Evaluation(
         samples=trainable.samples_seen,
         epoch=trainable.samples_seen / conditions.rows,
         train_loss=progress.loss_sum / progress.loss_samples,
-        metrics={f"validation_{name}": value for name, value in measured.items()},
+        metrics=measured,
         learning_rate=stretch.learning_rate,
         batch_size=stretch.batch_size,
         seconds=progress.seconds,
@@ -223,6 +233,19 @@ def _look(
     if conditions.report is not None:
         conditions.report(evaluation)
     return replace(progress, evaluations=looks, best=best, loss_sum=0.0, loss_samples=0)
+
+
+def _asked(
+    trainable: Trainable, candidate: Candidate, conditions: Conditions, progress: _Progress, pause: _Pause
+) -> tuple[RunStatus, str]:
+    """Whether a callback wants the run to stop; a broken one loses no work."""
+    look = dict(progress.evaluations[-1])
+    try:
+        reason = ask(conditions.callbacks, run=candidate.name, horizon=trainable.horizon, model=trainable.model, **look)
+    except CallbackError:
+        pause.save(trainable, progress)
+        raise
+    return ("stopped_early", reason) if reason else ("completed", "")
 
 
 def _verdict(progress: _Progress, candidate: Candidate, horizon: int, objective: Objective) -> tuple[RunStatus, str]:
