@@ -33,7 +33,9 @@ class TensorBoardWriter(Silent):
     def started(self, candidate: Candidate, *, samples: int, horizon: int) -> None:
         """A run starts, or goes on: what was written after ``samples`` before a stop is hidden."""
         del horizon
-        folder = self._directory / "".join(mark if mark.isalnum() or mark in " .=+-_," else "_" for mark in candidate.name)
+        folder = self._directory / "".join(
+            mark if mark.isalnum() or mark in " .=+-_," else "_" for mark in candidate.name
+        )
         self._writer = self._make(str(folder), purge_step=samples + 1 if samples else None)
 
     def evaluated(self, candidate: Candidate, evaluation: Evaluation, *, spent: float) -> None:
@@ -58,5 +60,7 @@ def _summary_writer() -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter  # loaded on use: it takes a second
     except ImportError:
-        raise MissingExtraError("this needs TensorBoard; install it with: pip install 'surefoot[tensorboard]'") from None
+        raise MissingExtraError(
+            "this needs TensorBoard; install it with: pip install 'surefoot[tensorboard]'"
+        ) from None
     return SummaryWriter
