@@ -44,6 +44,8 @@ def write_comparison(
         studies=studies,
         names=sorted((name for name in measured if name.endswith("_loss") or name.startswith(last)), key=_order),
         remarks=remarks or {},
+        head="recipe" if grid is None else grid.title(),
+        labels={} if grid is None else grid.short_names(),
         pictures=[*_grid_pictures(grid, studies), *_curves(grid, studies)],
         recipes={name: Recipe(**study.recipe).to_toml() if study.recipe else "" for name, study in studies.items()},
     )

@@ -103,6 +103,9 @@ def line_figure(grid: Grid, studies: Mapping[str, Study], measures: Sequence[str
         )  # fmt: skip
     figure.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False})
     styled(figure, x=grid.words(0), y="loss" if measures[0] != "seconds" else "seconds")
+    if measures[0] == "seconds":
+        figure.update_yaxes(rangemode="tozero")
+        figure.update_layout(showlegend=False)
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(numbers) < len(values):
         figure.update_xaxes(type="category")

@@ -74,6 +74,8 @@ def _single_sample(run: Run, base: Run) -> str:
     said = f"the validation loss strays {own:.1%} from the mean of its neighbours, against {other:.1%}"
     if own <= other:
         said += f", so it is not the noisier one: {_AGAINST}"
+    part, held, held_base = _held_out(run, base)
+    said += f"; {part} loss {held:.4f} at the end, against {held_base:.4f}"
     return f"{said}; it took {run.seconds:.2g} s, against {base.seconds:.2g}"
 
 
@@ -100,8 +102,7 @@ def _plateau(run: Run, base: Run) -> str:
 
 def _l2(run: Run, base: Run) -> str:
     own, other = _last_training_loss(run), _last_training_loss(base)
-    part = "test" if "test_loss" in run.evaluations[-1].metrics else "validation"
-    held, held_base = (each.evaluations[-1].metrics[f"{part}_loss"] for each in (run, base))
+    part, held, held_base = _held_out(run, base)
     better = "which is what it is for" if held < held_base else "so it did not pay"
     odd = "" if own > other else f", not higher: {_AGAINST}"
     return (
@@ -121,6 +122,13 @@ _CHECKS: dict[str, Callable[[Run, Run], str]] = {
 
 def _last_training_loss(run: Run) -> float:
     return run.evaluations[-1].train_loss
+
+
+def _held_out(run: Run, base: Run) -> tuple[str, float, float]:
+    """The last loss of both on rows that neither learned from: the test part where there is one."""
+    part = "test" if "test_loss" in run.evaluations[-1].metrics else "validation"
+    own, other = (each.evaluations[-1].metrics[f"{part}_loss"] for each in (run, base))
+    return part, own, other
 
 
 def _roughness(run: Run, after: float = 0.0) -> float:
