@@ -170,7 +170,7 @@ def test_twelve_curves_can_be_told_apart_and_more_leave_the_best(make_task: Make
 
 def test_a_run_that_left_the_ground_does_not_flatten_the_others(make_task: Make) -> None:
     study = sf.fit(make_task()).study
-    lost = changed(study.model_copy(update={"status": "diverged"}), train_loss=[1.0, 1e3, 1e6])
+    lost = changed(study.model_copy(update={"status": "diverged"}), train_loss=[1e3, 1e4, 1e6, 1e6])
     figure = curves_figure({"fine": study, "lost": lost}, "train_loss")
     top = figure.layout.yaxis.range[1]
     assert (10**top if figure.layout.yaxis.type == "log" else top) < 10

@@ -35,6 +35,7 @@ def curves_figure(
     runs = {name: study.runs[0] for name, study in studies.items() if study.runs}
     coloured = _best(runs, len(CURVES))
     shown: list[float] = []
+    has_completed = any(study.status == "completed" for study in studies.values())
     for name in sorted(runs, key=lambda name: name in coloured):  # the coloured ones on top
         looks = thinned(runs[name].evaluations)
         values = [_value(look, measure) for look in looks]
@@ -52,7 +53,7 @@ def curves_figure(
             opacity=0.5 if place is None else 1.0,
             hovertemplate=f"{label}<br>{clock} %{{x:.4g}}, {measure.replace('_', ' ')} %{{y:.4g}}<extra></extra>",
         )
-        shown += values if studies[name].status == "completed" else values[:1]
+        shown += values if studies[name].status == "completed" or not has_completed else []
     log_if_positive(figure, shown)
     _hold_range(figure, shown)
     if clock == "seconds":
