@@ -9,7 +9,7 @@ import pytest
 
 HEAVY = ("torch", "optuna", "plotly", "sklearn", "pydantic", "numpy")
 TORCH_FREE = (
-    "errors", "records", "recipe", "protocols", "seeds", "files", "schedules", "batching", "curves", "space",
+    "callbacks", "errors", "records", "recipe", "protocols", "seeds", "files", "schedules", "batching", "curves", "space",
     "training", "tuning", "probes", "diagnosis", "reports", "tasks", "workflows", "testing",
     "cli.commands", "cli.progress", "cli.rescale", "cli.show", "rescaling",
 )  # fmt: skip
