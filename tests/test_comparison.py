@@ -34,6 +34,7 @@ def iris(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, sf.Result]
     return sf.compare(task, directory=place), place
 
 
+@pytest.mark.slow
 def test_the_lesson_needs_no_recipes(iris: tuple[dict[str, sf.Result], Path]) -> None:
     results, place = iris
     assert list(results) == ["full_batch", "single_sample", "mini_batch", "plateau", "l2"]
@@ -122,6 +123,7 @@ def gridded(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, sf.Resu
     return sf.compare(task, grid=GRID, recipe=SGD, directory=place), place
 
 
+@pytest.mark.slow
 def test_a_grid_draws_loss_and_time(gridded: tuple[dict[str, sf.Result], Path]) -> None:
     results, place = gridded
     assert len(results) == 6
@@ -144,6 +146,7 @@ def test_a_grid_draws_loss_and_time(gridded: tuple[dict[str, sf.Result], Path]) 
     assert text.count("diverged") == 3
 
 
+@pytest.mark.slow
 def test_one_axis_is_a_line_and_three_are_curves_only(make_task: Make, tmp_path: Path) -> None:
     axis = {"optimizer.learning_rate": [0.001, 0.1, 1e6]}
     results = sf.compare(make_task(), grid=axis, recipe=SGD, directory=tmp_path / "one")

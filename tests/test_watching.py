@@ -65,6 +65,7 @@ def test_a_callback_stops_the_run_and_keeps_the_best_weights(make_task: Make, tm
     assert (tmp_path / "out/model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_a_broken_callback_is_one_line_and_loses_no_work(make_task: Make, tmp_path: Path) -> None:
     def broken(event: sf.Event) -> None:
         if event.epoch >= 3:
