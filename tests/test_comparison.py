@@ -107,6 +107,8 @@ def test_remarks_say_what_the_curves_do_not_show(iris: tuple[dict[str, sf.Result
     }
     contrary["plateau"] = changed(contrary["plateau"], learning_rate=[0.05] * 3 + [0.01] * 9)
     said = remarks(lesson().see, contrary)
+    slow = changed(studies["single_sample"], train_loss=[9.0])
+    assert "not the faster one by epoch" in remarks(lesson().see, {**contrary, "single_sample": slow})["single_sample"]
     for name in ("full_batch", "single_sample", "l2"):
         assert "not what the lesson says" in said[name], name
     assert "the rate was cut once, first after epoch 3" in said["plateau"]

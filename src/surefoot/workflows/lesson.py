@@ -74,6 +74,10 @@ def _single_sample(run: Run, base: Run) -> str:
     said = f"the validation loss strays {own:.1%} from the mean of its neighbours, against {other:.1%}"
     if own <= other:
         said += f", so it is not the noisier one: {_AGAINST}"
+    first, first_base = run.evaluations[0].train_loss, base.evaluations[0].train_loss
+    said += f"; training loss {first:.4f} at the first look, against {first_base:.4f}"
+    if first >= first_base:
+        said += f", so it is not the faster one by epoch: {_AGAINST}"
     part, held, held_base = _held_out(run, base)
     said += f"; {part} loss {held:.4f} at the end, against {held_base:.4f}"
     return f"{said}; it took {run.seconds:.2g} s, against {base.seconds:.2g}"
