@@ -79,6 +79,26 @@ def test_probe_and_compare(call: Call, tmp_path: Path) -> None:
     assert (tmp_path / "both/report.html").exists()
 
 
+@pytest.mark.slow
+def test_compare_alone_is_the_lesson(call: Call, tmp_path: Path) -> None:
+    code, out, err = call("compare", "iris", "--epochs", "4", "--out", "lesson", "--tensorboard", "logs")
+    assert code == 0
+    assert len(re.findall(r"epoch +\d\.00  train loss \d\S+  validation loss .*  test loss \d", err)) == 5 * 4
+    for name in ("full_batch", "single_sample", "mini_batch", "plateau", "l2"):
+        assert re.search(rf"^{name} +\d\.\d+ ", out, flags=re.MULTILINE)
+        assert list((tmp_path / "logs" / name).glob("events*"))
+    assert (tmp_path / "lesson/report.html").exists()
+
+
+def test_a_grid_prints_loss_and_time(call: Call) -> None:
+    axes = ("--grid", "optimizer.learning_rate=.001,.01", "--grid", "batch.size=16,32")
+    code, out, err = call("compare", "iris", "--epochs", "2", *axes, "--out", "grid")
+    assert code == 0
+    assert len(re.findall("validation loss", err)) == 4
+    assert re.search(r"validation loss\n +learning rate \\ batch size +16 +32\n +0.001 +\d\.\d{4} +\d\.\d{4}\n", out)
+    assert re.search(r"seconds\n +learning rate", out)
+
+
 def test_a_table_is_tuned_and_predicted(call: Call, tmp_path: Path) -> None:
     lines = [f"{row % 10},{'left' if row % 2 else 'right'},{'big' if row % 10 > 4 else 'small'}" for row in range(200)]
     (tmp_path / "boxes.csv").write_text("\n".join(["size,side,kind", *lines]) + "\n")
@@ -177,7 +197,9 @@ def loss_raises(): return make(loss=lambda output, target: output @ target)
         (["tune", "model.py:infinite"], "train targets are not finite"),
         (["tune", "model.py:loss_raises"], "the loss failed at model.py:23: RuntimeError"),
         (["fit", "digits", "--set", "schedule.name=cosin"], 'did you mean "cosine"'),
-        (["compare", "digits"], "nothing to compare"),
+        (["compare", "digits", "--set", "batch.size=8"], "are what a --grid starts from"),
+        (["compare", "digits", "--grid", "batch.size=8", "--grid", "batch.size=9"], "names batch.size twice"),
+        (["compare", "digits", "--grid", "batch.size=8,8"], "names a value twice"),
         (["compare", "digits", "--grid", "batch.size"], "--grid takes KEY=V1,V2"),
         (["compare", "digits", "slow.toml"], "a recipe is given as NAME=FILE"),
         (["compare", "digits", "a=x.toml", "--grid", "batch.size=8"], "not both"),

@@ -18,16 +18,32 @@ def blocks(name: str, language: str) -> list[str]:
 
 @pytest.mark.parametrize("name", READMES)
 def test_the_python_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = blocks(name, "python")
-    assert len([line for line in code.splitlines() if line.strip()]) < 20
+    first, *others = blocks(name, "python")
+    assert len([line for line in first.splitlines() if line.strip()]) < 20
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "__main__"}
-    exec(compile(code, name, "exec"), namespace)
+    for code in (first, *others):
+        exec(compile(code, name, "exec"), namespace)
     assert (tmp_path / "report.html").exists()
+    assert namespace["pilot"].epoch == 20  # type: ignore[attr-defined] # of the loop of one's own
+
+
+def test_the_page_on_watching_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for code in blocks("docs/watching.md", "python"):
+        exec(compile(code, "docs/watching.md", "exec"), namespace)
+    out = capsys.readouterr().out
+    assert len(re.findall(r"^  epoch +\d+\.00  train loss", out, flags=re.MULTILINE)) == 10
+    assert re.search(r"^1: \d\.\d+ \d\.\d+, rate", out, flags=re.MULTILINE)
+    assert "trainings: completed" in out
+    assert "5: batch" in out
 
 
 def test_both_readmes_show_the_same_code() -> None:
-    first, second = (blocks(name, "python")[0].split("#")[0] for name in READMES)
+    first, second = ([re.sub("#.*", "", block) for block in blocks(name, "python")] for name in READMES)
     assert first == second
     commands = [
         [line.split("#")[0].strip() for block in blocks(name, "sh") for line in block.splitlines()] for name in READMES
@@ -51,7 +67,7 @@ def test_the_commands_on_a_table_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
             assert not ending.code
 
 
-@pytest.mark.parametrize("name", [*READMES, "CONTRIBUTING.md", "docs/log.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("name", [*READMES, "CONTRIBUTING.md", "docs/log.md", "docs/watching.md", "CHANGELOG.md"])
 def test_links_lead_somewhere(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):

@@ -9,8 +9,8 @@ import pytest
 
 HEAVY = ("torch", "optuna", "plotly", "sklearn", "pydantic", "numpy")
 TORCH_FREE = (
-    "errors", "records", "recipe", "protocols", "seeds", "files", "schedules", "batching", "curves", "space",
-    "training", "tuning", "probes", "diagnosis", "reports", "tasks", "workflows", "testing",
+    "errors", "records", "recipe", "callbacks", "protocols", "seeds", "files", "schedules", "batching", "curves",
+    "space", "training", "tuning", "probes", "diagnosis", "reports", "tasks", "workflows", "testing",
     "cli.commands", "cli.progress", "cli.rescale", "cli.show", "rescaling",
 )  # fmt: skip
 

@@ -15,8 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from surefoot import errors, schedules, space
+    from surefoot.callbacks import Event
+    from surefoot.engine.attach import Pilot, attach
+    from surefoot.engine.tensorboard import TensorBoardWriter
     from surefoot.errors import RequestError, SurefootError
+    from surefoot.protocols import Observer
     from surefoot.recipe import Recipe
+    from surefoot.reports.watching import Printer
     from surefoot.rescaling import rescale
     from surefoot.tasks import Task
     from surefoot.workflows.compare import compare
@@ -29,14 +34,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Event",
     "LoadedModel",
+    "Observer",
+    "Pilot",
+    "Printer",
     "Probe",
     "Recipe",
     "RequestError",
     "Result",
     "SurefootError",
     "Task",
+    "TensorBoardWriter",
     "__version__",
+    "attach",
     "compare",
     "errors",
     "fit",
@@ -49,6 +60,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Event": "surefoot.callbacks",
+    "Observer": "surefoot.protocols",
+    "Pilot": "surefoot.engine.attach",
+    "Printer": "surefoot.reports.watching",
+    "TensorBoardWriter": "surefoot.engine.tensorboard",
+    "attach": "surefoot.engine.attach",
     "Recipe": "surefoot.recipe",
     "rescale": "surefoot.rescaling",
     "RequestError": "surefoot.errors",

@@ -6,6 +6,7 @@
         ├── TaskError                     the task: its model, its loss, its data
         ├── BudgetError                   the budget
         ├── OutputError                   the folder that should receive the result
+        ├── CallbackError                 a callback of yours raised, or answered what is no answer
         └── MissingExtraError             an optional dependency is not installed
 
 A training that diverges, that does not fit in memory or that is interrupted is not an error: it is a result
@@ -22,6 +23,7 @@ from pathlib import Path
 
 __all__ = [
     "BudgetError",
+    "CallbackError",
     "MissingExtraError",
     "OutputError",
     "RecipeError",
@@ -55,6 +57,10 @@ class BudgetError(RequestError):
 
 class OutputError(RequestError):
     """The output folder cannot be used."""
+
+
+class CallbackError(RequestError):
+    """A callback raised an exception, or gave back something else than None or "stop"."""
 
 
 class MissingExtraError(RequestError, ImportError):

@@ -25,6 +25,7 @@ __all__ = [
     "Silent",
     "Split",
     "Steered",
+    "Together",
     "Trainable",
     "TrainableFactory",
 ]
@@ -292,7 +293,7 @@ class Observer(Protocol):
 
 
 class Silent:
-    """An observer that says nothing."""
+    """An observer that says nothing; a base for one of your own that hears only some of it."""
 
     def probing(self, optimizer: str) -> None:
         """Say nothing."""
@@ -308,3 +309,39 @@ class Silent:
 
     def finished(self, run: Run, *, spent: float) -> None:
         """Say nothing."""
+
+
+class Together:
+    """Several observers as one: each hears everything, in their order.
+
+    Args:
+        observers: those that there are; None is left out.
+    """
+
+    def __init__(self, *observers: Observer | None) -> None:
+        self._observers = [observer for observer in observers if observer is not None]
+
+    def probing(self, optimizer: str) -> None:
+        """A range test starts."""
+        for observer in self._observers:
+            observer.probing(optimizer)
+
+    def probed(self, test: RangeTest, *, spent: float) -> None:
+        """A range test ended."""
+        for observer in self._observers:
+            observer.probed(test, spent=spent)
+
+    def started(self, candidate: Candidate, *, samples: int, horizon: int) -> None:
+        """A run starts, or goes on from ``samples``."""
+        for observer in self._observers:
+            observer.started(candidate, samples=samples, horizon=horizon)
+
+    def evaluated(self, candidate: Candidate, evaluation: Evaluation, *, spent: float) -> None:
+        """A run was looked at."""
+        for observer in self._observers:
+            observer.evaluated(candidate, evaluation, spent=spent)
+
+    def finished(self, run: Run, *, spent: float) -> None:
+        """A run ended."""
+        for observer in self._observers:
+            observer.finished(run, spent=spent)

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from surefoot.protocols import Advance, Candidate, HoldsWorkers, Observer, Silent, Steered, Trainable
+from surefoot.callbacks import Callback, ask
+from surefoot.errors import CallbackError
+from surefoot.protocols import Advance, Candidate, HoldsWorkers, Observer, Silent, Split, Steered, Trainable
 from surefoot.recipe import Stopping
 from surefoot.records import Evaluation, Objective, Run, RunStatus
 
@@ -48,6 +50,8 @@ class Conditions:
         observer: hears about every evaluation.
         report: likewise, for whoever keeps a few of them.
         should_stop: asked before every step; a run that is stopped keeps its best weights.
+        looks_at: the parts of the data that every look measures; the validation part is what decides.
+        callbacks: asked after every look; one that answers "stop" ends the run.
         directory: where checkpoints go; None keeps the disk clean.
         checkpoint_seconds: the shortest time between two checkpoints.
     """
@@ -59,6 +63,8 @@ class Conditions:
     observer: Observer = field(default_factory=Silent)
     report: Callable[[Evaluation], None] | None = None
     should_stop: Callable[[], bool] = never
+    looks_at: tuple[Split, ...] = ("validation",)
+    callbacks: tuple[Callback, ...] = ()
     directory: Path | None = None
     checkpoint_seconds: float = 5.0
 
@@ -213,9 +219,22 @@ class _Course:
         if status == "completed" and spent:
             status, reason = "stopped_early", spent
         if status == "completed":
+            status, reason = self._asked()
+        if status == "completed":
             self._mark()
             return None
         return status, reason
+
+    def _asked(self) -> Ending:
+        """Whether a callback wants the run to stop; a broken one loses no work."""
+        trainable, look = self._trainable, dict(self.progress.evaluations[-1])
+        about = {"run": self._candidate.name, "horizon": trainable.horizon, "model": trainable.model}
+        try:
+            reason = ask(self._conditions.callbacks, **about, **look)
+        except CallbackError:
+            self._pause.save(trainable, self.progress)
+            raise
+        return ("stopped_early", reason) if reason else ("completed", "")
 
     def _mark(self) -> None:
         if self._stopping.retries and isinstance(self._trainable, Steered):
@@ -224,12 +243,14 @@ class _Course:
     def _look(self, stretch: Advance) -> None:
         """Evaluate, remember the weights if they are the best so far, tell the observer."""
         trainable, conditions, progress = self._trainable, self._conditions, self.progress
-        measured = trainable.evaluate("validation")
+        measured = {
+            f"{part}_{name}": value for part in conditions.looks_at for name, value in trainable.evaluate(part).items()
+        }
         evaluation = Evaluation(
             samples=trainable.samples_seen,
             epoch=trainable.samples_seen / conditions.rows,
             train_loss=progress.loss_sum / progress.loss_samples,
-            metrics={f"validation_{name}": value for name, value in measured.items()},
+            metrics=measured,
             learning_rate=stretch.learning_rate,
             batch_size=stretch.batch_size,
             seconds=progress.seconds,

@@ -11,6 +11,7 @@ import typer
 from surefoot.cli.rescale import rescale
 
 if TYPE_CHECKING:
+    from surefoot.protocols import Observer
     from surefoot.recipe import Recipe
     from surefoot.tasks import Task
     from surefoot.workflows import Result
@@ -55,6 +56,9 @@ OutOption = Annotated[
 ]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with what is in --out, after a stop of any kind.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Remove an earlier result from --out first.")]
+TensorBoardOption = Annotated[
+    Path | None, typer.Option("--tensorboard", metavar="DIR", help="Write losses, rate and batch size for TensorBoard.")
+]
 JsonOption = Annotated[
     bool,
     typer.Option("--json", help="Print the result as JSON on standard output, all else on standard error."),
@@ -131,6 +135,7 @@ def fit(
     out: OutOption = None,
     resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
+    tensorboard: TensorBoardOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train one recipe and print the losses of every epoch.
@@ -145,8 +150,9 @@ def fit(
     place = _place(out, task)
     with watching(f"Training {task.name}", every_look=True) as observer:
         result = workflows.fit(
-            task, base, seed=seed, directory=place, resume=resume, overwrite=overwrite, observer=observer
-        )
+            task, base, seed=seed, directory=place, resume=resume, overwrite=overwrite,
+            observer=_observers(observer, tensorboard),
+        )  # fmt: skip
     _show(result, as_json)
 
 
@@ -203,25 +209,32 @@ def compare(
     changes: SetOption = None,
     out: OutOption = None,
     overwrite: OverwriteOption = False,
+    tensorboard: TensorBoardOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train several recipes side by side and draw all curves on one page.
+    """Train several recipes side by side and draw all curves, training and test, on one page.
 
-    Examples:  surefoot compare digits slow=slow.toml fast=fast.toml  |  surefoot compare iris --grid batch.size=8,32
+    Without recipes: the classic lesson of full batch, single sample, mini-batch, decay on plateau and L2.
+
+    Examples:  surefoot compare iris  |  surefoot compare digits slow=slow.toml fast=fast.toml  |
+    surefoot compare iris --grid optimizer.learning_rate=.01,.1 --grid batch.size=8,32
     """
     from surefoot import workflows
     from surefoot.cli.progress import watching
-    from surefoot.cli.show import comparison_json, comparison_text, named_recipes, print_json
+    from surefoot.cli.show import comparison_json, comparison_text, grid_axes, print_json
 
-    base = _recipe(recipe, changes)
-    chosen = named_recipes(recipes or [], grid or [], base)
+    axes = grid_axes(grid or [])
+    chosen, base = _compared(recipes or [], axes, recipe, changes)
     task = _task(target, column, kind, weights, epochs)
     place = _place(out, task)
-    with watching(f"Comparing {len(chosen)} recipes on {task.name}") as observer:
-        results = workflows.compare(task, chosen, seed=seed, directory=place, overwrite=overwrite, observer=observer)
+    with watching(f"Comparing recipes on {task.name}", every_look=not axes) as observer:
+        results = workflows.compare(
+            task, chosen, grid=axes or None, recipe=base, seed=seed, directory=place, overwrite=overwrite,
+            observer=_observers(observer, tensorboard),
+        )  # fmt: skip
     if as_json:
         print_json(comparison_json(results))
-    typer.echo(comparison_text(results), err=as_json)
+    typer.echo("\n" + comparison_text(results, axes), err=as_json)
     folders = [result.directory for result in results.values() if result.directory is not None]
     typer.echo(f"Report    {folders[0].parent / 'report.html'}", err=as_json)
     _leave(*results.values())
@@ -304,6 +317,30 @@ def _recipe(path: Path | None, changes: list[str] | None) -> Recipe:
         if not mark or not value:
             raise RecipeError(f'--set takes KEY=VALUE, such as batch.size=64, not "{key}{mark}{value}"')
     return recipe.with_changes({key.strip(): parse_value(value) for key, _, value in pairs})
+
+
+def _observers(observer: Observer, tensorboard: Path | None) -> Observer:
+    """The terminal's observer, and the one that writes for TensorBoard where it is asked for."""
+    from surefoot.protocols import Together
+    from surefoot.workflows.backend import engine
+
+    return Together(observer, None if tensorboard is None else engine().TensorBoardWriter(tensorboard))
+
+
+def _compared(
+    named: list[str], axes: dict[str, list[Any]], path: Path | None, changes: list[str] | None
+) -> tuple[dict[str, Recipe] | None, Recipe | None]:
+    """The recipes with names, and the recipe that a grid starts from; two times None is the lesson."""
+    from surefoot.cli.show import named_recipes
+    from surefoot.errors import RecipeError
+
+    if named and axes:
+        raise RecipeError("give recipes as NAME=FILE or a --grid, not both")
+    if axes:
+        return None, _recipe(path, changes)
+    if path is not None or changes:
+        raise RecipeError("--recipe and --set are what a --grid starts from; without one give NAME=FILE ...")
+    return (named_recipes(named) or None), None
 
 
 def _place(out: Path | None, task: Task) -> Path | NewFolder:

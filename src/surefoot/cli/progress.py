@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -11,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from surefoot.protocols import Candidate
 from surefoot.records import Evaluation, RangeTest, Run
+from surefoot.reports.watching import Printer, run_title
 from surefoot.tuning import Budget
 
 __all__ = ["Watcher", "watching"]
@@ -40,12 +40,13 @@ def watching(title: str, *, budget: Budget | None = None, every_look: bool = Fal
 
 
 class Watcher:
-    """An observer for people: what is running now, the best so far, the price so far of the budget."""
+    """An observer for people: lines above a bar that says what is running, the best so far, the price so far."""
 
     def __init__(self, progress: Progress, title: str, budget: Budget | None, *, every_look: bool) -> None:
-        self._progress, self._title, self._budget, self._every_look = progress, title, budget, every_look
+        self._progress, self._title = progress, title
+        allowed = budget.trainings if budget is not None else None
+        self._printer = Printer(every_look=every_look, allowed=allowed, write=self._write)
         self._bar: TaskID = progress.add_task(title, total=None, note="")
-        self._best: Run | None = None
 
     def probing(self, optimizer: str) -> None:
         """A range test starts."""
@@ -54,44 +55,24 @@ class Watcher:
 
     def probed(self, test: RangeTest, *, spent: float) -> None:
         """A range test ended."""
-        found = f"learning rate near {test.value:.2g}" if test.value is not None else f"no suggestion: {test.reason}"
-        self._print(f"range test  {test.optimizer:<8} {found}", spent)
+        self._printer.probed(test, spent=spent)
+        self._progress.update(self._bar, note=self._note(spent))
 
     def started(self, candidate: Candidate, *, samples: int, horizon: int) -> None:
         """A run starts, or goes on."""
         self._say_title()
-        settings = candidate.recipe.optimizer
-        size = candidate.recipe.batch.size
-        what = candidate.name if candidate.stage == "fit" else f"{candidate.name}, share {candidate.stage}"
-        words = f"{what}: {settings.name} {settings.learning_rate:.2g}, batch {size}"
-        self._progress.update(self._bar, description=words, total=horizon, completed=samples)
-        if self._every_look:
-            self._progress.console.print(f"  {words}")
+        self._progress.update(self._bar, description=run_title(candidate), total=horizon, completed=samples)
+        self._printer.started(candidate, samples=samples, horizon=horizon)
 
     def evaluated(self, candidate: Candidate, evaluation: Evaluation, *, spent: float) -> None:
         """A run was looked at."""
         self._progress.update(self._bar, completed=evaluation.samples, note=self._note(spent))
-        if self._every_look:
-            del candidate
-            measured = "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in evaluation.metrics.items())
-            line = f"  epoch {evaluation.epoch:6.2f}  train loss {evaluation.train_loss:.4f}  {measured}"
-            self._progress.console.print(line, soft_wrap=True)
+        self._printer.evaluated(candidate, evaluation, spent=spent)
 
     def finished(self, run: Run, *, spent: float) -> None:
         """A run ended."""
-        better = self._best is None or run.objective.is_better(run.value, self._best.value)
-        if run.best is not None and better:
-            self._best = run
-        if self._every_look:
-            return
-        settings = run.recipe["optimizer"]
-        outcome = f"{run.objective.name.replace('_', ' ')} {run.value:.4f}"
-        if not math.isfinite(run.value) or run.status in {"diverged", "out_of_memory"}:
-            outcome = f"{run.status.replace('_', ' ')}: {run.reason}"
-        mark = "  best so far" if self._best is run else ""
-        words = f"{settings['name']:<6} rate {settings['learning_rate']:<7.2g}"
-        where = run.name if run.stage == "fit" else f"share {run.stage}"
-        self._print(f"{where:<11} {words} {outcome}{mark}", spent)
+        self._printer.finished(run, spent=spent)
+        self._progress.update(self._bar, note=self._note(spent))
 
     def _say_title(self) -> None:
         """Say what is being done, once and only when it really begins."""
@@ -99,14 +80,9 @@ class Watcher:
             self._progress.console.print(self._title)
             self._title = ""
 
-    def _print(self, line: str, spent: float) -> None:
-        self._progress.console.print(f"  {self._price(spent)}   {line}", soft_wrap=True)
-        self._progress.update(self._bar, note=self._note(spent))
-
-    def _price(self, spent: float) -> str:
-        allowed = f" of {self._budget.trainings:g}" if self._budget and self._budget.trainings else ""
-        return f"price {spent:.2f}{allowed}"
+    def _write(self, line: str) -> None:
+        self._progress.console.print(line, soft_wrap=True, markup=False)
 
     def _note(self, spent: float) -> str:
-        best = f"best {self._best.value:.4f}, " if self._best is not None else ""
-        return best + self._price(spent)
+        best = self._printer.best
+        return (f"best {best.value:.4f}, " if best is not None else "") + self._printer.price(spent)

@@ -14,11 +14,13 @@ from surefoot import files
 from surefoot.errors import OutputError, RecipeError, TaskError
 from surefoot.recipe import Recipe, parse_value
 from surefoot.records import SCHEMA_VERSION
-from surefoot.workflows import Probe, Result, expand_grid, load
+from surefoot.reports import Grid
+from surefoot.workflows import Probe, Result, load
 
 __all__ = [
     "comparison_json",
     "comparison_text",
+    "grid_axes",
     "named_recipes",
     "predictions",
     "print_json",
@@ -50,19 +52,22 @@ def probe_text(probe: Probe) -> str:
     return "\n".join(lines)
 
 
-def named_recipes(named: Sequence[str], grid: Sequence[str], base: Recipe) -> dict[str, Recipe]:
-    """The recipes of a comparison: files with names, or every combination of a grid."""
-    if named and grid:
-        raise RecipeError("give recipes as NAME=FILE or a --grid, not both")
-    if not named and not grid:
-        raise RecipeError("nothing to compare: give NAME=FILE ... or --grid KEY=V1,V2,...")
-    axes = {}
+def grid_axes(grid: Sequence[str]) -> dict[str, list[Any]]:
+    """The values of each key of a grid."""
+    axes: dict[str, list[Any]] = {}
     for axis in grid:
         key, mark, values = axis.partition("=")
         if not mark or not values:
             raise RecipeError(f'--grid takes KEY=V1,V2,..., such as batch.size=16,64, not "{axis}"')
+        if key.strip() in axes:
+            raise RecipeError(f"--grid names {key.strip()} twice; give all its values at once: {key.strip()}=V1,V2,...")
         axes[key.strip()] = [parse_value(value.strip()) for value in values.split(",")]
-    found = expand_grid(base, axes) if axes else {}
+    return axes
+
+
+def named_recipes(named: Sequence[str]) -> dict[str, Recipe]:
+    """The recipes of files with names."""
+    found: dict[str, Recipe] = {}
     for pair in named:
         name, mark, path = pair.partition("=")
         if not mark or not path:
@@ -82,8 +87,8 @@ def comparison_json(results: Mapping[str, Result]) -> dict[str, Any]:
     return {"schema_version": SCHEMA_VERSION, "results": found}
 
 
-def comparison_text(results: Mapping[str, Result]) -> str:
-    """A line a recipe: its losses and accuracies, steps and seconds."""
+def comparison_text(results: Mapping[str, Result], axes: Mapping[str, Sequence[Any]] | None = None) -> str:
+    """A line a recipe: its losses and accuracies, steps and seconds; loss and time over a grid of two axes below."""
     metrics = [
         name
         for name in ("train_loss", "validation_loss", "test_loss", "test_accuracy", "test_r2")
@@ -96,8 +101,11 @@ def comparison_text(results: Mapping[str, Result]) -> str:
     for name, result in results.items():
         run = result.study.runs[0]
         values = [f"{result.metrics[metric]:.4f}" if metric in result.metrics else "-" for metric in metrics]
-        cells = [*values, str(run.steps), f"{result.cost.seconds:.1f}"]
+        cells = [*values, str(run.steps), f"{run.seconds:.2f}"]
         lines.append(f"{name:<{width}}" + "".join(f"  {cell:>16}" for cell in cells) + f"  {result.status}")
+    if axes and len(axes) == 2:
+        studies = {name: result.study for name, result in results.items()}
+        lines += [f"\n{Grid(axes).table(studies, measure)}" for measure in ("validation_loss", "seconds")]
     return "\n".join(lines)
 
 

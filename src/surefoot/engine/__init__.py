@@ -4,5 +4,6 @@ from surefoot.engine.factory import TorchFactory
 from surefoot.engine.predict import predict
 from surefoot.engine.run import TorchRun
 from surefoot.engine.snapshot import load_weights
+from surefoot.engine.tensorboard import TensorBoardWriter
 
-__all__ = ["TorchFactory", "TorchRun", "load_weights", "predict"]
+__all__ = ["TensorBoardWriter", "TorchFactory", "TorchRun", "load_weights", "predict"]

@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 
 from surefoot.records import Evaluation, RangeTest, Run, Study
 
-__all__ = ["losses_figure", "range_test_figure", "rates_figure", "tried_figure"]
+__all__ = [
+    "CURVES",
+    "log_if_positive",
+    "losses_figure",
+    "range_test_figure",
+    "rates_figure",
+    "styled",
+    "thinned",
+    "tried_figure",
+]
 
 # Okabe and Ito's palette, told apart by colour-blind readers too; jfly.uni-koeln.de/color.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C")
+# Six more for whoever draws more curves; each can be read on white and on black.
+CURVES = (*PALETTE[:6], "#7F5BD6", "#C2185B", "#6B9A00", "#00A3A3", "#A0703C", "#8C8C8C")
 MOST_POINTS = 400
 
 
 def losses_figure(runs: Sequence[Run], *, winner: int | None, labels: dict[int, str] | None = None) -> go.Figure:
     """Training (dotted) and validation loss (full) of every run against epochs; the kept run stands out."""
     figure = go.Figure()
+    others = CURVES if winner is None else CURVES[1:]
     for index, run in enumerate(sorted(runs, key=lambda run: run.number == winner)):
-        looks = _thinned(run.evaluations)
+        looks = thinned(run.evaluations)
         if not looks:
             continue
         name = (labels or {}).get(run.number) or f"{run.name} ({run.stage})"
         kept = run.number == winner or len(runs) == 1
-        colour = PALETTE[0] if kept and winner is not None else PALETTE[1 + index % (len(PALETTE) - 1)]
+        colour = PALETTE[0] if kept and winner is not None else others[index % len(others)]
         for kind, values, dash in (
             ("validation", [look.metrics["validation_loss"] for look in looks], "solid"),
             ("training", [look.train_loss for look in looks], "dot"),
@@ -41,13 +53,13 @@ def losses_figure(runs: Sequence[Run], *, winner: int | None, labels: dict[int, 
                 opacity=1.0 if kept or winner is None else 0.65,
                 hovertemplate=f"{name}, {kind}<br>epoch %{{x:.2f}}, loss %{{y:.4g}}<extra></extra>",
             )
-    _log_if_positive(figure, (look.metrics["validation_loss"] for run in runs for look in run.evaluations))
-    return _styled(figure, x="epoch", y="loss")
+    log_if_positive(figure, (look.metrics["validation_loss"] for run in runs for look in run.evaluations))
+    return styled(figure, x="epoch", y="loss")
 
 
 def rates_figure(run: Run) -> go.Figure:
     """Learning rate and batch size of one run against samples."""
-    looks = _thinned(run.evaluations)
+    looks = thinned(run.evaluations)
     figure = go.Figure()
     samples = [look.samples for look in looks]
     rates, sizes = [look.learning_rate for look in looks], [look.batch_size for look in looks]
@@ -61,7 +73,7 @@ def rates_figure(run: Run) -> go.Figure:
         "showgrid": False,
     }
     figure.update_layout(yaxis2={**axis, "tickmode": "auto", "nticks": 6, "showgrid": False})
-    return _styled(figure, x="samples seen", y="learning rate")
+    return styled(figure, x="samples seen", y="learning rate")
 
 
 def range_test_figure(tests: Sequence[RangeTest]) -> go.Figure:
@@ -85,7 +97,7 @@ def range_test_figure(tests: Sequence[RangeTest]) -> go.Figure:
     floor = min((min(test.smoothed) for test in tests if test.smoothed), default=0.0)
     figure.update_xaxes(type="log", dtick=1, exponentformat="power")
     figure.update_yaxes(range=[floor - 0.1 * abs(ceiling - floor), ceiling])
-    return _styled(figure, x="learning rate", y="loss")
+    return styled(figure, x="learning rate", y="loss")
 
 
 def tried_figure(study: Study) -> go.Figure:
@@ -115,23 +127,25 @@ def tried_figure(study: Study) -> go.Figure:
         name="runs",
     )
     figure.update_layout(showlegend=False)
-    _log_if_positive(figure, values)
-    return _styled(figure, x="price so far, in trainings", y=study.objective.name.replace("_", " "))
+    log_if_positive(figure, values)
+    return styled(figure, x="price so far, in trainings", y=study.objective.name.replace("_", " "))
 
 
-def _thinned(looks: Sequence[Evaluation]) -> list[Evaluation]:
+def thinned(looks: Sequence[Evaluation]) -> list[Evaluation]:
     """At most a few hundred looks, evenly chosen, the last one among them."""
     step = max(1, len(looks) // MOST_POINTS)
     return [*looks[:-1:step], *looks[-1:]] if len(looks) > 1 else list(looks)
 
 
-def _log_if_positive(figure: go.Figure, values: Iterable[float]) -> None:
+def log_if_positive(figure: go.Figure, values: Iterable[float], *, axis: Literal["x", "y"] = "y") -> None:
+    """A logarithmic axis for positive values that differ by more than a factor of five."""
     finite = [value for value in values if value == value and abs(value) != float("inf")]
     if finite and min(finite) > 0 and max(finite) > 5 * min(finite):
-        figure.update_yaxes(type="log")
+        figure.update_layout({f"{axis}axis": {"type": "log"}})
 
 
-def _styled(figure: go.Figure, *, x: str, y: str) -> Any:
+def styled(figure: go.Figure, *, x: str, y: str) -> Any:
+    """The look that all pictures share; the page puts in the colours of its own mode."""
     figure.update_layout(
         template="plotly_white",
         paper_bgcolor="rgba(0,0,0,0)",

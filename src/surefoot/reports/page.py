@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,12 @@ from plotly.offline import get_plotlyjs
 
 from surefoot import files
 from surefoot.recipe import Recipe
-from surefoot.records import SCHEMA_VERSION, Run, Study
+from surefoot.records import Run, Study
 from surefoot.reports.figures import losses_figure, range_test_figure, rates_figure, tried_figure
 from surefoot.reports.pytorch_code import pytorch_code
 from surefoot.reports.terminal import metrics_table
 
-__all__ = ["page", "write_comparison", "write_page"]
+__all__ = ["page", "picture", "render", "write_page"]
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.PackageLoader("surefoot.reports"),
@@ -36,7 +35,7 @@ def write_page(study: Study, path: Path) -> Path:
 def page(study: Study) -> str:
     """A study as HTML."""
     winner = study.winning_run
-    return _render(
+    return render(
         "study.html.jinja",
         title=f"{study.task}: {_outcome(study)}",
         study=study,
@@ -59,53 +58,24 @@ def _pictures(study: Study) -> list[dict[str, str]]:
     found = []
     if any(run.evaluations for run in study.runs):
         caption = "Every run: validation full, training dotted. The kept run is thick and blue."
-        found.append(_picture("Losses", caption, losses_figure(study.runs, winner=study.winner)))
+        found.append(picture("Losses", caption, losses_figure(study.runs, winner=study.winner)))
     if study.kind == "tune" and study.winner is not None:
         caption = "A dot a run; the larger, the longer it trained."
-        found.append(_picture("What was tried, and what it cost", caption, tried_figure(study)))
+        found.append(picture("What was tried, and what it cost", caption, tried_figure(study)))
     if study.probes:
         caption = "One step at each rate; the shaded band is the suggestion."
-        found.append(_picture("Learning-rate range tests", caption, range_test_figure(study.probes)))
+        found.append(picture("Learning-rate range tests", caption, range_test_figure(study.probes)))
     if study.winning_run is not None:
-        found.append(_picture("Rate and batch of the kept run", "", rates_figure(study.winning_run)))
+        found.append(picture("Rate and batch of the kept run", "", rates_figure(study.winning_run)))
     return found
 
 
-def write_comparison(studies: Mapping[str, Study], directory: Path) -> None:
-    """Write one page with all curves and all numbers, and the numbers as JSON."""
-    first = next(iter(studies.values()))
-    runs = [study.runs[0].model_copy(update={"number": number}) for number, study in enumerate(studies.values())]
-    labels = dict(enumerate(studies))
-    measured = {name for study in studies.values() for name in study.metrics}
-    names = sorted(measured, key=lambda name: (not name.endswith("loss"), name))
-    content = _render(
-        "comparison.html.jinja",
-        title=f"{first.task}: {len(studies)} recipes side by side",
-        studies=studies,
-        names=names,
-        pictures=[
-            _picture("Losses", "Validation full, training dotted.", losses_figure(runs, winner=None, labels=labels))
-        ],
-        recipes={name: Recipe(**study.recipe).to_toml() if study.recipe else "" for name, study in studies.items()},
-    )
-    results = {
-        name: {
-            "status": study.status,
-            "metrics": study.metrics,
-            "cost": study.cost.model_dump(),
-            "recipe": study.recipe,
-        }
-        for name, study in studies.items()
-    }
-    files.write_text(directory / "report.html", content)
-    files.write_json(directory / "result.json", {"schema_version": SCHEMA_VERSION, "results": results})
-
-
-def _render(template: str, **context: Any) -> str:
+def render(template: str, **context: Any) -> str:
+    """A template of this folder, filled."""
     return _ENVIRONMENT.get_template(template).render(plotly=get_plotlyjs(), **context)
 
 
-def _picture(title: str, caption: str, figure: Any) -> dict[str, str]:
+def picture(title: str, caption: str, figure: Any) -> dict[str, str]:
     """A figure as JSON that is safe inside a script element."""
     text: str = figure.to_json()
     safe = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
-from surefoot.protocols import Candidate, Observer, Silent, Trainable, TrainableFactory
+from surefoot.callbacks import Callback
+from surefoot.protocols import Candidate, Observer, Silent, Split, Trainable, TrainableFactory
 from surefoot.recipe import Recipe
 from surefoot.records import Evaluation, Run
 from surefoot.training import Conditions, never, train
@@ -53,12 +54,16 @@ class Supervision:
         spent: samples spent before the first run, by probes.
         observer: hears what happens.
         should_stop: asked before every step.
+        looks_at: the parts of the data that every look measures.
+        callbacks: asked after every look.
         checkpoint_seconds: the shortest time between two checkpoints of a run.
     """
 
     spent: int = 0
     observer: Observer = field(default_factory=Silent)
     should_stop: Callable[[], bool] = never
+    looks_at: tuple[Split, ...] = ("validation",)
+    callbacks: tuple[Callback, ...] = ()
     checkpoint_seconds: float = field(default_factory=lambda: CHECKPOINT_SECONDS)
 
 
@@ -113,6 +118,8 @@ def _run(
         observer=supervision.observer,
         report=partial(_report, candidate=candidate, ledger=ledger, factory=factory, horizon=challenger.horizon),
         should_stop=supervision.should_stop,
+        looks_at=supervision.looks_at,
+        callbacks=supervision.callbacks,
         directory=None if folder is None else folder / CHECKPOINT,
         checkpoint_seconds=supervision.checkpoint_seconds,
     )

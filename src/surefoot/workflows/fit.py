@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from surefoot import seeds
-from surefoot.protocols import Candidate, Observer, Silent
+from surefoot import reports, seeds
+from surefoot.callbacks import Callback, require_callbacks
+from surefoot.protocols import Candidate, Observer, Split, Together
 from surefoot.recipe import Recipe
 from surefoot.records import Run
 from surefoot.tasks import Task
@@ -19,7 +20,7 @@ from surefoot.workflows.backend import identity, open_task, require_recipe, requ
 from surefoot.workflows.interrupt import interruptible
 from surefoot.workflows.result import Result, Spending, conclude
 
-__all__ = ["fit"]
+__all__ = ["fit", "fit_looking_at"]
 
 
 def fit(
@@ -31,6 +32,8 @@ def fit(
     directory: str | Path | output.NewFolder | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    verbose: bool = False,
+    callbacks: Iterable[Callback] = (),
     observer: Observer | None = None,
 ) -> Result:
     """Train ``recipe`` from its first to its last sample; the best weights by the task's objective are the result.
@@ -43,11 +46,34 @@ def fit(
         directory: receives the result; None leaves nothing on disk.
         resume: go on with the run in ``directory``.
         overwrite: remove an earlier result from ``directory`` first.
-        observer: hears what happens while it happens.
+        verbose: print a line an epoch.
+        callbacks: functions of a ``surefoot.Event``, called after every look, as a rule once an epoch; one that gives
+            back "stop" ends the run, and the best weights so far are the result.
+        observer: hears what happens while it happens, such as ``surefoot.TensorBoardWriter("logs")``.
 
     Raises:
-        RequestError: the task, the recipe or the directory is wrong, in one line.
+        RequestError: the task, the recipe or the directory is wrong, or a callback raised, in one line.
     """
+    return fit_looking_at(
+        ("validation",), task, recipe, seed=seed, name=name, directory=directory, resume=resume, overwrite=overwrite,
+        callbacks=require_callbacks(callbacks), observer=Together(reports.Printer() if verbose else None, observer),
+    )  # fmt: skip
+
+
+def fit_looking_at(
+    parts: tuple[Split, ...],
+    task: Task,
+    recipe: Recipe | None,
+    *,
+    seed: int,
+    name: str,
+    directory: str | Path | output.NewFolder | None,
+    resume: bool,
+    overwrite: bool,
+    callbacks: tuple[Callback, ...],
+    observer: Observer,
+) -> Result:
+    """``fit`` with looks at these parts of the data at every evaluation; the other arguments are fit's."""
     started = time.perf_counter()
     seed = require_seed(seed)
     factory, complete = open_task(task, require_recipe(recipe))
@@ -58,7 +84,7 @@ def fit(
     earlier = sum(run.seconds for run in ledger.runs)
     candidate = Candidate(0, name, "fit", 1.0, complete, seeds.derive(seed, "run", 0))
     with interruptible() as stop:
-        supervision = Supervision(observer=observer or Silent(), should_stop=stop)
+        supervision = Supervision(observer=observer, should_stop=stop, looks_at=parts, callbacks=callbacks)
         outcome = climb(factory, _One(candidate), ledger, supervision)
         seconds = earlier + time.perf_counter() - started
         spending = Spending(seconds=seconds, interrupted=stop.by_person)

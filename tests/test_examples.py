@@ -1,0 +1,54 @@
+"""The programs in examples/ do what their first lines say."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pytest
+
+CLASSIC = Path(__file__).parents[1] / "examples/classic"
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import one of the programs by its name, as its own folder sees it."""
+    monkeypatch.syspath_prepend(str(CLASSIC))
+    return importlib.import_module
+
+
+@pytest.mark.slow
+def test_the_network_by_hand_and_with_surefoot(load: Any) -> None:
+    found = load("ten_fifty_ten").main(epochs=30)
+    assert found["with Surefoot"] == pytest.approx(found["by hand"], rel=0.1)
+    assert found["at ten times the rate"] < 0.9 * found["with Surefoot"]
+
+
+@pytest.mark.slow
+def test_the_batch_really_changes(load: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    results = load("adaptive_batch").main(epochs=10)
+    fixed, adaptive = (result.study.runs[0] for result in results.values())
+    assert adaptive.samples == fixed.samples
+    assert adaptive.steps < fixed.steps
+    assert len({look.batch_size for look in adaptive.evaluations}) > 5
+    assert "The batch went from 3" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_relu_on_the_output_fails(load: Any) -> None:
+    found = load("iris_lesson").main(epochs=20, seeds=5)
+    accuracy = {name: fmean(each["test_accuracy"] for each in measured) for name, measured in found.items()}
+    loss = {name: [each["test_loss"] for each in measured] for name, measured in found.items()}
+    assert accuracy["setosa or not, a plain output"] == 1.0
+    assert min(loss["setosa or not, a ReLU on it"]) >= 2 / 3 * math.log(2)
+    assert max(loss["setosa or not, a plain output"]) < 0.1
+    assert accuracy["three classes, a ReLU on them"] < accuracy["three classes, plain outputs"]
+
+
+def test_the_list_names_every_program() -> None:
+    listed = (CLASSIC / "README.md").read_text(encoding="utf-8")
+    for program in CLASSIC.glob("*.py"):
+        assert f"({program.name})" in listed
