@@ -115,7 +115,8 @@ def _settings(name: str, *, is_weight: bool, recipe: Recipe) -> _Settings:
     usual = {"l1": general.l1, "l2": general.l2, "weight_decay": decay}
     found = usual if is_weight else dict.fromkeys(usual, 0.0)
     given = {key: getattr(rule, key) for key in usual if getattr(rule, key, None) is not None}
-    multiplier: float | None = float(is_weight)
+    # without a decay there is nothing to tell weights from biases by, and one group is one kernel
+    multiplier: float | None = float(is_weight and decay > 0)
     if "weight_decay" in given:
         multiplier = given["weight_decay"] / decay if decay else None
     rate = (rule.learning_rate_multiplier if rule is not None else None) or 1.0

@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +80,14 @@ class TorchRun:
             micro_batch=recipe.batch.micro_batch,
             wants_dots=self._steering.wants_dots,
             wants_timing=recipe.batch.policy == "goodput",
-            tell=lambda *change: self._steering.note(self._samples, *change),
         )
         self._single_thread = is_small(self._model, parts["train"], self._steering.batch_size(0))
         self._best: dict[str, Tensor] = {}
         self._samples = self._steps = 0
         self._first_loss: float | None = None
-        self._loader = open_loader(
-            parts["train"], seed=seed, plan=self._size_at, workers=recipe.data.workers, device=self._device
-        )
+        plan = partial(_size_at, steering=self._steering, num_rows=rows, horizon=horizon)
+        workers = recipe.data.workers
+        self._loader = open_loader(parts["train"], seed=seed, plan=plan, workers=workers, device=self._device)
         self._looking: tuple[Split, int, Loader] | None = None  # the latest evaluation's loader
         self._is_training = False  # between the first stretch and the release, processes wait for the next
         self._mark: snapshot.Snapshot | None = None
@@ -142,6 +142,8 @@ class TorchRun:
         look = every is not None and self._steps % every == 0
         batch, _ = self._loader.batch(self._samples, size)
         stepped = self._descent.step(batch, size, settings, look=look)
+        while self._descent.changes:
+            steering.note(self._samples, *self._descent.changes.pop(0))
         self._samples += size
         self._steps += 1
         if steering.is_timed:
@@ -152,11 +154,6 @@ class TorchRun:
             rate = settings.learning_rate
             steering.stepped(self._samples, loss=stepped.loss, learning_rate=rate, noise=stepped.noise)
         return stepped, settings.learning_rate
-
-    def _size_at(self, position: int) -> int:
-        """How many rows the step at a position takes, as far as can be known: how workers read ahead."""
-        wanted = self._steering.batch_size(position)
-        return step_size(wanted, position, num_rows=self._num_rows, horizon=self.horizon)
 
     def _blown_up(self, loss: float, rate: float) -> str:
         """What is wrong with a batch loss, or ""."""
@@ -389,3 +386,8 @@ class TorchRun:
         """Read the model's weights from safetensors."""
         snapshot.load_weights(self._model, path)
         self._model.eval()
+
+
+def _size_at(position: int, *, steering: Steering, num_rows: int, horizon: int) -> int:
+    """How many rows the step at a position takes, as far as can be known: how workers read ahead."""
+    return step_size(steering.batch_size(position), position, num_rows=num_rows, horizon=horizon)
