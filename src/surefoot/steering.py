@@ -78,6 +78,7 @@ class Steering:
         assert optimizer.learning_rate is not None, "a run takes a complete recipe"
         self._rule = batch.rule(optimizer.name)
         self._first = min(batch.first_size(num_rows), num_rows)
+        self._reference = batch.reference_size or self._first
         self._schedule, self._reactive = recipe.schedule.build(), recipe.schedule.reactive()
         self._policy = batch.build(num_rows, schedule=self._schedule)
         self._observing = batch.observing(num_rows=num_rows, horizon=horizon) if batch.is_observing else None
@@ -85,7 +86,7 @@ class Steering:
             optimizer.learning_rate, optimizer.weight_decay, optimizer.beta1, optimizer.beta2, optimizer.epsilon
         )
         self._momentum = _momentum_of(self._schedule, recipe)
-        self._coupled: dict[tuple[int, float | None], Knobs] = {(self._first, None): self._base}
+        self._coupled: dict[tuple[int, float | None], Knobs] = {}
         self._state = _State(self._first)
         self._watched = self._reactive.init() if self._reactive else None
         self._seen = self._observing.init() if self._observing else None
@@ -218,7 +219,7 @@ class Steering:
             return self._base
         key = (batch_size, self._state.noise_scale)
         if key not in self._coupled:
-            self._coupled[key] = self._couple(batch_size)[0] if batch_size != self._first else self._base
+            self._coupled[key] = self._couple(batch_size)[0] if batch_size != self._reference else self._base
         return self._coupled[key]
 
     def _couple(self, batch_size: int) -> tuple[Knobs, tuple[Moved, ...]]:
@@ -226,7 +227,7 @@ class Steering:
         return couple(
             self._base,
             optimizer=self._recipe.optimizer.name,
-            batch_size=self._first,
+            batch_size=self._reference,
             new_batch_size=batch_size,
             coupling=self._rule,
             noise_scale=1e12 if scale is None and self._rule == "adascale" else scale,
@@ -249,7 +250,7 @@ class Steering:
         why = {} if new is self._base else {moved.name: moved.reason for moved in self._couple(size)[1]}
         for name in ("learning_rate", "weight_decay", "beta1", "beta2", "epsilon"):
             if getattr(new, name) is not None:
-                reason = why.get(name, "back to what belongs to the first batch")
+                reason = why.get(name, "as the recipe has it")
                 self._note(samples, name, getattr(old, name), getattr(new, name), reason)
 
     def _note(self, samples: int, name: str, before: float, after: float, reason: str) -> None:

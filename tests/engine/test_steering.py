@@ -118,6 +118,19 @@ def test_growth_instead_of_decay_under_adam_follows_the_root() -> None:
     assert (settings.beta1, settings.beta2) == pytest.approx((0.9**2, 0.999**2))
 
 
+def test_settings_can_belong_to_another_batch_than_the_first() -> None:
+    section = {"reference_size": 16, "size": 64}
+    steered = steering(schedule={"name": "constant", "warmup": 0}, optimizer={"weight_decay": 0.1}, batch=section)
+    settings = steered.settings(100, 64)
+    assert settings.learning_rate == pytest.approx(3e-3 * 2)
+    assert (settings.beta1, settings.beta2) == pytest.approx((0.9**4, 0.999**4))
+    assert settings.weight_decay == pytest.approx(0.1 * 2)
+    assert steered.settings(100, 16).beta1 is None
+    assert sf.Recipe(batch=section).steps_per_sample(1000) == 1 / 16
+    moved, _ = sf.rescale(sf.Recipe(batch=section), batch_size=128)
+    assert (moved.batch.size, moved.batch.reference_size) == (128, 32)
+
+
 @pytest.mark.parametrize("policy", ["random", "ada_batch", "plateau_growth"])
 def test_policies_that_stand_for_something_else_leave_the_rate(policy: str) -> None:
     assert sf.Recipe(batch={"policy": policy}).batch.rule("sgd") == "none"

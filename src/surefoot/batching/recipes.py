@@ -51,7 +51,7 @@ READINGS: dict[str, type[Any]] = {
 OBSERVING = frozenset({*READINGS, "plateau_growth"})
 
 # Arguments that are batch sizes themselves: they scale with the batch and cannot pass the number of rows.
-_SIZES = ("last", "smallest", "largest", "sizes")
+_SIZES = ("last", "smallest", "largest", "sizes", "reference_size")
 # Arguments that the training brings and a recipe cannot.
 _BROUGHT = {"schedule", "horizon", "step_time", "reading", "limits"}
 # The memory of a measured policy in a recipe is a share of the horizon, as every length there is.

@@ -25,9 +25,10 @@ class Batch(Section):
     A policy, the size it has or begins with, and the policy's own arguments. ``coupling`` says how the rate and the
     optimizer's memories follow a batch that moves ("none", "linear", "sqrt", "adascale"); left out, it is the
     optimizer's usual rule where the policy grows the batch, and "none" where the policy is there instead of a decay or
-    draws at random. ``max_learning_rate`` bounds what it may do. ``look_every`` counts the steps between two looks at
-    the noise in the gradients. ``micro_batch`` is how many rows go through the model at once: the gradients of a
-    larger batch are added up.
+    draws at random. ``reference_size`` is the batch that the recipe's rate, betas and decay belong to, when that is
+    not the one it begins with: the coupling brings them over. ``max_learning_rate`` bounds what a coupling may do.
+    ``look_every`` counts the steps between two looks at the noise in the gradients. ``micro_batch`` is how many rows go
+    through the model at once: the gradients of a larger batch are added up.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -35,6 +36,7 @@ class Batch(Section):
     policy: str = "fixed"
     size: Annotated[int, Field(ge=1)] | None = None
     coupling: Literal["none", "linear", "sqrt", "adascale"] | None = None
+    reference_size: Annotated[int, Field(ge=1)] | None = None
     max_learning_rate: Rate | None = None
     look_every: Annotated[int, Field(ge=1)] | None = None
     micro_batch: Annotated[int, Field(ge=1)] | None = None
@@ -47,10 +49,13 @@ class Batch(Section):
             batching.from_recipe(self.policy, size=self.size or self._usual_size(), arguments=self.model_extra)
         if self.look_every is not None and not batching.is_measured(self.policy):
             raise ValueError(f'batch.look_every is for policies that look at the noise; "{self.policy}" does not')
-        if batching.is_constant(self.policy):
+        if batching.is_constant(self.policy) and self.reference_size is None:
             for key in ("coupling", "max_learning_rate"):
                 if getattr(self, key) not in (None, "none"):
-                    raise ValueError(f'batch.{key} is for a batch that moves; batch.policy "{self.policy}" keeps it')
+                    raise ValueError(
+                        f'batch.{key} is for a batch that moves; batch.policy "{self.policy}" keeps it, and there is no '
+                        "batch.reference_size"
+                    )
         return self
 
     @property
@@ -62,7 +67,8 @@ class Batch(Section):
         """The coupling, with what was left out filled in."""
         if self.coupling is not None:
             return self.coupling
-        return "none" if self.policy in _UNCOUPLED else batching.default_coupling(optimizer)
+        is_uncoupled = self.policy in _UNCOUPLED and self.reference_size is None
+        return "none" if is_uncoupled else batching.default_coupling(optimizer)
 
     def complete(self, num_rows: int) -> Batch:
         """The same with the size written out; one that was left out comes from the number of rows.

@@ -152,11 +152,11 @@ class Recipe(BaseModel):
     def steps_per_sample(self, num_rows: int) -> float:
         """The mean of 1/B over the training as far as the recipe tells: what Σ η over the steps is counted in.
 
-        Where a coupling holds the decay of every sample as it was at the first batch, it is that batch's 1/B.
+        Where a coupling holds the decay of every sample as it is at one batch, it is that batch's 1/B.
         """
-        first = 1.0 / min(self.batch.first_size(num_rows), num_rows)
+        size = self.batch.reference_size or min(self.batch.first_size(num_rows), num_rows)
         if self.batch.is_observing or self.batch.rule(self.optimizer.name) != "none":
-            return first
+            return 1.0 / size
         return batching.mean_inverse_size(self.batch.build(num_rows), num_rows)
 
     def with_changes(self, changes: Mapping[str, Any]) -> Recipe:
