@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional
 
 import surefoot as sf
 from surefoot import reports, tasks
@@ -107,3 +109,36 @@ def test_the_code_on_the_page_says_what_it_leaves_out() -> None:
     (line,) = [line for line in code.splitlines() if line.startswith("# not in this code")]
     for name in ("the loss focal", "loss.class_weights", "regularization.groups", "l1_method", "initialization"):
         assert name in line
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"schedule": {"name": "plateau", "patience": 0.1}},
+        {"batch": {"policy": "norm_test", "size": 4, "look_every": 1, "min_looks": 2, "share_of_rows": 1.0}},
+        {"batch": {"policy": "growth_replaces_decay", "size": 4}},
+        {"batch": {"size": 8, "reference_size": 4, "micro_batch": 5}},
+        {"schedule": {"name": "one_cycle"}},
+    ],
+)
+def test_a_recipe_that_moves_is_shown_as_a_loop_that_runs(make_task: Any, sections: dict[str, Any]) -> None:
+    task = make_task()
+    study = sf.fit(task, sf.Recipe(**sections)).study
+    namespace: dict[str, Any] = {}
+    exec(compile(pytorch_code(study), "page.py", "exec"), namespace)
+    model = task.model()
+    inputs, targets = (torch.as_tensor(part) for part in task.train)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the page tells a measured policy nothing
+        namespace["train"](model, inputs, targets)
+    assert functional.cross_entropy(model(inputs), targets) < 1.0
+
+
+def test_what_moved_is_told_with_its_reason(make_task: Any, tmp_path: Any) -> None:
+    batch = {"policy": "plateau_growth", "size": 4, "patience": 0, "share_of_rows": 1.0}
+    study = sf.fit(make_task(epochs=30), sf.Recipe(batch=batch), directory=tmp_path / "out").study
+    moved = [line for line in reports.summary(study).splitlines() if line.startswith("Moved")]
+    assert any("batch 4 to 8: no improvement on" in line for line in moved) or len(moved) > 4
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "What moved in the kept run, and why" in page
+    assert "no improvement on" in page

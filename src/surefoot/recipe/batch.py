@@ -53,8 +53,8 @@ class Batch(Section):
             for key in ("coupling", "max_learning_rate"):
                 if getattr(self, key) not in (None, "none"):
                     raise ValueError(
-                        f'batch.{key} is for a batch that moves; batch.policy "{self.policy}" keeps it, and there is no '
-                        "batch.reference_size"
+                        f'batch.{key} is for a batch that moves; batch.policy "{self.policy}" keeps it, and there is '
+                        "no batch.reference_size"
                     )
         return self
 

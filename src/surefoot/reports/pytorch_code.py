@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from surefoot.batching import is_constant, is_measured
+from surefoot.recipe import Recipe
 from surefoot.records import Study
 from surefoot.reports.schedule_code import schedule_code
+from surefoot.schedules import REACTIVE
 
 __all__ = ["pytorch_code"]
 
@@ -79,36 +82,102 @@ def train(model, inputs_all, targets_all):
 """
 
 
+# Where settings move with what the training shows, or with the batch, a page of plain code would be a library.
+_STEERED = """\
+import torch
+import surefoot as sf
+{imports}from torch.nn import functional
+
+{missing}
+def train(model, inputs_all, targets_all):
+    weights = [p for p in model.parameters() if p.ndim >= 2]
+    others = [p for p in model.parameters() if p.ndim < 2]  # biases and norms do not decay
+    groups = [{{"params": weights, "weight_decay": {decay}}}, {{"params": others, "weight_decay": 0.0}}]
+    optimizer = {optimizer}
+{mode}    pilot = sf.attach(  # sets the optimizer for every batch it hands out
+        optimizer,
+        (inputs_all, targets_all),
+        epochs={epochs},
+        schedule={schedule!r},
+        batch={batch!r},
+    )
+    for batches in pilot.epochs():
+        for inputs, targets in batches:
+            loss = {loss}
+{penalty}            optimizer.zero_grad()
+            loss.backward()
+{clipping}            optimizer.step()
+{tell}"""
+_TELL_NOISE = """\
+            # tell it the noise where pilot.wants_noise says so:
+            # pilot.observe(noise=surefoot.batching.from_micro_gradients(...))
+"""
+_TELL_LOSS = "        # tell it the validation loss: pilot.report(validation_loss)\n"
+
+
 def pytorch_code(study: Study) -> str:
     """The kept run's recipe as a training loop in plain PyTorch; it leaves out what keeps the best weights."""
+    if _is_steered(Recipe(**study.recipe)):
+        return _steered_code(study)
     recipe, winner = study.recipe, study.winning_run
     optimizer = recipe["optimizer"]
     imports, schedule = schedule_code(recipe["schedule"])
     batch_imports, policy, size = _batch(recipe["batch"])
+    return _TEMPLATE.format(
+        imports=_PACKAGES.get(optimizer["name"], "") + batch_imports + imports,
+        schedule=schedule,
+        policy=policy,
+        batch_size=size,
+        rate=optimizer["learning_rate"],
+        epochs=study.epochs * (winner.share if winner is not None else 1.0),
+        **_common(study),
+    )
+
+
+def _is_steered(recipe: Recipe) -> bool:
+    """Whether settings move with the batch, or with what the training shows."""
+    batch = recipe.batch
+    moves = batch.reference_size is not None or (
+        not is_constant(batch.policy) and batch.rule(recipe.optimizer.name) != "none"
+    )
+    return moves or batch.is_observing or recipe.schedule.name in {*REACTIVE, "one_cycle"}
+
+
+def _steered_code(study: Study) -> str:
+    """The loop around ``surefoot.attach``."""
+    recipe, winner = study.recipe, study.winning_run
+    tells_noise, tells_loss = is_measured(recipe["batch"]["policy"]), recipe["schedule"]["name"] in REACTIVE
+    tells_loss = tells_loss or recipe["batch"]["policy"] == "plateau_growth"
+    return _STEERED.format(
+        imports=_PACKAGES.get(recipe["optimizer"]["name"], ""),
+        schedule=recipe["schedule"],
+        batch={key: value for key, value in recipe["batch"].items() if key != "micro_batch"},
+        epochs=study.epochs * (winner.share if winner is not None else 1.0),
+        tell=(_TELL_NOISE if tells_noise else "") + (_TELL_LOSS if tells_loss else ""),
+        **_common(study),
+    )
+
+
+def _common(study: Study) -> dict[str, Any]:
+    """What both loops say alike."""
+    optimizer, missing = study.recipe["optimizer"], _missing(study)
     arguments = {**optimizer, "nesterov": bool(optimizer.get("nesterov") and optimizer.get("momentum"))}
     limit = optimizer.get("max_gradient_norm")
     clip = f"            torch.nn.utils.clip_grad_norm_(model.parameters(), {limit})\n"
-    missing = _missing(study)
-    return _TEMPLATE.format(
-        imports=_PACKAGES.get(optimizer["name"], "") + batch_imports + imports,
-        mode=_AVERAGING if optimizer["name"].startswith("schedule_free") else "",
-        clipping=clip if limit is not None else "",
-        missing=f"\n# not in this code, see the recipe: {', '.join(missing)}" if missing else "",
-        schedule=schedule,
-        policy=policy,
-        epochs=study.epochs * (winner.share if winner is not None else 1.0),
-        decay=optimizer["weight_decay"],
-        optimizer=_OPTIMIZERS[optimizer["name"]].format(rate=optimizer["learning_rate"], **arguments),
-        batch_size=size,
-        rate=optimizer["learning_rate"],
-        loss=_loss(study),
-        penalty=_penalty(recipe["regularization"]),
-    )
+    return {
+        "optimizer": _OPTIMIZERS[optimizer["name"]].format(rate=optimizer["learning_rate"], **arguments),
+        "decay": optimizer["weight_decay"],
+        "mode": _AVERAGING if optimizer["name"].startswith("schedule_free") else "",
+        "clipping": clip if limit is not None else "",
+        "missing": f"\n# not in this code, see the recipe: {', '.join(missing)}" if missing else "",
+        "loss": _loss(study),
+        "penalty": _penalty(study.recipe["regularization"]),
+    }
 
 
 def _batch(section: Mapping[str, Any]) -> tuple[str, str, str]:
     """What to import, the lines that define the policy, and how many samples the next step takes."""
-    given = dict(section)
+    given = {key: value for key, value in section.items() if key not in {"coupling", "micro_batch"}}
     policy, size = given.pop("policy"), given.pop("size")
     if policy in {"fixed", "single", "full"}:
         return "", "", str(size)

@@ -7,6 +7,14 @@ from surefoot.records import Study
 __all__ = ["metrics_table", "summary"]
 
 _PARTS = ("train", "validation", "test")
+# The changes a summary tells, in words; what is coupled to them stands in the report.
+_TOLD = {
+    "batch_size": "batch",
+    "micro_batch": "rows at once",
+    "rate_multiplier": "rate multiplied by",
+    "rate_factor": "after a blow-up, rate multiplied by",
+}
+MOST_MOVES = 4
 
 
 def metrics_table(study: Study) -> list[list[str]]:
@@ -34,12 +42,29 @@ def summary(study: Study) -> str:
     lines.append(f"Price     {study.cost.trainings:.2f} trainings, {study.cost.seconds:.1f} s{allowed}")
     if study.status != "completed":
         lines.append(f"Status    {study.status.replace('_', ' ')}: {study.reason}")
+    lines += [f"Moved     {line}" for line in _moves(study)]
     for note in study.notes:
         lines.append(f"Note      {note}")
     for finding in study.findings:
         where = f" ({finding.run})" if finding.run != "all" else ""
         lines.append(f"Finding   {finding.verdict}{where}: {finding.evidence}; {finding.advice}")
     return "\n".join(lines)
+
+
+def _moves(study: Study) -> list[str]:
+    """What moved in the kept run, the last of it; and what a moving batch bought."""
+    run = study.winning_run
+    if run is None:
+        return []
+    told = [change for change in run.changes if change.name in _TOLD]
+    lines = [
+        f"epoch {change.samples / study.rows['train']:.1f}: {_TOLD[change.name]} {change.before:.4g} to "
+        f"{change.after:.4g}: {change.reason}"
+        for change in told[-MOST_MOVES:]
+    ]
+    if len(told) > MOST_MOVES:
+        lines.insert(0, f"{len(told)} times; the last {MOST_MOVES}, and all in the report:")
+    return lines + ([f"in the end: {run.remark}"] if run.remark else [])
 
 
 def _recipe_in_words(study: Study) -> str:
