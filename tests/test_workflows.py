@@ -163,7 +163,7 @@ def test_an_all_out_of_memory_study_says_so(make_task: Make) -> None:
     assert next(iter(result.findings)).verdict == "out of memory"
 
 
-def test_a_batch_that_does_not_fit_is_halved(make_task: Make) -> None:
+def test_a_batch_that_does_not_fit_goes_through_in_parts(make_task: Make) -> None:
     from torch import nn
 
     def loss(output: Any, target: Any) -> Any:
@@ -174,7 +174,11 @@ def test_a_batch_that_does_not_fit_is_halved(make_task: Make) -> None:
     result = sf.tune(make_task(loss=loss, rows=100))
     assert result.status == "completed"
     assert result.recipe is not None
-    assert result.recipe.batch.size in {4, 5, 6}
+    assert result.recipe.batch.size == 16
+    run = result.study.winning_run
+    assert run is not None
+    assert [change.name for change in run.changes] == ["micro_batch"] * len(run.changes)
+    assert run.changes[-1].after <= 6
 
 
 def test_a_second_result_needs_a_word(make_task: Make, tmp_path: Path) -> None:

@@ -166,12 +166,10 @@ class Descent:
             loss_weight, weight = loss_weight + found.plain_weight, weight + found.weight
             timing = timing or (stop - start, time.perf_counter() - started)
             if norms is not None:
-                norms.add(stop - start, share if is_mean else stop - start)
+                norms.add(stop - start, share if is_mean else stop - start, is_last=stop == count)
         if is_mean and weight:
             with torch.no_grad():
-                for parameter in self._parameters:
-                    if parameter.grad is not None:
-                        parameter.grad.div_(weight)
+                torch._foreach_div_([value.grad for value in self._parameters if value.grad is not None], weight)
         noise = norms.sample(self._num_rows, divisor=1.0 if is_mean else count) if norms is not None else None
         self._add_penalty()
         return Stepped(loss / loss_weight if loss_weight else 0.0, loss_weight, noise, timing if look else None)

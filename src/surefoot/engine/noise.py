@@ -40,11 +40,13 @@ class PartNorms:
         self._sizes: list[int] = []
         self._weights: list[float] = []
 
-    def add(self, rows: int, weight: float) -> None:
-        """Look at what the last part added: its mean gradient times ``weight``."""
+    def add(self, rows: int, weight: float, *, is_last: bool = False) -> None:
+        """Look at what the newest part added: its mean gradient times ``weight``."""
         total = _gradients(self._parameters)
-        last = [value.clone() for value in total] if self._before is None else _difference(total, self._before)
-        self._before = [value.clone() for value in total]
+        last = total if self._before is None else list(torch._foreach_sub(total, self._before))
+        if not is_last:
+            self._before = list(torch._foreach_mul(total, 1.0))
+            last = self._before if last is total else last
         self._norms.append(_squared_norm(last) / weight**2)
         self._sizes.append(rows)
         self._weights.append(weight)
@@ -162,10 +164,6 @@ def _row_norms(values: list[Tensor]) -> Tensor:
 
 def _gradients(parameters: Sequence[nn.Parameter]) -> list[Tensor]:
     return [torch.zeros_like(value) if value.grad is None else value.grad for value in parameters]
-
-
-def _difference(values: list[Tensor], before: list[Tensor]) -> list[Tensor]:
-    return list(torch._foreach_sub(values, before))
 
 
 def _squared_norm(values: list[Tensor]) -> Tensor:
