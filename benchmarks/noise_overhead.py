@@ -1,0 +1,70 @@
+"""What looking at the noise costs: the same training with and without looks at the default interval.
+
+``python -m benchmarks.noise_overhead [--repeats 9]``. The watched runs may not move their batch, so both do the same
+steps. Stretches of training alternate, and a ratio is taken between neighbours, so that what slows the machine for a while
+slows both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from typing import Any
+
+import torch
+
+from benchmarks.adaptive_tasks import load
+from surefoot.engine import TorchFactory
+from surefoot.recipe import Recipe
+from surefoot.training import never
+
+TASKS = ("digits", "fashion_mlp", "fashion_cnn", "shakespeare_gru", "clinc150")
+MOST = 1.03
+STRETCH = 480  # steps: ten looks at the default interval
+
+
+def stretch(run: Any, batch_size: int) -> float:
+    """Seconds a step over one more stretch; a run that is over begins anew."""
+    started = time.process_time()
+    steps = run.advance(STRETCH * batch_size, should_stop=never).steps
+    return (time.process_time() - started) / steps
+
+
+def main() -> int:
+    """Print a line a task; 1 when a median ratio is above the target."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=9)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    worst = 0.0
+    print(f"one thread, CPU seconds, medians of {arguments.repeats} pairs of {STRETCH} steps, batch 32\n")
+    for name in TASKS:
+        task = load(name)
+        if task is None:
+            print(f"{name}: its data set is not here")
+            continue
+        factory = TorchFactory(task)
+        task.epochs = (arguments.repeats + 1) * (STRETCH + 1) * 32 / factory.num_rows
+        still = {"size": 32, "smallest": 32, "largest": 32}
+        recipes = [Recipe(batch={"size": 32}), Recipe(batch={"policy": "noise_scale", **still})]
+        runs = [factory.create(recipe.complete(factory.num_rows), seed=0) for recipe in recipes]
+        for run in runs:
+            stretch(run, 32)
+        pairs = []
+        for repeat in range(arguments.repeats):
+            order = runs if repeat % 2 else runs[::-1]
+            seconds = {id(run): stretch(run, 32) for run in order}
+            pairs.append((seconds[id(runs[0])], seconds[id(runs[1])]))
+        ratios = [watched / plain for plain, watched in pairs]
+        ratio, usual = statistics.median(ratios), statistics.median(plain for plain, _ in pairs)
+        worst = max(worst, ratio)
+        verdict = "holds" if ratio <= MOST else "MISSED"
+        spread = f"({min(ratios):.3f} to {max(ratios):.3f})"
+        print(f"{name:<18}{1e6 * usual:8.0f} us a step   x {ratio:.3f} {spread}   <= {MOST}  {verdict}", flush=True)
+    return 0 if worst <= MOST else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
