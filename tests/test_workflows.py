@@ -148,6 +148,7 @@ def test_a_model_whose_every_run_diverges_is_a_result(make_task: Make, tmp_path:
     assert json.loads((tmp_path / "out/result.json").read_text())["recipe"] == {}
 
 
+@pytest.mark.usefixtures("quick_to_make_room")
 def test_an_all_out_of_memory_study_says_so(make_task: Make) -> None:
     calls = 0
 
@@ -163,6 +164,13 @@ def test_an_all_out_of_memory_study_says_so(make_task: Make) -> None:
     assert next(iter(result.findings)).verdict == "out of memory"
 
 
+@pytest.fixture
+def quick_to_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collection takes half a second beside all that the tests have loaded."""
+    monkeypatch.setattr("surefoot.engine.memory.gc.collect", lambda: 0)
+
+
+@pytest.mark.usefixtures("quick_to_make_room")
 def test_a_batch_that_does_not_fit_goes_through_in_parts(make_task: Make) -> None:
     from torch import nn
 
