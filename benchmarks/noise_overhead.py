@@ -1,8 +1,8 @@
 """What looking at the noise costs: the same training with and without looks at the default interval.
 
 ``python -m benchmarks.noise_overhead [--repeats 9]``. The watched runs may not move their batch, so both do the same
-steps. Stretches of training alternate, and a ratio is taken between neighbours, so that what slows the machine for a while
-slows both.
+steps. Stretches of training alternate, and a ratio is taken between neighbours, so that what slows the machine for a
+while slows both.
 """
 
 from __future__ import annotations

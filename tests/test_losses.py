@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -350,3 +351,16 @@ def one_output() -> nn.Module:
 
 def two_outputs() -> nn.Module:
     return nn.Linear(2, 2)
+
+
+def test_labels_that_the_loss_ignores_do_not_count_for_accuracy() -> None:
+    from surefoot.engine.metrics import Gathering
+
+    gathering = Gathering("cross_entropy", target_scale=1.0, score=None)
+    output = torch.zeros(2, 3, 4)
+    output[:, 1] = 1.0
+    target = torch.tensor([[1, 1, -100, -100], [1, 0, -100, -100]])
+    gathering.add_output(output, target)
+    gathering.add_loss(math.nan, 0.0)
+    gathering.add_loss(1.0, 2.0)
+    assert gathering.metrics() == {"loss": 1.0, "accuracy": 0.75}

@@ -67,6 +67,7 @@ class Advance:
         learning_rate: the rate of the last step.
         batch_size: what the policy asked for at the last step; the end of an epoch may have cut it.
         failure: "" or "diverged" or "out_of_memory"; the run cannot go on after either.
+        weight: what the loss is a mean over; None is the samples.
         reason: what was seen, when there is a failure.
     """
 
@@ -77,6 +78,7 @@ class Advance:
     batch_size: int
     failure: Literal["", "diverged", "out_of_memory"] = ""
     reason: str = ""
+    weight: float | None = None
 
 
 class Trainable(Protocol):

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from surefoot.batching import Change as Moved
-from surefoot.batching import Knobs, NoiseSample, Observation, couple, fit_step_time, is_constant, is_measured
+from surefoot.batching import Knobs, NoiseSample, Observation, StepTime, couple, fit_step_time, is_constant, is_measured
 from surefoot.batching.coupling import rate_after_jump
 from surefoot.recipe import Recipe
 from surefoot.records import Change
@@ -50,6 +50,7 @@ class _State:
         jump_from: the base rate before the last change of the batch.
         jump_at: the clock at that change; None before the first.
         timings: the last seconds a step took, by batch size.
+        step_time: (overhead, seconds a row) that were fitted to them, for goodput; a resumed run goes on with these.
     """
 
     batch_size: int
@@ -59,6 +60,7 @@ class _State:
     jump_from: float = 0.0
     jump_at: int | None = None
     timings: dict[str, list[float]] = field(default_factory=dict)
+    step_time: tuple[float, float] | None = None
 
 
 class Steering:
@@ -77,20 +79,25 @@ class Steering:
         optimizer, batch = recipe.optimizer, recipe.batch
         assert optimizer.learning_rate is not None, "a run takes a complete recipe"
         self._rule = batch.rule(optimizer.name)
+        limit = batch.max_learning_rate
         self._first = min(batch.first_size(num_rows), num_rows)
-        self._reference = batch.reference_size or self._first
         self._schedule, self._reactive = recipe.schedule.build(), recipe.schedule.reactive()
         self._policy = batch.build(num_rows, schedule=self._schedule)
         self._observing = batch.observing(num_rows=num_rows, horizon=horizon) if batch.is_observing else None
         self._base = Knobs(
             optimizer.learning_rate, optimizer.weight_decay, optimizer.beta1, optimizer.beta2, optimizer.epsilon
         )
+        if batch.reference_size is not None and batch.coupling != "none":
+            self._base = _coupled(
+                self._base, batch.reference_size, self._first, optimizer.name, batch.coupling, limit=limit
+            )[0]
         self._momentum = _momentum_of(self._schedule, recipe)
         self._coupled: dict[tuple[int, float | None], Knobs] = {}
         self._state = _State(self._first)
         self._watched = self._reactive.init() if self._reactive else None
         self._seen = self._observing.init() if self._observing else None
         self._is_timed = not is_constant(batch.policy)
+        self._is_still = self._rule == "none" and batch.reference_size is None
         self.changes: list[Change] = []
         self._await_step_time()
 
@@ -130,12 +137,11 @@ class Steering:
             since = middle - state.jump_at
             rate = rate_after_jump(state.jump_from, rate, samples_since=since, length=JUMP_LENGTH * self._horizon)
         momentum = None if self._momentum is None else float(self._momentum(middle / self._horizon))
-        if knobs is self._base and momentum is None:
-            return Settings(rate * multiplier)
-        if knobs.beta1 is None:
-            return Settings(rate * multiplier, knobs.weight_decay, momentum=momentum)
-        beta1 = knobs.beta1 if momentum is None else momentum
-        return Settings(rate * multiplier, knobs.weight_decay, beta1, knobs.beta2, knobs.epsilon)
+        if self._is_still and momentum is None:
+            return Settings(rate * multiplier)  # the optimizer was built with the rest
+        if momentum is None or knobs.beta1 is None:
+            return Settings(rate * multiplier, knobs.weight_decay, knobs.beta1, knobs.beta2, knobs.epsilon, momentum)
+        return Settings(rate * multiplier, knobs.weight_decay, momentum, knobs.beta2, knobs.epsilon)
 
     def stepped(self, samples: int, *, loss: float, learning_rate: float, noise: NoiseSample | None) -> None:
         """Hear what a step showed; ``samples`` is the clock after it."""
@@ -167,7 +173,7 @@ class Steering:
         if len(kept) > MOST_TIMINGS:
             del kept[0]
         if len(kept) == ENOUGH_TIMINGS:
-            self._await_step_time()
+            self._fit_step_time()
 
     def retry(self, samples: int, factor: float, reason: str) -> None:
         """Go on at a lower rate; the clock has gone back to ``samples``."""
@@ -184,8 +190,14 @@ class Steering:
         """What the moving batch bought on this device, or ""."""
         if not self._is_timed or self._recipe.batch.policy == "random":
             return ""
-        usual = {int(size): median(kept) for size, kept in self._state.timings.items() if len(kept) >= ENOUGH_TIMINGS}
+        usual = self._usual_times()
         if self._observing is not None and not any(change.name == "batch_size" for change in self.changes):
+            looks, needed = self._looks_taken(), getattr(self._observing, "min_looks", 0)
+            if self.looks_every is not None and looks < needed:
+                return (
+                    f"the batch stayed at {self._first}: {looks} looks at the noise are too few to tell, it takes "
+                    f"{needed}; a lower batch.look_every takes more"
+                )
             return f"the batch stayed at {self._first}: nothing that was measured asked for another size"
         if len(usual) < 2:
             return ""
@@ -193,6 +205,9 @@ class Steering:
         ratio = (usual[large] / large) / (usual[small] / small)
         pays = "larger batches save time here" if ratio < 0.9 else "larger batches save steps here, but hardly any time"
         return f"a sample takes {ratio:.2f} times as long at batch {large} as at {small}: {pays}"
+
+    def _looks_taken(self) -> int:
+        return 0 if self._seen is None or self.looks_every is None else int(self._seen.noise.looks)
 
     def to_json(self) -> dict[str, Any]:
         """Everything that going on needs, as plain values."""
@@ -219,20 +234,14 @@ class Steering:
             return self._base
         key = (batch_size, self._state.noise_scale)
         if key not in self._coupled:
-            self._coupled[key] = self._couple(batch_size)[0] if batch_size != self._reference else self._base
+            self._coupled[key] = self._couple(batch_size)[0] if batch_size != self._first else self._base
         return self._coupled[key]
 
     def _couple(self, batch_size: int) -> tuple[Knobs, tuple[Moved, ...]]:
-        scale = self._state.noise_scale
-        return couple(
-            self._base,
-            optimizer=self._recipe.optimizer.name,
-            batch_size=self._reference,
-            new_batch_size=batch_size,
-            coupling=self._rule,
-            noise_scale=1e12 if scale is None and self._rule == "adascale" else scale,
-            learning_rate_limit=self._recipe.batch.max_learning_rate,
-        )
+        scale, batch = self._state.noise_scale, self._recipe.batch
+        name = self._recipe.optimizer.name
+        limit = batch.max_learning_rate
+        return _coupled(self._base, self._first, batch_size, name, self._rule, noise_scale=scale, limit=limit)
 
     def _move_batch(self, samples: int, size: int, reason: str) -> None:
         """Take another batch size, and what goes with it."""
@@ -242,14 +251,16 @@ class Steering:
         scale = None
         if self.looks_every is not None:
             estimate = self._observing.stream.estimate(self._seen.noise)  # type: ignore[union-attr] # it just decided
-            scale = estimate.noise_scale if estimate is not None and math.isfinite(estimate.noise_scale) else None
+            if estimate is not None and math.isfinite(estimate.noise_scale):
+                scale = max(estimate.noise_scale, 1.0)  # a batch has at least one row
         jump_from = rate / multiplier if multiplier > 0 else old.learning_rate
         self._state = replace(before, batch_size=size, noise_scale=scale, jump_from=jump_from, jump_at=samples)
         self._note(samples, "batch_size", before.batch_size, size, reason)
         new = self._knobs(size)
         why = {} if new is self._base else {moved.name: moved.reason for moved in self._couple(size)[1]}
         for name in ("learning_rate", "weight_decay", "beta1", "beta2", "epsilon"):
-            if getattr(new, name) is not None:
+            is_cycled = name == "beta1" and self._momentum is not None
+            if getattr(new, name) is not None and not is_cycled:
                 reason = why.get(name, "as the recipe has it")
                 self._note(samples, name, getattr(old, name), getattr(new, name), reason)
 
@@ -261,13 +272,46 @@ class Steering:
         """Goodput needs the time of a step at two sizes; until it has them it lets the batch be."""
         if self._recipe.batch.policy != "goodput" or self._observing is None:
             return
-        usual = {int(size): median(kept) for size, kept in self._state.timings.items() if len(kept) >= ENOUGH_TIMINGS}
-        if len(usual) < 2:
+        if self._state.step_time is None:
             self._observing = replace(self._observing, reading=_says_nothing)
             return
-        fitted = fit_step_time(list(usual), list(usual.values()))
-        batch = self._recipe.batch
+        batch, fitted = self._recipe.batch, StepTime(*self._state.step_time)
         self._observing = batch.observing(num_rows=self._num_rows, horizon=self._horizon, step_time=fitted)
+
+    def _fit_step_time(self) -> None:
+        """Fit what steps take, once enough are timed at two sizes, and anew when another size has its timings."""
+        usual = self._usual_times()
+        if self._recipe.batch.policy == "goodput" and len(usual) > 1:
+            fitted = fit_step_time(list(usual), list(usual.values()))
+            self._state = replace(self._state, step_time=(fitted.overhead, fitted.per_row))
+            self._await_step_time()
+
+    def _usual_times(self) -> dict[int, float]:
+        """The median seconds of a step, by batch size."""
+        timings = self._state.timings.items()
+        return {int(size): median(kept) for size, kept in timings if len(kept) >= ENOUGH_TIMINGS}
+
+
+def _coupled(
+    knobs: Knobs,
+    size: int,
+    new_size: int,
+    optimizer: str,
+    rule: str | None,
+    *,
+    noise_scale: float | None = None,
+    limit: float | None = None,
+) -> tuple[Knobs, tuple[Moved, ...]]:
+    """The settings for another batch, and what moved; AdaScale without a measured noise takes it for endless."""
+    return couple(
+        knobs,
+        optimizer=optimizer,
+        batch_size=size,
+        new_batch_size=new_size,
+        coupling=rule,
+        noise_scale=1e12 if noise_scale is None and rule == "adascale" else noise_scale,
+        learning_rate_limit=limit,
+    )
 
 
 def _says_nothing(estimate: Any, situation: Any, /) -> float:

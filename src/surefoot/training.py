@@ -73,8 +73,8 @@ class Conditions:
 class _Progress:
     """What the loop itself knows about a run; it travels inside the checkpoint.
 
-    ``steps`` and ``samples`` count all that ran, those of a lost stretch included; ``loss_sum`` and ``loss_samples``
-    belong to the samples since the last look.
+    ``steps`` and ``samples`` count all that ran, those of a lost stretch included; ``loss_sum``, ``loss_weight`` and
+    ``loss_samples`` belong to the samples since the last look; rate and batch are those of the last step.
     """
 
     evaluations: tuple[Evaluation, ...] = ()
@@ -83,17 +83,26 @@ class _Progress:
     samples: int = 0
     retries: int = 0
     seconds: float = 0.0
+    learning_rate: float = 0.0
+    batch_size: int = 0
     loss_sum: float = 0.0
+    loss_weight: float = 0.0
     loss_samples: int = 0
 
     def after(self, stretch: Advance) -> _Progress:
         """The progress with a stretch of training added."""
-        loss = stretch.loss * stretch.samples if stretch.samples else 0.0
+        if not stretch.steps:
+            return self
+        weight = float(stretch.samples) if stretch.weight is None else stretch.weight
+        loss = stretch.loss * weight if weight else 0.0
         return replace(
             self,
             steps=self.steps + stretch.steps,
             samples=self.samples + stretch.samples,
+            learning_rate=stretch.learning_rate,
+            batch_size=stretch.batch_size,
             loss_sum=self.loss_sum + loss,
+            loss_weight=self.loss_weight + weight,
             loss_samples=self.loss_samples + stretch.samples,
         )
 
@@ -187,11 +196,11 @@ class _Course:
         if is_stopped and not is_due:
             self._pause.save(trainable, self.progress)  # before the look, which an undisturbed run would not take
             if self.progress.loss_samples:
-                self._look(stretch)
+                self._look()
             return "interrupted", "asked to stop"
         spent = "" if is_over else self._pause.spent(self.progress.steps)
         if is_due or is_over or spent:
-            ending = self._after_look(stretch, spent)
+            ending = self._after_look(spent)
             if ending is not None:
                 return ending
         if is_stopped or self._pause.is_due():
@@ -210,20 +219,18 @@ class _Course:
                 return None
         return failure, reason
 
-    def _after_look(self, stretch: Advance, spent: str) -> Ending | None:
+    def _after_look(self, spent: str) -> Ending | None:
         """Look, then say whether that ends the run."""
-        self._look(stretch)
+        self._look()
         status, reason = _verdict(self.progress, self._stopping, self._trainable.horizon, self._conditions.objective)
         if status == "diverged":
             return self._after_failure(status, reason)
         if status == "completed" and spent:
             status, reason = "stopped_early", spent
         if status == "completed":
-            status, reason = self._asked()
-        if status == "completed":
             self._mark()
-            return None
-        return status, reason
+            status, reason = self._asked()
+        return None if status == "completed" else (status, reason)
 
     def _asked(self) -> Ending:
         """Whether a callback wants the run to stop; a broken one loses no work."""
@@ -240,7 +247,7 @@ class _Course:
         if self._stopping.retries and isinstance(self._trainable, Steered):
             self._trainable.mark(self.progress.to_json())
 
-    def _look(self, stretch: Advance) -> None:
+    def _look(self) -> None:
         """Evaluate, remember the weights if they are the best so far, tell the observer."""
         trainable, conditions, progress = self._trainable, self._conditions, self.progress
         measured = {
@@ -249,10 +256,10 @@ class _Course:
         evaluation = Evaluation(
             samples=trainable.samples_seen,
             epoch=trainable.samples_seen / conditions.rows,
-            train_loss=progress.loss_sum / progress.loss_samples,
+            train_loss=progress.loss_sum / progress.loss_weight if progress.loss_weight else math.nan,
             metrics=measured,
-            learning_rate=stretch.learning_rate,
-            batch_size=stretch.batch_size,
+            learning_rate=progress.learning_rate,
+            batch_size=progress.batch_size,
             seconds=progress.seconds,
         )
         looks = (*progress.evaluations, evaluation)
@@ -268,7 +275,7 @@ class _Course:
         conditions.observer.evaluated(self._candidate, evaluation, spent=spent)
         if conditions.report is not None:
             conditions.report(evaluation)
-        self.progress = replace(progress, evaluations=looks, best=best, loss_sum=0.0, loss_samples=0)
+        self.progress = replace(progress, evaluations=looks, best=best, loss_sum=0.0, loss_weight=0.0, loss_samples=0)
 
 
 class _Pause:
@@ -287,7 +294,8 @@ class _Pause:
         self._asked += 1
         if self._conditions.should_stop() or (self._asked > 1 and self.is_due()):
             return True
-        return self._asked > 1 and bool(self.spent(self._steps + self._asked - 1))
+        steps = self._steps + self._asked - 1
+        return steps > 0 and bool(self.spent(steps))
 
     def spent(self, steps: int) -> str:
         """Which budget of the recipe is used up, or ""."""

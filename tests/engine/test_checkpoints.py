@@ -123,3 +123,23 @@ def test_a_kill_between_the_two_renames_loses_one_checkpoint_at_most(
         patched.setattr(Path, "replace", killed)
         run.save_checkpoint(tmp_path, {"samples": 32})
     assert run_of(make_task()).load_checkpoint(tmp_path) == {"samples": 16}
+
+
+def test_another_memory_layout_is_no_obstacle(make_task: Make, tmp_path: Path) -> None:
+    def build() -> nn.Module:
+        layers = nn.Sequential(nn.Unflatten(1, (4, 1, 1)), nn.Conv2d(4, 6, 3, padding=1), nn.Flatten(), nn.Linear(6, 3))
+        return layers.to(memory_format=torch.channels_last)
+
+    whole, first = run_of(make_task(model=build)), run_of(make_task(model=build))
+    first.advance(whole.horizon // 2, should_stop=never)
+    first.save_checkpoint(tmp_path, {})
+    resumed = run_of(make_task(model=build))
+    resumed.load_checkpoint(tmp_path)
+    for run in (whole, resumed):
+        run.advance(run.horizon, should_stop=never)
+    for left, right in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(left, right)
+        assert left.stride() == right.stride()
+    assert (
+        next(iter(resumed._optimizer.state.values()))["exp_avg"].stride() == next(resumed.model.parameters()).stride()
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from torch import Tensor, nn
 import surefoot as sf
 from surefoot.batching import NoiseSample, from_examples, from_micro_gradients
 from surefoot.engine import TorchFactory, descent
-from surefoot.engine.dropout import whole_batch_masks
+from surefoot.engine.dropout import MaskStream
 from surefoot.engine.noise import PartNorms, RowNorms
 from surefoot.engine.run import TorchRun
-from surefoot.engine.slicing import part_of
+from surefoot.engine.slicing import part_of, part_sizes
 from surefoot.errors import TaskError
 from surefoot.training import never
 
@@ -225,6 +226,9 @@ def test_an_evaluation_that_runs_out_of_memory_gives_the_same_numbers(
     assert failing.calls > 2
 
 
+CPU = torch.device("cpu")
+
+
 @pytest.mark.parametrize("name", ["dropout", "dropout2d", "alpha_dropout", "feature_alpha_dropout"])
 @pytest.mark.parametrize("shape", [(6, 5, 3, 2), (12, 5, 3, 2)])
 def test_masks_of_parts_are_those_of_the_whole(name: str, shape: tuple[int, ...]) -> None:
@@ -233,11 +237,12 @@ def test_masks_of_parts_are_those_of_the_whole(name: str, shape: tuple[int, ...]
     torch.manual_seed(3)
     whole = function(values, 0.4, True)
     following = torch.rand(1)
-    parts = []
+    torch.manual_seed(3)
+    masks, parts = MaskStream(6, CPU), []
     for start, stop in ((0, 4), (4, 6)):
-        torch.manual_seed(3)
-        with whole_batch_masks(start, stop, count=6):
+        with masks.part(start, stop):
             parts.append(getattr(nn.functional, name)(values[start * each : stop * each], 0.4, True))
+    masks.finish()
     torch.testing.assert_close(torch.cat(parts), whole, rtol=1e-6, atol=1e-6)
     assert torch.rand(1) == following, "the stream goes on where the whole batch would have left it"
     assert getattr(nn.functional, name) is function
@@ -248,9 +253,40 @@ def test_a_sequence_before_its_rows_keeps_its_masks() -> None:
     torch.manual_seed(0)
     whole = nn.functional.dropout(values, 0.5)
     torch.manual_seed(0)
-    with whole_batch_masks(2, 6, count=6):
+    with MaskStream(6, CPU).part(2, 6):
         part = nn.functional.dropout(values[:, 2:6], 0.5)
     assert torch.equal(part, whole[:, 2:6])
+
+
+def test_other_draws_differ_from_part_to_part() -> None:
+    masks = MaskStream(4, CPU)
+    drawn = []
+    for start in (0, 2):
+        with masks.part(start, start + 2):
+            nn.functional.dropout(torch.ones(2, 3), 0.5)
+            drawn.append(torch.rand(2))
+    masks.finish()
+    assert not torch.equal(*drawn)
+
+
+def test_threads_that_cross_leave_the_functions_as_they_were() -> None:
+    original = nn.functional.dropout
+    one, other = MaskStream(4, CPU).part(0, 2), MaskStream(4, CPU).part(2, 4)
+    entered, left = threading.Event(), threading.Event()
+
+    def cross() -> None:
+        with other:
+            entered.set()
+            left.wait(5)
+
+    thread = threading.Thread(target=cross)
+    with one:
+        thread.start()
+        entered.wait(5)
+    assert nn.functional.dropout(torch.ones(2, 3), 0.5).shape == (2, 3)
+    left.set()
+    thread.join()
+    assert nn.functional.dropout is original
 
 
 def slow_twin(model: nn.Module, inputs: Tensor, labels: Tensor) -> NoiseSample:
@@ -277,7 +313,13 @@ def test_norms_of_rows_agree_with_a_pass_for_each() -> None:
     norms = RowNorms(model, wants_dots=True)
     with norms.watching():
         nn.functional.cross_entropy(model(inputs), labels).backward()
-    assert norms.sample(50) == pytest.approx(slow_twin(model, inputs, labels), rel=1e-9)
+    assert norms.sample(50, count=12) == pytest.approx(slow_twin(model, inputs, labels), rel=1e-9)
+    assert norms.sample(50, count=6) is None, "more than one line a row"
+    model.zero_grad()
+    with norms.watching():
+        nn.functional.cross_entropy(model(inputs), labels, reduction="sum").backward()
+    summed = norms.sample(50, count=12, is_sum=True)
+    assert summed == pytest.approx(slow_twin(model, inputs, labels), rel=1e-9)
 
 
 @pytest.mark.parametrize("sizes", [(6, 6), (7, 5), (5, 4, 3)])
@@ -294,11 +336,9 @@ def test_norms_of_parts_agree_with_their_definition(sizes: tuple[int, ...]) -> N
             torch.cat([value.reshape(-1) for value in torch.autograd.grad(loss, parameters, retain_graph=True)])
         )
         (loss * size).backward()
-        norms.add(size, size)
+        norms.add(size, is_last=start + size == 12)
         start += size
     mean = sum(size * value for size, value in zip(sizes, means, strict=True)) / 12
-    for parameter in parameters:
-        parameter.grad.div_(12)
     wanted = from_micro_gradients(
         [float(value.square().sum()) for value in means],
         sizes=sizes,
@@ -306,7 +346,7 @@ def test_norms_of_parts_agree_with_their_definition(sizes: tuple[int, ...]) -> N
         dots=[float(value @ mean) for value in means],
         num_rows=40,
     )
-    assert norms.sample(40) == pytest.approx(wanted, rel=1e-9)
+    assert norms.sample(40, weight=12.0) == pytest.approx(wanted, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -348,11 +388,133 @@ def test_sparse_gradients_are_refused_in_one_line(make_task: Make) -> None:
         sf.fit(task, sf.Recipe(optimizer={"name": "sgd"}, batch={"policy": "norm_test"}))
 
 
+def test_looks_in_parts_and_by_rows_see_the_same_noise_under_weights() -> None:
+    """Halves of weighted rows are counted as if every row weighed the same: the analysis of variance stays unbiased."""
+    generator = torch.Generator().manual_seed(0)
+    rows, weights = 4000, torch.where(torch.rand(4000, generator=generator) < 0.1, 10.0, 1.0).double()
+    inputs, targets = (torch.randn(rows, generator=generator).double() for _ in range(2))
+    weight = nn.Parameter(torch.zeros((), dtype=torch.double))
+    found = []
+    for start in range(0, rows, 8):
+        weight.grad, norms = None, PartNorms([weight], wants_dots=False)
+        for part in (slice(start, start + 4), slice(start + 4, start + 8)):
+            losses = (targets[part] - 1.0 - weight * inputs[part]) ** 2
+            (losses * weights[part]).sum().backward()
+            norms.add(4)
+        found.append(norms.sample(10**9, weight=8.0))
+    own = -2.0 * (targets - 1.0) * inputs * weights  # with a weight of 8 for 8 rows, a row's share of the gradient
+    noise = sum(look.noise for look in found) / len(found)
+    assert noise == pytest.approx(float(own.var()), rel=0.15)
+
+
+def test_parts_are_even_and_none_is_a_single_row() -> None:
+    for count in range(1, 70):
+        for most in range(1, 40):
+            sizes = part_sizes(count, most)
+            assert sum(sizes) == count
+            assert max(sizes) - min(sizes) <= 1
+            assert most == 1 or count == 1 or min(sizes) > 1
+            assert max(sizes) <= most + (most > 1)
+
+
+def test_batch_normalisation_takes_a_tail_in_parts() -> None:
+    norm = lambda: nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))  # noqa: E731 - a builder
+    _, run = trained(norm, micro_batch=22)
+    assert [change.name for change in run.changes] == ["micro_batch"]
+    assert "batch normalisation sees" in run.changes[0].reason
+    _, looked = trained(norm, policy="noise_scale", look_every=1, smallest=3, largest=23, share=1e-3)
+    assert looked.samples_seen == looked.horizon
+
+
+def test_parts_without_weight_count_for_nothing(make_task: Make) -> None:
+    mask = np.zeros(48)
+    mask[::7] = 1.0
+    base = make_task(rows=60)
+    task = make_task(train=(*base.train, mask), validation=base.validation)
+    weights = []
+    for batch in ({"size": 16}, {"size": 16, "micro_batch": 2}):
+        factory = TorchFactory(task)
+        run = factory.create(sf.Recipe(batch=batch).complete(factory.num_rows), seed=0)
+        assert run.advance(run.horizon, should_stop=never).failure == ""
+        weights.append(run.model.state_dict())
+    assert_close(*weights, tolerance=1e-4)
+
+
+@pytest.mark.parametrize("name", ["nadamw", "rmsprop", "adagrad", "prodigy"])
+def test_a_step_that_was_half_done_is_not_repeated(make_task: Make, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    factory = TorchFactory(make_task())
+    run = factory.create(sf.Recipe(optimizer={"name": name}).complete(factory.num_rows), seed=0)
+    run.advance(20, should_stop=never)
+    for owner, method in ((torch, "_foreach_sqrt"), (Tensor, "sqrt")):
+        monkeypatch.setattr(owner, method, Failing(getattr(owner, method), {1}))
+    done = run.advance(20, should_stop=never)
+    assert done.reason == "the optimizer ran out of memory in the middle of its step"
+
+
+class Counting(nn.Linear):
+    """Counts its forward passes in a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 3)
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.calls += 1
+        return super().forward(inputs)
+
+
+def test_buffers_are_put_back_before_a_step_is_repeated(make_task: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    factory = TorchFactory(make_task(model=Counting))
+    run = factory.create(sf.Recipe(batch={"size": 16}).complete(factory.num_rows), seed=0)
+    failing = Failing(Tensor.backward, {2})
+    monkeypatch.setattr(Tensor, "backward", lambda *given, **named: failing(*given, **named))
+    run.advance(32, should_stop=never)
+    assert run.model.calls == 1 + 2, "one whole batch, and one in two parts"
+
+
+def test_a_batch_that_cannot_even_be_fetched_is_out_of_memory(make_task: Make) -> None:
+    class Rows:
+        def __len__(self) -> int:
+            return 40
+
+        def __getitem__(self, index: int) -> Any:
+            if self.is_full:
+                raise MemoryError
+            return np.zeros(4, dtype="f"), index % 3
+
+        is_full = False
+
+    rows = Rows()
+    factory = TorchFactory(make_task(train=rows, validation=make_task().validation, loss="cross_entropy"))
+    run = factory.create(sf.Recipe().complete(factory.num_rows), seed=0)
+    rows.is_full = True
+    assert run.advance(10, should_stop=never).failure == "out_of_memory"
+
+
+def test_models_that_flatten_their_rows_are_looked_at_in_parts() -> None:
+    class Flat(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.out = nn.Linear(2, 3), nn.Linear(6, 3)
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            found: Tensor = self.out(torch.relu(self.layer(inputs.reshape(-1, 2))).reshape(len(inputs), 6))
+            return found
+
+    _, run = trained(Flat, policy="noise_scale", look_every=1, smallest=23, largest=23)
+    assert run._descent._by_rows is None
+    assert run._steering._seen.noise.samples == run.horizon
+
+
 def test_batches_are_cut_by_rows() -> None:
     batch = {"x": torch.arange(6), "pair": (torch.ones(6, 2), ["a", "b", "c", "d", "e", "f"]), "scale": 2.0}
     part = part_of(batch, 2, 5, count=6)
     assert part["x"].tolist() == [2, 3, 4]
     assert (part["pair"][0].shape, part["pair"][1], part["scale"]) == ((3, 2), ["c", "d", "e"], 2.0)
+    nested = part_of([{"a": torch.arange(6)}, [torch.ones(6), torch.zeros(6, 2)]], 0, 2, count=6)
+    assert (nested[0]["a"].tolist(), nested[1][1].shape) == ([0, 1], (2, 2))
+    assert part_of([torch.arange(2), torch.arange(2) * 5], 1, 2, count=2)[1].tolist() == [5]
+    assert part_of(("a", "b", "c"), 1, 3, count=3) == ("b", "c")
     with pytest.raises(TaskError, match="cannot be split by rows"):
         part_of({"edges": torch.ones(2, 17)}, 0, 3, count=6)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -125,10 +126,53 @@ def test_settings_can_belong_to_another_batch_than_the_first() -> None:
     assert settings.learning_rate == pytest.approx(3e-3 * 2)
     assert (settings.beta1, settings.beta2) == pytest.approx((0.9**4, 0.999**4))
     assert settings.weight_decay == pytest.approx(0.1 * 2)
-    assert steered.settings(100, 16).beta1 is None
     assert sf.Recipe(batch=section).steps_per_sample(1000) == 1 / 16
+    assert sf.Recipe(batch={**section, "coupling": "none"}).steps_per_sample(1000) == 1 / 64
     moved, _ = sf.rescale(sf.Recipe(batch=section), batch_size=128)
     assert (moved.batch.size, moved.batch.reference_size) == (128, 32)
+
+
+@pytest.mark.parametrize("policy", ["plateau_growth", "random", "ada_batch"])
+def test_a_reference_does_not_couple_what_stands_for_a_decay(policy: str) -> None:
+    batch = {"policy": policy, "reference_size": 16, "size": 32}
+    sgd, flat = {"name": "sgd", "learning_rate": 0.1}, {"name": "constant", "warmup": 0}
+    steered = steering(optimizer=sgd, batch=batch, schedule=flat)
+    assert {steered.settings(100, size).learning_rate for size in (16, 32, 64)} == {0.2}
+
+
+def test_back_at_the_first_batch_everything_is_as_it_was() -> None:
+    """Nothing may be left over from a batch in between."""
+    section = {"policy": "random", "size": 8, "sizes": [8, 32], "coupling": "sqrt"}
+    steered = steering(optimizer={"weight_decay": 0.1}, batch=section, schedule={"name": "constant", "warmup": 0})
+    first, between, again = (steered.settings(100, size) for size in (8, 32, 8))
+    assert first == again != between
+    assert (first.beta1, first.beta2, first.weight_decay, first.epsilon) == (0.9, 0.999, 0.1, 1e-8)
+
+
+def test_rmsprop_gets_its_epsilon() -> None:
+    settings = steering(optimizer={"name": "rmsprop"}, batch={"reference_size": 16, "size": 64}).settings(100, 64)
+    assert settings.epsilon == pytest.approx(1e-8 / 2)
+
+
+def test_a_noise_scale_of_nothing_shrinks_the_batch_and_breaks_nothing() -> None:
+    steered = steering(batch={"policy": "noise_scale", "size": 64, "smallest": 2, **QUICK})
+    samples = feed(steered, noise=-1.0, steps=500)
+    assert steered.batch_size(samples) == 2
+    assert steered.settings(samples, 2).learning_rate > 0
+
+
+def test_goodput_goes_on_with_the_step_time_it_had() -> None:
+    batch = {"policy": "goodput", "size": 16, **QUICK}
+    one, other = steering(batch=batch), steering(batch=batch)
+    for size in (8, 16):
+        for _ in range(8):
+            one.timed(size, 0.01 + 0.0001 * size)
+    for _ in range(5):
+        one.timed(8, 99.0)  # not enough to fit anew
+    other.load_json(json.loads(json.dumps(one.to_json())))
+    for steered in (one, other):
+        feed(steered, noise=100.0, steps=400)
+    assert one.batch_size(0) == other.batch_size(0) > 16
 
 
 @pytest.mark.parametrize("policy", ["random", "ada_batch", "plateau_growth"])
@@ -220,6 +264,7 @@ def test_every_policy_drives_a_training_and_resumes_to_the_same_bits(
 def test_a_run_says_when_the_batch_did_not_move(make_task: Make) -> None:
     record, _ = trained(make_task(), sf.Recipe(batch={"policy": "norm_test", "size": 8}))
     assert "the batch stayed at 8" in record.remark
+    assert "looks at the noise are too few to tell, it takes 10" in record.remark
 
 
 @pytest.mark.parametrize(("per_row", "verdict"), [(0.0, "save time"), (1.0, "hardly any time")])
@@ -275,6 +320,30 @@ def test_a_retried_run_resumes_to_the_same_bits(make_task: Make, tmp_path: Path)
     assert again.changes == whole.changes and len(whole.changes) > 0
     assert again.samples == whole.samples
     assert torch.equal(run.model.weight, resumed.model.weight)
+
+
+def test_a_budget_holds_over_an_interruption_at_its_end(make_task: Make, tmp_path: Path) -> None:
+    recipe = sf.Recipe(stopping={"max_steps": 10}, batch={"size": 8})
+    whole, _ = trained(make_task(), recipe)
+    calls = itertools.count()
+    stopped, _ = trained(make_task(), recipe, directory=tmp_path, should_stop=lambda: next(calls) >= 11)
+    assert stopped.status == "interrupted"
+    again, _ = trained(make_task(), recipe, directory=tmp_path)
+    assert (again.steps, again.status) == (whole.steps, whole.status) == (10, "stopped_early")
+    assert again.evaluations[-1].model_copy(update={"seconds": 0}) == whole.evaluations[-1].model_copy(
+        update={"seconds": 0}
+    )
+
+
+def test_the_training_loss_does_not_depend_on_checkpoints(make_task: Make, tmp_path: Path) -> None:
+    base = make_task()
+    task = make_task(train=(*base.train, np.arange(len(base.train[0])) % 3 * 1.0), validation=base.validation)
+    recipe = sf.Recipe(batch={"size": 2})
+    plain, _ = trained(task, recipe)
+    often, _ = trained(task, recipe, directory=tmp_path, checkpoint_seconds=0.0)
+    assert [look.train_loss for look in often.evaluations] == pytest.approx(
+        [look.train_loss for look in plain.evaluations]
+    )
 
 
 @pytest.mark.parametrize(

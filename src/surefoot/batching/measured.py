@@ -63,10 +63,11 @@ class MeasuredPolicy(Protocol, Generic[State]):
 
 @dataclass(frozen=True, slots=True)
 class MeasuredState:
-    """The noise so far, and how many samples went by since the batch last changed."""
+    """The noise so far, and how many samples went by since the batch last changed and since the last look."""
 
     noise: NoiseState = field(default_factory=NoiseState)
     since_change: int = 0
+    since_look: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The state as plain values."""
@@ -75,7 +76,7 @@ class MeasuredState:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> MeasuredState:
         """The state that ``to_json`` wrote."""
-        return cls(NoiseState.from_json(value["noise"]), value["since_change"])
+        return cls(NoiseState.from_json(value["noise"]), value["since_change"], value["since_look"])
 
 
 @dataclass(frozen=True)
@@ -143,10 +144,10 @@ class Measured:
 
     def update(self, state: MeasuredState, observation: Observation) -> tuple[MeasuredState, Decision]:
         """The state after a step, and what to do."""
-        since = state.since_change + observation.batch_size
+        since, passed = state.since_change + observation.batch_size, state.since_look + observation.batch_size
         if observation.noise is None:
-            return MeasuredState(state.noise, since), LEAVE_IT
-        noise = self.stream.update(state.noise, observation.noise)
+            return MeasuredState(state.noise, since, passed), LEAVE_IT
+        noise = self.stream.update(state.noise, observation.noise, passed=passed)
         if since >= self.pause * self.memory:
             decision = self._decide(noise, observation)
             if decision.batch_size is not None:

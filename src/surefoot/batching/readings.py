@@ -61,11 +61,12 @@ class NoiseScale:
     spend r samples to save a step finds B = √(r·B_s).
 
     Args:
-        share: above 0. Half keeps two thirds of what a sample can teach.
+        share: above 0. The whole keeps half of what a sample can teach, half of it two thirds; with the rate and the
+            betas coupled, the whole kept the loss of small batches on five of six tasks (docs/log.md, 2026-11-20).
     """
 
     grows_only: ClassVar[bool] = False
-    share: float = 0.5
+    share: float = 1.0
 
     def __post_init__(self) -> None:
         require_above("share", self.share, 0.0)

@@ -54,8 +54,17 @@ OBSERVING = frozenset({*READINGS, "plateau_growth"})
 _SIZES = ("last", "smallest", "largest", "sizes", "reference_size")
 # Arguments that the training brings and a recipe cannot.
 _BROUGHT = {"schedule", "horizon", "step_time", "reading", "limits"}
-# The memory of a measured policy in a recipe is a share of the horizon, as every length there is.
-MEMORY = 0.1
+# What a measured policy in a recipe takes where nothing is said: it looks rarely, so it remembers few looks and acts on
+# weaker evidence than one that is told of every step (measured: see docs/log.md, 2026-11-20). Lengths are shares of
+# the horizon, and ``smallest`` is the size to begin with.
+_MEASURED: dict[str, Any] = {
+    "memory": 0.01,
+    "least_looks": 30,
+    "min_looks": 10,
+    "pause": 1.0,
+    "deviations": 1.0,
+    "share_of_rows": 0.25,
+}
 _ANY_STEP_TIME = StepTime(overhead=1.0, per_row=1.0)  # stands in until the training has timed its steps
 
 
@@ -99,6 +108,7 @@ def from_recipe(
 def observing_from_recipe(
     policy: str,
     *,
+    size: int = 1,
     arguments: Mapping[str, Any] | None = None,
     num_rows: int | None = None,
     horizon: int = 64_000,
@@ -111,6 +121,7 @@ def observing_from_recipe(
 
     Args:
         policy: a name in ``OBSERVING``.
+        size: the batch size to begin with; a measured policy does not go below it unless ``smallest`` says so.
         arguments: see above.
         num_rows: of the training data, when they are known: no size may pass them.
         horizon: of the training, in samples.
@@ -130,6 +141,8 @@ def observing_from_recipe(
     outer = None if policy == "plateau_growth" else Measured
     known = _fields(own) | _fields(Limits) | (_fields(outer) if outer else set())
     _require_known(policy, given, known)
+    if outer is not None:
+        given = {**_MEASURED, "smallest": size, **given}
     limits = _made(Limits, {"hysteresis": 1.0} | _part(given, Limits) if outer is None else _part(given, Limits))
     inner = {key: value for key, value in _part(given, own).items() if key not in _fields(Limits)}
     if outer is None:
@@ -137,7 +150,7 @@ def observing_from_recipe(
         return plateau
     if own is Goodput:
         inner |= {"step_time": step_time or _ANY_STEP_TIME, "largest": limits.largest or 2**20}
-    memory = given.pop("memory", MEMORY)
+    memory = given.pop("memory")
     if isinstance(memory, bool) or not isinstance(memory, int | float) or not 0.0 < memory <= 1.0:
         raise ValueError(f"batch.memory must be a share of the horizon above 0 and up to 1, not {memory!r}")
     reading = _made(own, inner)

@@ -113,11 +113,17 @@ class NoiseStream:
         """The state before the first look."""
         return NoiseState()
 
-    def update(self, state: NoiseState, sample: NoiseSample) -> NoiseState:
-        """The state after a look; one that is not finite is counted and otherwise ignored."""
+    def update(self, state: NoiseState, sample: NoiseSample, *, passed: float = 0.0) -> NoiseState:
+        """The state after a look; one that is not finite is counted and otherwise ignored.
+
+        Args:
+            state: before it.
+            sample: the look.
+            passed: samples since the look before, when that is more than the rows behind this one.
+        """
         if not sample.is_finite:
             return dataclasses.replace(state, skipped=state.skipped + 1)
-        keep = math.exp(-min(sample.samples / self.memory, 1.0 / self.least_looks))
+        keep = math.exp(-min(max(sample.samples, passed) / self.memory, 1.0 / self.least_looks))
         gain = 1.0 - keep
         noise, signal, _, along = sample
         along_keep, along_gain = (1.0, 0.0) if along is None else (keep, gain)

@@ -77,6 +77,10 @@ def attach(
         steered["batch"] = {**steered["batch"], "coupling": coupling}
     if steered["batch"].get("micro_batch") is not None:
         raise RecipeError("batch.micro_batch is for surefoot.fit; in a loop of your own, split the batch yourself")
+    if steered["batch"].get("policy") == "goodput":
+        raise RecipeError(
+            'batch.policy "goodput" needs the time of steps at two batch sizes, which surefoot.fit measures'
+        )
     if steered["batch"].get("size", 1) > len(rows):
         raise RecipeError(f"batch.size is {steered['batch']['size']}, but there are {len(rows)} training rows")
     return Pilot(optimizer, rows, Recipe(**steered).complete(len(rows)), epochs=float(epochs), seed=seed)

@@ -31,7 +31,8 @@ def write(directory: Path, snapshots: dict[str, Snapshot]) -> None:
         parts, rest[name] = snapshot.to_parts()
         taken = {value.data_ptr() for value in tensors.values()}  # safetensors refuses to write one memory twice
         tensors |= {
-            f"{name}/{key}": value.clone() if value.data_ptr() in taken else value for key, value in parts.items()
+            f"{name}/{key}": value.clone() if value.data_ptr() in taken else value.contiguous()
+            for key, value in parts.items()
         }
     path = directory / CURRENT
     with files.replacing(path) as temporary:

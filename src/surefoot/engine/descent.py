@@ -16,12 +16,12 @@ from torch import Tensor, nn, optim
 
 from surefoot.batching import NoiseSample
 from surefoot.engine import optimizers
-from surefoot.engine.dropout import whole_batch_masks
+from surefoot.engine.dropout import MaskStream, set_stream, stream_of
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.noise import PartNorms, RowNorms, has_batch_statistics
 from surefoot.engine.objective import BatchLoss, Objective
 from surefoot.engine.penalties import Penalties
-from surefoot.engine.slicing import part_of
+from surefoot.engine.slicing import part_of, part_sizes
 from surefoot.steering import Settings
 
 __all__ = ["Descent", "Stepped"]
@@ -86,6 +86,9 @@ class Descent:
         by_rows = RowNorms.suits(model) and not wants_timing
         self._by_rows = RowNorms(model, wants_dots=wants_dots) if by_rows else None
         self._rest: tuple[Any, ...] | None = None
+        self._device = self._parameters[0].device
+        self._buffers = list(model.buffers())
+        self._least_look = 4 if has_batch_statistics(model) else 2  # two rows a part
 
     def step(self, batch: Any, count: int, settings: Settings, *, look: bool = False) -> Stepped:
         """One step on a batch of ``count`` rows, which lies on the model's device.
@@ -93,10 +96,11 @@ class Descent:
         Raises:
             OutOfRoom: a single row does not fit in memory, or the optimizer's own step does not.
         """
-        stream = torch.get_rng_state()
+        stream, buffers = stream_of(self._device), [buffer.clone() for buffer in self._buffers]
+        look = look and self._least_look <= count <= self._num_rows
         while True:
             try:
-                stepped = self._gradients(batch, count, look=look and count > 1)
+                stepped = self._gradients(batch, count, look=look)
                 break
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
@@ -104,7 +108,9 @@ class Descent:
             self._clear()
             make_room()
             self._halve(count)
-            torch.set_rng_state(stream)
+            set_stream(self._device, stream)
+            for buffer, before in zip(self._buffers, buffers, strict=True):
+                buffer.copy_(before)
         started = time.perf_counter()
         self._apply(settings)
         if stepped.timing is not None:
@@ -140,7 +146,7 @@ class Descent:
         with norms.watching():
             found = self._objective(self._model, batch, count)
             found.training.backward()  # type: ignore[no-untyped-call]
-        sample = norms.sample(self._num_rows)
+        sample = norms.sample(self._num_rows, count=count, is_sum=found.is_sum)
         if sample is None:
             torch.set_rng_state(stream)
             return None
@@ -150,29 +156,28 @@ class Descent:
     def _added_up(self, batch: Any, count: int, size: int, *, look: bool) -> Stepped:
         """The batch in parts of ``size`` rows, their gradients added up."""
         norms = PartNorms(self._parameters, wants_dots=self._wants_dots) if look else None
-        stream, loss, loss_weight, weight = torch.get_rng_state(), 0.0, 0.0, 0.0
-        is_mean, timing = True, None
-        for start in range(0, count, size):
-            stop = min(start + size, count)
-            torch.set_rng_state(stream)
-            started = time.perf_counter()
+        masks, sums = MaskStream(count, self._device), _Sums()
+        timing, start = None, 0
+        for rows in part_sizes(count, size):
+            started, stop = time.perf_counter(), start + rows
             part = part_of(batch, start, stop, count=count)
-            with whole_batch_masks(start, stop, count=count):
-                found = self._objective(self._model, part, stop - start)
-                share = _share(found)
-                (found.training * share).backward()  # type: ignore[no-untyped-call]
-            is_mean = not found.is_sum
-            loss += found.plain.item() * found.plain_weight
-            loss_weight, weight = loss_weight + found.plain_weight, weight + found.weight
-            timing = timing or (stop - start, time.perf_counter() - started)
+            with masks.part(start, stop):
+                found = self._objective(self._model, part, rows)
+                share = sums.add(found)
+                if share:  # a part without weight has no gradient, and its mean is not a number
+                    (found.training * share).backward()  # type: ignore[no-untyped-call]
+            timing = timing or (rows, time.perf_counter() - started)
             if norms is not None:
-                norms.add(stop - start, share if is_mean else stop - start, is_last=stop == count)
-        if is_mean and weight:
+                norms.add(rows, is_last=stop == count)
+            start = stop
+        masks.finish()
+        weight = float(count) if sums.is_sum else sums.weight
+        noise = norms.sample(self._num_rows, weight=weight) if norms is not None and weight else None
+        if weight and not sums.is_sum:
             with torch.no_grad():
                 torch._foreach_div_([value.grad for value in self._parameters if value.grad is not None], weight)
-        noise = norms.sample(self._num_rows, divisor=1.0 if is_mean else count) if norms is not None else None
         self._add_penalty()
-        return Stepped(loss / loss_weight if loss_weight else 0.0, loss_weight, noise, timing if look else None)
+        return Stepped(sums.loss, sums.plain_weight, noise, timing if look else None)
 
     def _clear(self) -> None:
         """What ``zero_grad`` does, in a twentieth of its time."""
@@ -213,21 +218,48 @@ class Descent:
 
     def _has_stepped(self) -> bool:
         """Let the optimizer step; False when memory ran out and nothing was changed."""
-        # PyTorch counts the writes to every tensor
-        writes, known = [parameter._version for parameter in self._parameters], len(self._optimizer.state)
+        writes, known = self._writes(), len(self._optimizer.state)
         try:
             self._optimizer.step()
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            if writes != [parameter._version for parameter in self._parameters]:
+            if writes != self._writes():
                 raise OutOfRoom("the optimizer ran out of memory in the middle of its step") from None
             for parameter in list(self._optimizer.state)[known:]:
                 del self._optimizer.state[parameter]
             return False
         return True
 
+    def _writes(self) -> list[int]:
+        """PyTorch's counts of the writes to every parameter, and to what the optimizer keeps of the first.
 
-def _share(found: BatchLoss) -> float:
-    """What a part's loss counts for: what it is a mean over, or 1 for a sum."""
-    return 1.0 if found.is_sum else found.weight
+        Every optimizer of ours begins a step with one of these; new entries that are not written to do not count.
+        """
+        kept = self._optimizer.state.get(self._parameters[0], {})
+        values = [value for value in kept.values() if isinstance(value, Tensor)]
+        return [tensor._version for tensor in (*self._parameters, *values)]
+
+
+class _Sums:
+    """What the parts of a batch come to together."""
+
+    def __init__(self) -> None:
+        self.weight = self.plain_weight = self._plain = 0.0
+        self.is_sum = False
+
+    def add(self, found: BatchLoss) -> float:
+        """Count a part; what its loss is to be multiplied by: what it is a mean over, or 1 for a sum."""
+        self.is_sum = found.is_sum
+        self.weight += found.weight
+        self.plain_weight += found.plain_weight
+        if found.plain_weight:
+            self._plain += found.plain.item() * found.plain_weight
+        if not found.weight:
+            return 0.0
+        return 1.0 if found.is_sum else found.weight
+
+    @property
+    def loss(self) -> float:
+        """The batch's mean loss; 0 where nothing has a weight."""
+        return self._plain / self.plain_weight if self.plain_weight else 0.0

@@ -14,6 +14,10 @@ from surefoot.engine.losses import CLASSIFICATION, REGRESSION, aligned, is_one_c
 __all__ = ["Gathering"]
 
 
+# The label that PyTorch's cross-entropy leaves out.
+IGNORED = -100
+
+
 class Gathering:
     """Sums over batches that become metrics at the end.
 
@@ -32,8 +36,9 @@ class Gathering:
 
     def add_loss(self, loss: float, weight: float) -> None:
         """Count a batch's mean loss with its weight."""
-        self._loss_sum += loss * weight
-        self._weight += weight
+        if weight:  # the mean over nothing is not a number
+            self._loss_sum += loss * weight
+            self._weight += weight
 
     def add_output(self, output: Tensor, target: Tensor, weights: Tensor | None = None) -> None:
         """Count a batch's predictions; a row of weight 2 counts as the row there twice, except in a user's score."""
@@ -44,8 +49,9 @@ class Gathering:
             if by_class and target.shape == output.shape:
                 target = target.argmax(dim=1)  # a probability a class
             predicted = output.argmax(dim=1) if by_class else (output > 0).reshape(target.shape)
-            self._correct += _total((predicted == target).double(), weights)
-            self._count += _total(torch.ones_like(target, dtype=torch.float64), weights)
+            counted = (target != IGNORED).double()
+            self._correct += _total((predicted == target).double() * counted, weights)
+            self._count += _total(counted, weights)
         elif self._loss in REGRESSION:
             output = output.double().exp() if self._loss == "poisson" else output.double()
             output, target = aligned(output, target.double())

@@ -38,34 +38,38 @@ class PartNorms:
         self._parts: list[list[Tensor]] = []
         self._norms: list[Tensor] = []
         self._sizes: list[int] = []
-        self._weights: list[float] = []
 
-    def add(self, rows: int, weight: float, *, is_last: bool = False) -> None:
-        """Look at what the newest part added: its mean gradient times ``weight``."""
+    def add(self, rows: int, *, is_last: bool = False) -> None:
+        """Look at what the newest part added."""
         total = _gradients(self._parameters)
         last = total if self._before is None else list(torch._foreach_sub(total, self._before))
         if not is_last:
             self._before = list(torch._foreach_mul(total, 1.0))
             last = self._before if last is total else last
-        self._norms.append(_squared_norm(last) / weight**2)
+        self._norms.append(_squared_norm(last))
         self._sizes.append(rows)
-        self._weights.append(weight)
         if self._wants_dots:
             self._parts.append(last)
 
-    def sample(self, num_rows: int, *, divisor: float = 1.0) -> NoiseSample:
-        """The look; ``.grad`` divided by ``divisor`` must be the whole batch's mean gradient now."""
-        mean = _gradients(self._parameters)
+    def sample(self, num_rows: int, *, weight: float) -> NoiseSample:
+        """The look, where ``.grad`` holds the sum of all parts.
+
+        Args:
+            num_rows: of the training data.
+            weight: what the sum is divided by for the mean: all weight of the batch, or its rows. A part's share of it
+                is counted as if every row weighed the same, which is what makes the sum of parts the mean's.
+        """
+        count, total = sum(self._sizes), _gradients(self._parameters)
+        shares = [weight * rows / count for rows in self._sizes]
         dots = None
         if self._wants_dots:
-            products = [
-                _dot(part, mean) / (weight * divisor) for part, weight in zip(self._parts, self._weights, strict=True)
-            ]
+            products = [_dot(part, total) / (share * weight) for part, share in zip(self._parts, shares, strict=True)]
             dots = torch.stack(products).tolist()
+        norms = torch.stack(self._norms).tolist()
         return from_micro_gradients(
-            torch.stack(self._norms).tolist(),
+            [norm / share**2 for norm, share in zip(norms, shares, strict=True)],
             sizes=self._sizes,
-            mean_squared_norm=float(_squared_norm(mean)) / divisor**2,
+            mean_squared_norm=float(_squared_norm(total)) / weight**2,
             dots=dots,
             num_rows=num_rows,
         )
@@ -122,13 +126,18 @@ class RowNorms:
 
         return keep
 
-    def sample(self, num_rows: int) -> NoiseSample | None:
-        """The look, from a backward pass of a mean loss in the block; None where the formula does not hold."""
+    def sample(self, num_rows: int, *, count: int, is_sum: bool = False) -> NoiseSample | None:
+        """The look, from a backward pass in the block; None where the formula does not hold.
+
+        Args:
+            num_rows: of the training data.
+            count: rows of the batch.
+            is_sum: the loss is a sum over the batch, not a mean.
+        """
         if not self._is_plain or len(self._errors) != len(self._layers):
             return None
-        rows = {len(error) for error in self._errors.values()}
-        if len(rows) != 1 or (count := rows.pop()) < 2:
-            return None
+        if count < 2 or any(len(error) != count for error in self._errors.values()):
+            return None  # a layer that sees more than one line a row
         layers = list(self._errors)
         errors = _row_norms([self._errors[layer] for layer in layers])
         inputs = _row_norms([self._inputs[layer] for layer in layers])
@@ -137,11 +146,12 @@ class RowNorms:
                 inputs[index] += 1.0
         found = [value.grad for layer in layers for value in layer.parameters() if value.grad is not None]
         total, mean = (errors * inputs).sum(0), _squared_norm(found)
-        # the loss is a mean, so a row's own gradient is the number of rows times what it put in
+        # under a mean a row's own gradient is the number of rows times what it put in
+        own, whole = (1.0, 1.0 / count) if is_sum else (float(count), 1.0)
         return from_examples(
-            (total * count**2).tolist(),
-            mean_squared_norm=float(mean),
-            dots=(self._dots() * count).tolist() if self._wants_dots else None,
+            (total * own**2).tolist(),
+            mean_squared_norm=float(mean) * whole**2,
+            dots=(self._dots() * (own * whole)).tolist() if self._wants_dots else None,
             num_rows=num_rows,
         )
 

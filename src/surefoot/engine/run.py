@@ -21,7 +21,7 @@ from surefoot.engine.initialization import initialize
 from surefoot.engine.loading import EVALUATION_BATCH, Loader, in_order, open_loader
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.metrics import Gathering
-from surefoot.engine.noise import has_dense_gradients
+from surefoot.engine.noise import has_batch_statistics, has_dense_gradients
 from surefoot.engine.objective import Objective, loss_name, weights_of
 from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState, isolated
@@ -81,6 +81,9 @@ class TorchRun:
             wants_dots=self._steering.wants_dots,
             wants_timing=recipe.batch.policy == "goodput",
         )
+        if recipe.batch.micro_batch is not None and has_batch_statistics(self._model):
+            reason = "as batch.micro_batch says, and that is what batch normalisation sees"
+            self._steering.note(0, "micro_batch", self._steering.batch_size(0), recipe.batch.micro_batch, reason)
         self._single_thread = is_small(self._model, parts["train"], self._steering.batch_size(0))
         self._best: dict[str, Tensor] = {}
         self._samples = self._steps = 0
@@ -130,7 +133,22 @@ class TorchRun:
                     failure = "diverged"
                     break
         mean = losses / weights if weights else math.nan
-        return Advance(self._samples - start, steps, mean, rate, wanted, failure, reason)  # type: ignore[arg-type] # "" widens
+        samples = self._samples - start
+        return Advance(samples, steps, mean, rate, wanted, failure, reason, weights)  # type: ignore[arg-type] # "" widens
+
+    def _batch(self, size: int) -> Any:
+        """The next ``size`` rows, on the device.
+
+        Raises:
+            OutOfRoom: they do not fit in memory.
+        """
+        try:
+            return self._loader.batch(self._samples, size)[0]
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        make_room()
+        raise OutOfRoom(f"a batch of {size} does not fit in memory even before it reaches the model")
 
     def _step(self, wanted: int) -> tuple[Stepped, float]:
         """One step over as many rows as wanted, or as there are left; what it showed, and its rate."""
@@ -140,10 +158,12 @@ class TorchRun:
         settings = steering.settings(self._samples + size / 2, wanted)
         every = steering.looks_every
         look = every is not None and self._steps % every == 0
-        batch, _ = self._loader.batch(self._samples, size)
-        stepped = self._descent.step(batch, size, settings, look=look)
-        while self._descent.changes:
-            steering.note(self._samples, *self._descent.changes.pop(0))
+        batch = self._batch(size)
+        try:
+            stepped = self._descent.step(batch, size, settings, look=look)
+        finally:
+            while self._descent.changes:
+                steering.note(self._samples, *self._descent.changes.pop(0))
         self._samples += size
         self._steps += 1
         if steering.is_timed:
@@ -269,12 +289,11 @@ class TorchRun:
         left = rows - self._samples % rows
         if left < size:
             self._samples += left  # every step of a sweep looks at as many rows
-        batch, _ = self._loader.batch(self._samples, size)
         self._model.train()
         averaging.averaging_mode(self._optimizer, training=True)
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             try:
-                stepped = self._descent.step(batch, size, Settings(learning_rate))
+                stepped = self._descent.step(self._batch(size), size, Settings(learning_rate))
             except OutOfRoom:
                 return math.nan
         self._samples += size
@@ -290,6 +309,7 @@ class TorchRun:
         finally:
             before.put_back(self._model, self._optimizer)
             self._adopt(before)
+            self._descent.changes.clear()
             self.release()
             for module, mode in modes:
                 module.training = mode
@@ -317,7 +337,9 @@ class TorchRun:
     @property
     def remark(self) -> str:
         """What a moving batch bought on this device, or ""."""
-        return self._steering.remark
+        seen = ", and batch normalisation saw a half of the batch at every look"
+        has_halves = bool(self._steering.looks_every) and has_batch_statistics(self._model)
+        return self._steering.remark + (seen if has_halves and self._steering.remark else "")
 
     def looked(self, value: float) -> None:
         """Hear the validation objective, for schedules and policies that react to it."""

@@ -9,7 +9,23 @@ from torch import Tensor
 
 from surefoot.errors import TaskError
 
-__all__ = ["part_of"]
+__all__ = ["part_of", "part_sizes"]
+
+
+def part_sizes(count: int, most: int) -> list[int]:
+    """How many rows each part of a batch gets: as few parts as ``most`` allows, as even as can be.
+
+    No part has a single row where ``most`` allows two: batch normalisation cannot train on one. A part may then be one
+    row larger than ``most``.
+
+    >>> part_sizes(33, 16), part_sizes(3, 2), part_sizes(5, 1), part_sizes(4, 9)
+    ([11, 11, 11], [3], [1, 1, 1, 1, 1], [4])
+    """
+    parts = -(-count // most)
+    if most > 1 and count // parts < 2:
+        parts = max(1, count // 2)
+    small, more = divmod(count, parts)
+    return [small + 1] * more + [small] * (parts - more)
 
 
 def part_of(batch: Any, start: int, stop: int, *, count: int) -> Any:
@@ -20,14 +36,15 @@ def part_of(batch: Any, start: int, stop: int, *, count: int) -> Any:
     """
     if isinstance(batch, Tensor) and batch.ndim and len(batch) == count:
         return batch[start:stop]
+    if isinstance(batch, Mapping):
+        parts = {key: part_of(value, start, stop, count=count) for key, value in batch.items()}
+        return parts if type(batch) is dict else type(batch)(parts)  # type: ignore[call-arg] # as UserDict takes it
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
         return type(batch)(*(part_of(value, start, stop, count=count) for value in batch))
-    if isinstance(batch, tuple) or (isinstance(batch, list) and batch and isinstance(batch[0], Tensor)):
+    if isinstance(batch, list | tuple):
+        if len(batch) == count and not any(_has_rows(value, count) for value in batch):
+            return batch[start:stop]  # an entry a row: texts, tensors of their own lengths
         return type(batch)(part_of(value, start, stop, count=count) for value in batch)
-    if isinstance(batch, Mapping):
-        return {key: part_of(value, start, stop, count=count) for key, value in batch.items()}
-    if isinstance(batch, list) and len(batch) == count:
-        return batch[start:stop]
     if batch is None or isinstance(batch, str | bool | int | float):
         return batch
     what = f"a tensor of shape {tuple(batch.shape)}" if isinstance(batch, Tensor) else f"a {type(batch).__name__}"
@@ -35,3 +52,12 @@ def part_of(batch: Any, start: int, stop: int, *, count: int) -> Any:
         f"a batch of {count} rows holds {what}, which cannot be split by rows: micro-batches and looks at the noise "
         "need one entry a row in every tensor"
     )
+
+
+def _has_rows(value: Any, count: int) -> bool:
+    """Whether a tensor with an entry a row lies somewhere in it."""
+    if isinstance(value, Tensor):
+        return bool(value.ndim) and len(value) == count
+    if isinstance(value, Mapping):
+        return any(_has_rows(item, count) for item in value.values())
+    return isinstance(value, list | tuple) and any(_has_rows(item, count) for item in value)

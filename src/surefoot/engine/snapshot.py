@@ -77,6 +77,9 @@ class Snapshot:
                 continue
             device = self.values.get(f"device.{place}", "cpu")
             fresh = value.to(device, copy=True) if isinstance(value, Tensor) else value
+            owner = parameters[int(kind)] if kind != "group" else None
+            if owner is not None and isinstance(fresh, Tensor) and fresh.shape == owner.shape:
+                fresh = torch.empty_like(owner, dtype=fresh.dtype, device=fresh.device).copy_(fresh)  # in its layout
             if kind == "group":
                 index, _, name = rest.partition(".")
                 group = optimizer.param_groups[int(index)]

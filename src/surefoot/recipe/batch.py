@@ -12,9 +12,9 @@ from surefoot.recipe.section import Rate, Section
 
 __all__ = ["Batch"]
 
-# Steps between two looks at the noise. A look at a batch split in two costs up to 1.4 of a small network's steps, so
-# this holds its price below 3 % of the training (measured: see docs/log.md, 2026-11-20).
-LOOK_EVERY = 48
+# Steps between two looks at the noise: what holds the price of looking near 3 % of the training (measured: see
+# docs/log.md, 2026-11-20).
+LOOK_EVERY = 24
 # Policies beside which the rate stays: they stand in for a decay, or draw at random.
 _UNCOUPLED = frozenset({"ada_batch", "plateau_growth", "random", "fixed", "full", "single"})
 
@@ -67,8 +67,7 @@ class Batch(Section):
         """The coupling, with what was left out filled in."""
         if self.coupling is not None:
             return self.coupling
-        is_uncoupled = self.policy in _UNCOUPLED and self.reference_size is None
-        return "none" if is_uncoupled else batching.default_coupling(optimizer)
+        return "none" if self.policy in _UNCOUPLED else batching.default_coupling(optimizer)
 
     def complete(self, num_rows: int) -> Batch:
         """The same with the size written out; one that was left out comes from the number of rows.
@@ -116,8 +115,14 @@ class Batch(Section):
             RecipeError: a size is larger than the number of rows.
         """
         try:
+            size = self.size or self._usual_size(num_rows)
             return batching.observing_from_recipe(
-                self.policy, arguments=self.model_extra, num_rows=num_rows, horizon=horizon, step_time=step_time
+                self.policy,
+                size=size,
+                arguments=self.model_extra,
+                num_rows=num_rows,
+                horizon=horizon,
+                step_time=step_time,
             )
         except ValueError as error:
             raise (RecipeError(str(error)) if num_rows is not None else error) from None

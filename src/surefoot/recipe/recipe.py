@@ -154,10 +154,12 @@ class Recipe(BaseModel):
 
         Where a coupling holds the decay of every sample as it is at one batch, it is that batch's 1/B.
         """
-        size = self.batch.reference_size or min(self.batch.first_size(num_rows), num_rows)
+        first = min(self.batch.first_size(num_rows), num_rows)
+        is_brought = self.batch.reference_size is not None and self.batch.coupling != "none"
+        held = first / self.batch.reference_size if is_brought and self.batch.reference_size else 1.0
         if self.batch.is_observing or self.batch.rule(self.optimizer.name) != "none":
-            return 1.0 / size
-        return batching.mean_inverse_size(self.batch.build(num_rows), num_rows)
+            return held / first
+        return held * batching.mean_inverse_size(self.batch.build(num_rows), num_rows)
 
     def with_changes(self, changes: Mapping[str, Any]) -> Recipe:
         """The recipe with some keys set, each named as ``section.key``.
