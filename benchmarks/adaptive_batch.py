@@ -23,7 +23,8 @@ from benchmarks.adaptive_tasks import TASKS
 from surefoot.batching import fit_step_time
 from surefoot.training import never
 
-ADAPTIVE = Plan(16, {"policy": "growth_replaces_decay", "size": 32})
+# All that is said: the rate belongs to a batch of 16, begin with 32. The rest are the policy's defaults.
+ADAPTIVE = Plan(16, {"policy": "noise_scale", "size": 32})
 LOSS, STEPS, TIME, TIME_ELSEWHERE = 1.02, 0.6, 0.75, 1.0
 CURVE = (16, 32, 64, 128, 256, 512, 1024)
 REPEATS = 5
