@@ -96,6 +96,7 @@ class Steering:
         self._state = _State(self._first)
         self._watched = self._reactive.init() if self._reactive else None
         self._seen = self._observing.init() if self._observing else None
+        self._heard = 0
         self._is_timed = not is_constant(batch.policy)
         self._is_still = self._rule == "none" and batch.reference_size is None
         self.changes: list[Change] = []
@@ -144,11 +145,12 @@ class Steering:
         return Settings(rate * multiplier, knobs.weight_decay, momentum, knobs.beta2, knobs.epsilon)
 
     def stepped(self, samples: int, *, loss: float, learning_rate: float, noise: NoiseSample | None) -> None:
-        """Hear what a step showed; ``samples`` is the clock after it."""
+        """Hear what a step showed; ``samples`` is the clock after it. Steps without a look need not be told of."""
         if self._observing is None:
             return
-        size = self._state.batch_size
-        seen = Observation(size, self._num_rows, noise=noise, loss=loss, learning_rate=learning_rate)
+        size, passed = self._state.batch_size, samples - self._heard
+        self._heard = samples
+        seen = Observation(size, self._num_rows, noise, loss, learning_rate, None, passed)
         self._seen, decision = self._observing.update(self._seen, seen)
         if decision.batch_size is not None:
             self._move_batch(samples, decision.batch_size, decision.reason)
@@ -213,6 +215,7 @@ class Steering:
         """Everything that going on needs, as plain values."""
         return {
             "state": asdict(self._state),
+            "heard": self._heard,
             "watched": None if self._watched is None else self._watched.to_dict(),
             "seen": None if self._seen is None else self._seen.to_json(),
             "changes": [change.model_dump() for change in self.changes],
@@ -220,7 +223,7 @@ class Steering:
 
     def load_json(self, value: dict[str, Any]) -> None:
         """Go on from what ``to_json`` wrote."""
-        self._state = _State(**value["state"])
+        self._state, self._heard = _State(**value["state"]), value["heard"]
         if self._watched is not None:
             self._watched = type(self._watched).from_dict(value["watched"])
         if self._seen is not None:

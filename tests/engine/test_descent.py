@@ -336,7 +336,7 @@ def test_norms_of_parts_agree_with_their_definition(sizes: tuple[int, ...]) -> N
             torch.cat([value.reshape(-1) for value in torch.autograd.grad(loss, parameters, retain_graph=True)])
         )
         (loss * size).backward()
-        norms.add(size, is_last=start + size == 12)
+        norms.take(size)
         start += size
     mean = sum(size * value for size, value in zip(sizes, means, strict=True)) / 12
     wanted = from_micro_gradients(
@@ -400,7 +400,7 @@ def test_looks_in_parts_and_by_rows_see_the_same_noise_under_weights() -> None:
         for part in (slice(start, start + 4), slice(start + 4, start + 8)):
             losses = (targets[part] - 1.0 - weight * inputs[part]) ** 2
             (losses * weights[part]).sum().backward()
-            norms.add(4)
+            norms.take(4)
         found.append(norms.sample(10**9, weight=8.0))
     own = -2.0 * (targets - 1.0) * inputs * weights  # with a weight of 8 for 8 rows, a row's share of the gradient
     noise = sum(look.noise for look in found) / len(found)

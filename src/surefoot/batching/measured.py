@@ -29,6 +29,7 @@ class Observation:
         loss: of the step, not-a-number when unknown.
         learning_rate: of the step, not-a-number when unknown.
         metric: the validation metric, when it was just looked at; smaller is better.
+        passed: samples since the observation before, where not every step is told of; None is this step's batch.
     """
 
     batch_size: int
@@ -37,6 +38,7 @@ class Observation:
     loss: float = math.nan
     learning_rate: float = math.nan
     metric: float | None = None
+    passed: int | None = None
 
 
 class Decision(NamedTuple):
@@ -144,7 +146,8 @@ class Measured:
 
     def update(self, state: MeasuredState, observation: Observation) -> tuple[MeasuredState, Decision]:
         """The state after a step, and what to do."""
-        since, passed = state.since_change + observation.batch_size, state.since_look + observation.batch_size
+        went_by = observation.batch_size if observation.passed is None else observation.passed
+        since, passed = state.since_change + went_by, state.since_look + went_by
         if observation.noise is None:
             return MeasuredState(state.noise, since, passed), LEAVE_IT
         noise = self.stream.update(state.noise, observation.noise, passed=passed)

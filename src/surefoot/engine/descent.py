@@ -168,10 +168,12 @@ class Descent:
                     (found.training * share).backward()  # type: ignore[no-untyped-call]
             timing = timing or (rows, time.perf_counter() - started)
             if norms is not None:
-                norms.add(rows, is_last=stop == count)
+                norms.take(rows)
             start = stop
         masks.finish()
         weight = float(count) if sums.is_sum else sums.weight
+        if norms is not None:
+            norms.put_back()
         noise = norms.sample(self._num_rows, weight=weight) if norms is not None and weight else None
         if weight and not sums.is_sum:
             with torch.no_grad():

@@ -25,51 +25,59 @@ def has_dense_gradients(model: nn.Module) -> bool:
 
 
 class PartNorms:
-    """Norms of the gradients of two or more disjoint parts of a batch, read while they add up in ``.grad``.
+    """Norms of the gradients of two or more disjoint parts of a batch, which it adds up.
 
     Args:
         parameters: whose gradients count.
-        wants_dots: also take g_kᵀḡ.
+        wants_dots: also take g_kᵀḡ, for which every part's gradient is kept.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter], *, wants_dots: bool) -> None:
         self._parameters, self._wants_dots = parameters, wants_dots
-        self._before: list[Tensor] | None = None
-        self._parts: list[list[Tensor]] = []
+        self._total: dict[int, Tensor] = {}
+        self._parts: list[dict[int, Tensor]] = []
         self._norms: list[Tensor] = []
         self._sizes: list[int] = []
 
-    def add(self, rows: int, *, is_last: bool = False) -> None:
-        """Look at what the newest part added."""
-        total = _gradients(self._parameters)
-        last = total if self._before is None else list(torch._foreach_sub(total, self._before))
-        if not is_last:
-            self._before = list(torch._foreach_mul(total, 1.0))
-            last = self._before if last is total else last
-        self._norms.append(_squared_norm(last))
+    def take(self, rows: int) -> None:
+        """Take a part's gradient out of ``.grad``: the sum of its rows' or its mean times its weight."""
+        found = {}
+        for index, parameter in enumerate(self._parameters):
+            if parameter.grad is not None:
+                found[index], parameter.grad = parameter.grad, None
+        self._norms.append(_squared_norm(list(found.values())))
         self._sizes.append(rows)
         if self._wants_dots:
-            self._parts.append(last)
+            self._parts.append({index: value.clone() for index, value in found.items()})
+        both = [index for index in found if index in self._total]
+        if both:
+            torch._foreach_add_([self._total[index] for index in both], [found[index] for index in both])
+        self._total |= {index: value for index, value in found.items() if index not in self._total}
+
+    def put_back(self) -> None:
+        """Leave the sum of all parts in ``.grad``."""
+        for index, value in self._total.items():
+            self._parameters[index].grad = value
 
     def sample(self, num_rows: int, *, weight: float) -> NoiseSample:
-        """The look, where ``.grad`` holds the sum of all parts.
+        """The look.
 
         Args:
             num_rows: of the training data.
             weight: what the sum is divided by for the mean: all weight of the batch, or its rows. A part's share of it
                 is counted as if every row weighed the same, which is what makes the sum of parts the mean's.
         """
-        count, total = sum(self._sizes), _gradients(self._parameters)
+        count = sum(self._sizes)
         shares = [weight * rows / count for rows in self._sizes]
+        norms = torch.stack([*self._norms, _squared_norm(list(self._total.values()))]).tolist()
         dots = None
         if self._wants_dots:
-            products = [_dot(part, total) / (share * weight) for part, share in zip(self._parts, shares, strict=True)]
-            dots = torch.stack(products).tolist()
-        norms = torch.stack(self._norms).tolist()
+            products = torch.stack([_dot(part, self._total) for part in self._parts]).tolist()
+            dots = [product / (share * weight) for product, share in zip(products, shares, strict=True)]
         return from_micro_gradients(
-            [norm / share**2 for norm, share in zip(norms, shares, strict=True)],
+            [norm / share**2 for norm, share in zip(norms, shares, strict=False)],
             sizes=self._sizes,
-            mean_squared_norm=float(_squared_norm(total)) / weight**2,
+            mean_squared_norm=norms[-1] / weight**2,
             dots=dots,
             num_rows=num_rows,
         )
@@ -138,13 +146,13 @@ class RowNorms:
             return None
         if count < 2 or any(len(error) != count for error in self._errors.values()):
             return None  # a layer that sees more than one line a row
-        layers = list(self._errors)
-        errors = _row_norms([self._errors[layer] for layer in layers])
-        inputs = _row_norms([self._inputs[layer] for layer in layers])
-        for index, layer in enumerate(layers):
-            if layer.bias is not None:
-                inputs[index] += 1.0
-        found = [value.grad for layer in layers for value in layer.parameters() if value.grad is not None]
+        errors = _row_norms(list(self._errors.values()))
+        inputs = _row_norms([self._inputs[layer] for layer in self._errors])
+        found = [value.grad for layer in self._errors for value in layer.parameters() if value.grad is not None]
+        if all(layer.bias is not None for layer in self._errors):
+            inputs += 1.0
+        else:
+            inputs += torch.tensor([[float(layer.bias is not None)] for layer in self._errors]).to(inputs)
         total, mean = (errors * inputs).sum(0), _squared_norm(found)
         # under a mean a row's own gradient is the number of rows times what it put in
         own, whole = (1.0, 1.0 / count) if is_sum else (float(count), 1.0)
@@ -172,13 +180,9 @@ def _row_norms(values: list[Tensor]) -> Tensor:
     return torch.stack([torch.linalg.vector_norm(value, dim=1) for value in values]).square_()
 
 
-def _gradients(parameters: Sequence[nn.Parameter]) -> list[Tensor]:
-    return [torch.zeros_like(value) if value.grad is None else value.grad for value in parameters]
-
-
 def _squared_norm(values: list[Tensor]) -> Tensor:
-    return torch.stack(torch._foreach_norm(values)).square().sum()
+    return torch.stack(torch._foreach_norm(values)).square().sum() if values else torch.zeros(())
 
 
-def _dot(left: list[Tensor], right: list[Tensor]) -> Tensor:
-    return torch.stack([(a * b).sum() for a, b in zip(left, right, strict=True)]).sum()
+def _dot(left: dict[int, Tensor], right: dict[int, Tensor]) -> Tensor:
+    return torch.stack([(value * right[index]).sum() for index, value in left.items()]).sum()

@@ -37,6 +37,8 @@ __all__ = ["TorchRun"]
 # A batch loss this many times the first one (or 1, if that is more) is beyond return. Generous on purpose: a high
 # rate may spike by a hundred in its warmup and still end as the best run of a study.
 BLOW_UP = 1e3
+# Under a batch that moves, one step of so many is timed.
+TIMED_EVERY = 4
 
 
 class TorchRun:
@@ -153,7 +155,8 @@ class TorchRun:
     def _step(self, wanted: int) -> tuple[Stepped, float]:
         """One step over as many rows as wanted, or as there are left; what it showed, and its rate."""
         steering = self._steering
-        started = time.perf_counter() if steering.is_timed else 0.0
+        is_timed = steering.is_timed and self._steps % TIMED_EVERY == 1
+        started = time.perf_counter() if is_timed else 0.0
         size = step_size(wanted, self._samples, num_rows=self._num_rows, horizon=self.horizon)
         settings = steering.settings(self._samples + size / 2, wanted)
         every = steering.looks_every
@@ -166,10 +169,10 @@ class TorchRun:
                 steering.note(self._samples, *self._descent.changes.pop(0))
         self._samples += size
         self._steps += 1
-        if steering.is_timed:
-            if not look and size == wanted:
-                steering.timed(size, time.perf_counter() - started)
-            elif stepped.timing is not None:
+        if is_timed and not look and size == wanted:
+            steering.timed(size, time.perf_counter() - started)
+        if look:
+            if stepped.timing is not None and self.recipe.batch.policy == "goodput":
                 steering.timed(*stepped.timing)
             rate = settings.learning_rate
             steering.stepped(self._samples, loss=stepped.loss, learning_rate=rate, noise=stepped.noise)

@@ -14,7 +14,7 @@ __all__ = ["Batch"]
 
 # Steps between two looks at the noise: what holds the price of looking near 3 % of the training (measured: see
 # docs/log.md, 2026-11-20).
-LOOK_EVERY = 24
+LOOK_EVERY = 32
 # Policies beside which the rate stays: they stand in for a decay, or draw at random.
 _UNCOUPLED = frozenset({"ada_batch", "plateau_growth", "random", "fixed", "full", "single"})
 
