@@ -25,6 +25,7 @@ class Event:
         learning_rate: of the last step.
         batch_size: of the last step.
         seconds: since the run began.
+        noise_scale: S/‖G‖² in samples, where a measured batch policy looks at it and it is finite; else None.
         model: the framework's own model as it is now; read it, do not train it.
     """
 
@@ -37,6 +38,7 @@ class Event:
     learning_rate: float
     batch_size: int
     seconds: float
+    noise_scale: float | None
     model: Any = field(repr=False)
 
     @property

@@ -158,6 +158,11 @@ class Steered(Protocol):
         ...
 
     @property
+    def noise_scale(self) -> float | None:
+        """The noise scale in samples, where it is measured and finite."""
+        ...
+
+    @property
     def remark(self) -> str:
         """What a moving batch bought on this device, or ""."""
         ...

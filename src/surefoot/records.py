@@ -53,7 +53,8 @@ class Evaluation(_Record):
     """One look at a run: where it was, what it measured.
 
     ``train_loss`` is the mean over the batches since the look before, without penalties and smoothing;
-    ``metrics`` holds what the validation data gave.
+    ``metrics`` holds what the validation data gave; ``noise_scale`` is S/‖G‖² in samples, where it is measured and
+    finite.
     """
 
     samples: int
@@ -63,6 +64,7 @@ class Evaluation(_Record):
     learning_rate: float
     batch_size: int
     seconds: float
+    noise_scale: float | None = None
 
 
 class Change(_Record):

@@ -76,6 +76,7 @@ class Steering:
     def __init__(self, recipe: Recipe, *, num_rows: int, horizon: int, direction: str = "min") -> None:
         self._recipe, self._num_rows, self._horizon = recipe, num_rows, horizon
         self._sign = 1.0 if direction == "min" else -1.0
+        self.changes: list[Change] = []
         optimizer, batch = recipe.optimizer, recipe.batch
         assert optimizer.learning_rate is not None, "a run takes a complete recipe"
         self._rule = batch.rule(optimizer.name)
@@ -88,9 +89,14 @@ class Steering:
             optimizer.learning_rate, optimizer.weight_decay, optimizer.beta1, optimizer.beta2, optimizer.epsilon
         )
         if batch.reference_size is not None and batch.coupling != "none":
-            self._base = _coupled(
-                self._base, batch.reference_size, self._first, optimizer.name, batch.coupling, limit=limit
-            )[0]
+            rule = batch.coupling
+            self._base, moved = _coupled(
+                self._base, batch.reference_size, self._first, optimizer.name, rule, limit=limit
+            )
+            for one in moved:
+                self._note(
+                    0, one.name, one.before, one.after, f"{one.reason} as the reference of {batch.reference_size}"
+                )
         self._momentum = _momentum_of(self._schedule, recipe)
         self._coupled: dict[tuple[int, float | None], Knobs] = {}
         self._state = _State(self._first)
@@ -99,7 +105,6 @@ class Steering:
         self._heard = 0
         self._is_timed = not is_constant(batch.policy)
         self._is_still = self._rule == "none" and batch.reference_size is None
-        self.changes: list[Change] = []
         self._await_step_time()
 
     @property
@@ -111,6 +116,15 @@ class Steering:
     def wants_dots(self) -> bool:
         """Whether a look should measure the part of the noise along the gradient."""
         return self._recipe.batch.policy == "inner_product_test"
+
+    @property
+    def noise_scale(self) -> float | None:
+        """B_s as far as it is known now, in samples; None where it is not measured, or too noisy to be finite."""
+        if self.looks_every is None or self._observing is None or self._seen is None:
+            return None
+        estimate = self._observing.stream.estimate(self._seen.noise)
+        found = math.inf if estimate is None else float(estimate.noise_scale)
+        return found if math.isfinite(found) else None
 
     @property
     def is_timed(self) -> bool:
@@ -160,7 +174,8 @@ class Steering:
         value *= self._sign
         if self._reactive is not None:
             self._watched, answer = self._reactive.update(self._watched, value, position=samples / self._horizon)
-            self._note(samples, "rate_multiplier", self._state.multiplier, answer.multiplier, answer.reason)
+            unit = " of the horizon" if answer.action == "cut" else ""
+            self._note(samples, "rate_multiplier", self._state.multiplier, answer.multiplier, answer.reason + unit)
             self._state = replace(self._state, multiplier=answer.multiplier)
         if self._observing is not None and self.looks_every is None:
             seen = Observation(self._state.batch_size, self._num_rows, metric=value)
@@ -193,6 +208,9 @@ class Steering:
         if not self._is_timed or self._recipe.batch.policy == "random":
             return ""
         usual = self._usual_times()
+        if self._observing is not None:  # a look in parts times sizes that were never chosen
+            chosen = {self._first, *(int(change.after) for change in self.changes if change.name == "batch_size")}
+            usual = {size: seconds for size, seconds in usual.items() if size in chosen}
         if self._observing is not None and not any(change.name == "batch_size" for change in self.changes):
             looks, needed = self._looks_taken(), getattr(self._observing, "min_looks", 0)
             if self.looks_every is not None and looks < needed:
@@ -251,11 +269,8 @@ class Steering:
         before, rate = self._state, self.settings(samples, self._state.batch_size).learning_rate
         old = self._knobs(before.batch_size)
         multiplier = float(self._schedule(samples / self._horizon)) * before.multiplier * before.factor
-        scale = None
-        if self.looks_every is not None:
-            estimate = self._observing.stream.estimate(self._seen.noise)  # type: ignore[union-attr] # it just decided
-            if estimate is not None and math.isfinite(estimate.noise_scale):
-                scale = max(estimate.noise_scale, 1.0)  # a batch has at least one row
+        found = self.noise_scale
+        scale = None if found is None else max(found, 1.0)  # a batch has at least one row
         jump_from = rate / multiplier if multiplier > 0 else old.learning_rate
         self._state = replace(before, batch_size=size, noise_scale=scale, jump_from=jump_from, jump_at=samples)
         self._note(samples, "batch_size", before.batch_size, size, reason)

@@ -261,6 +261,7 @@ class _Course:
             learning_rate=progress.learning_rate,
             batch_size=progress.batch_size,
             seconds=progress.seconds,
+            noise_scale=trainable.noise_scale if isinstance(trainable, Steered) else None,
         )
         looks = (*progress.evaluations, evaluation)
         best, objective = progress.best, conditions.objective

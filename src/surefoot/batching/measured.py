@@ -171,7 +171,7 @@ class Measured:
         edge = self.reading(_at(estimate, estimate.low if size > current else estimate.high), situation)
         if current <= self.limits.cap(rows) and not ((edge > current) if size > current else (edge < current)):
             return LEAVE_IT
-        return Decision(size, f"noise scale {estimate.low:.3g} to {estimate.high:.3g}: batch {current} to {size}")
+        return Decision(size, f"{_interval(estimate)}: batch {current} to {size}")
 
 
 def _at(estimate: NoiseEstimate, noise_scale: float) -> NoiseEstimate:
@@ -183,3 +183,10 @@ def _at(estimate: NoiseEstimate, noise_scale: float) -> NoiseEstimate:
     if noise_scale > 0.0:
         return estimate._replace(signal=estimate.noise / noise_scale)
     return estimate._replace(noise=0.0, signal=1.0)
+
+
+def _interval(estimate: NoiseEstimate) -> str:
+    """The noise scale's interval in words."""
+    if math.isinf(estimate.high):
+        return f"noise scale at least {estimate.low:.3g}"
+    return f"noise scale {estimate.low:.3g} to {estimate.high:.3g}"

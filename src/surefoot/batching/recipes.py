@@ -65,6 +65,8 @@ _MEASURED: dict[str, Any] = {
     "deviations": 1.0,
     "share_of_rows": 0.25,
 }
+# What a section may say beside the policy's own arguments.
+_BESIDE = ("policy", "size", "coupling", "reference_size", "max_learning_rate", "look_every", "micro_batch")
 _ANY_STEP_TIME = StepTime(overhead=1.0, per_row=1.0)  # stands in until the training has timed its steps
 
 
@@ -97,6 +99,12 @@ def from_recipe(
         )
     kind, given = POLICIES[policy], dict(arguments or {})
     _require_known(policy, given, _fields(kind))
+    for key in ("every", "length"):
+        if isinstance(given.get(key), int | float) and given[key] > 1:
+            raise ValueError(
+                f"batch.{key} is {given[key]!r}: lengths in a recipe are shares of the horizon, from 0 to 1; for "
+                f"{given[key]:g} epochs divide by all epochs"
+            )
     if num_rows is not None:
         _check_rows(given, num_rows)
     if kind is GrowthReplacesDecay:
@@ -228,7 +236,7 @@ def _part(given: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
 def _require_known(policy: str, given: Mapping[str, Any], known: set[str]) -> None:
     for key in given:
         if key not in known - _BROUGHT:
-            choices = nearest(key, {"policy", "size", *known} - _BROUGHT)
+            choices = nearest(key, {*_BESIDE, *known} - _BROUGHT)
             raise ValueError(f'batch.{key} is not an argument of "{policy}"; {choices}')
 
 

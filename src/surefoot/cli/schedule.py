@@ -20,7 +20,7 @@ from surefoot.recipe import Recipe, parse_value
 __all__ = ["listing", "shown"]
 
 _NUM_POINTS = 2001
-_LATER = "reacts to the validation loss; call it in a loop of your own, a recipe cannot run it yet"
+_LATER = "reacts to the objective; what it did in a run is in the run's record"
 
 
 def shown(name: str, changes: Sequence[str], *, plot: Path | None) -> str:

@@ -213,7 +213,10 @@ class Pilot:
 def _rows(dataset: Any, collate: Callable[[list[Any]], Any]) -> Rows:
     if isinstance(dataset, DataLoader):
         raise RequestError("give the dataset, not a DataLoader: the pilot makes the batches")
-    is_pair = isinstance(dataset, tuple) and len(dataset) == 2
+    is_pair = (
+        isinstance(dataset, tuple | list) and len(dataset) == 2 and all(hasattr(part, "shape") for part in dataset)
+    )
+    dataset = tuple(dataset) if is_pair else dataset
     if not is_pair and not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         raise RequestError(f"dataset must be map-style or a pair of arrays, not {type(dataset).__name__}")
     rows = as_rows(dataset) if is_pair or collate is default_collate else DatasetRows(_Collated(dataset, collate))

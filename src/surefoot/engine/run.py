@@ -344,6 +344,11 @@ class TorchRun:
         has_halves = bool(self._steering.looks_every) and has_batch_statistics(self._model)
         return self._steering.remark + (seen if has_halves and self._steering.remark else "")
 
+    @property
+    def noise_scale(self) -> float | None:
+        """The noise scale in samples, where it is measured and finite."""
+        return self._steering.noise_scale
+
     def looked(self, value: float) -> None:
         """Hear the validation objective, for schedules and policies that react to it."""
         self._steering.looked(self._samples, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from surefoot.errors import MissingExtraError
+from surefoot.errors import MissingExtraError, OutputError
 from surefoot.protocols import Candidate, Silent
 from surefoot.records import Evaluation, Run
 
@@ -16,18 +16,24 @@ class TensorBoardWriter(Silent):
     """An observer that writes every look at every run for TensorBoard: ``tensorboard --logdir DIRECTORY``.
 
     Losses and metrics stand under "loss/train", "loss/validation", "accuracy/validation" and the like, beside
-    "learning_rate" and "batch_size". The steps of the axis are samples seen, so that runs with different batch sizes
-    lie above each other.
+    "learning_rate", "batch_size" and, where it is measured, "noise_scale". The steps of the axis are samples seen, so
+    that runs with different batch sizes lie above each other.
 
     Args:
         directory: receives a folder a run, named after it.
 
     Raises:
         MissingExtraError: the package tensorboard is not installed.
+        OutputError: the directory cannot be made.
     """
 
     def __init__(self, directory: str | Path) -> None:
-        self._directory, self._make = Path(directory), _summary_writer()
+        self._directory = Path(directory)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot write for TensorBoard into {directory}: {error.strerror}") from None
+        self._make = _summary_writer()
         self._writer: Any = None
 
     def started(self, candidate: Candidate, *, samples: int, horizon: int) -> None:
@@ -46,6 +52,8 @@ class TensorBoardWriter(Silent):
             part, _, metric = name.partition("_")
             values[f"{metric}/{part}"] = value
         values |= {"learning_rate": evaluation.learning_rate, "batch_size": evaluation.batch_size}
+        if evaluation.noise_scale is not None:
+            values["noise_scale"] = evaluation.noise_scale
         for tag, value in values.items():
             self._writer.add_scalar(tag, value, global_step=evaluation.samples)
         self._writer.flush()

@@ -12,7 +12,7 @@ from surefoot import files
 from surefoot.recipe import Recipe
 from surefoot.records import Run, Study
 from surefoot.reports.figures import losses_figure, range_test_figure, rates_figure, tried_figure
-from surefoot.reports.pytorch_code import pytorch_code
+from surefoot.reports.pytorch_code import is_steered, pytorch_code
 from surefoot.reports.terminal import metrics_table
 
 __all__ = ["page", "picture", "render", "write_page"]
@@ -42,6 +42,7 @@ def page(study: Study) -> str:
         winner=winner,
         recipe=Recipe(**study.recipe).to_toml() if study.recipe else "",
         code=pytorch_code(study) if study.recipe else "",
+        is_steered=bool(study.recipe) and is_steered(Recipe(**study.recipe)),
         metrics=metrics_table(study),
         rows=[_row(run, study) for run in study.runs],
         pictures=_pictures(study),

@@ -11,7 +11,7 @@ from surefoot.records import Study
 from surefoot.reports.schedule_code import schedule_code
 from surefoot.schedules import REACTIVE
 
-__all__ = ["pytorch_code"]
+__all__ = ["is_steered", "pytorch_code"]
 
 _OPTIMIZERS = {
     "sgd": "torch.optim.SGD(groups, lr={rate}, momentum={momentum}, nesterov={nesterov})",
@@ -110,14 +110,14 @@ def train(model, inputs_all, targets_all):
 {tell}"""
 _TELL_NOISE = """\
             # tell it the noise where pilot.wants_noise says so:
-            # pilot.observe(noise=surefoot.batching.from_micro_gradients(...))
+            # pilot.observe(noise=sf.batching.from_micro_gradients(...))
 """
 _TELL_LOSS = "        # tell it the validation loss: pilot.report(validation_loss)\n"
 
 
 def pytorch_code(study: Study) -> str:
     """The kept run's recipe as a training loop in plain PyTorch; it leaves out what keeps the best weights."""
-    if _is_steered(Recipe(**study.recipe)):
+    if is_steered(Recipe(**study.recipe)):
         return _steered_code(study)
     recipe, winner = study.recipe, study.winning_run
     optimizer = recipe["optimizer"]
@@ -134,7 +134,7 @@ def pytorch_code(study: Study) -> str:
     )
 
 
-def _is_steered(recipe: Recipe) -> bool:
+def is_steered(recipe: Recipe) -> bool:
     """Whether settings move with the batch, or with what the training shows."""
     batch = recipe.batch
     moves = batch.reference_size is not None or (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from surefoot.records import Study
+from typing import Any
+
+from surefoot.records import Change, Run, Study
 
 __all__ = ["metrics_table", "summary"]
 
@@ -57,14 +59,16 @@ def _moves(study: Study) -> list[str]:
     if run is None:
         return []
     told = [change for change in run.changes if change.name in _TOLD]
-    lines = [
-        f"epoch {change.samples / study.rows['train']:.1f}: {_TOLD[change.name]} {change.before:.4g} to "
-        f"{change.after:.4g}: {change.reason}"
-        for change in told[-MOST_MOVES:]
-    ]
+    lines = [f"epoch {change.samples / study.rows['train']:.1f}: {_move(change)}" for change in told[-MOST_MOVES:]]
     if len(told) > MOST_MOVES:
         lines.insert(0, f"{len(told)} times; the last {MOST_MOVES}, and all in the report:")
     return lines + ([f"in the end: {run.remark}"] if run.remark else [])
+
+
+def _move(change: Change) -> str:
+    if change.name == "batch_size":
+        return change.reason  # it names the sizes
+    return f"{_TOLD[change.name]} {change.before:.4g} to {change.after:.4g}: {change.reason}"
 
 
 def _recipe_in_words(study: Study) -> str:
@@ -74,6 +78,16 @@ def _recipe_in_words(study: Study) -> str:
     warmup = f" after a warmup of {100 * schedule['warmup']:g} %" if schedule["warmup"] else ""
     return (
         f"{optimizer['name']}, learning rate {optimizer['learning_rate']:.3g}, "
-        f"weight decay {optimizer['weight_decay']:.3g}, batch size {batch['size']}, "
+        f"weight decay {optimizer['weight_decay']:.3g}, {_batch_in_words(batch, winner)}, "
         f"{schedule['name']} schedule{warmup}{share}"
     )
+
+
+def _batch_in_words(batch: dict[str, Any], winner: Run | None) -> str:
+    """The batch size, and where it went under a policy that moves it."""
+    reference = f" (its settings belong to {batch['reference_size']})" if batch.get("reference_size") else ""
+    if winner is None or not winner.evaluations or batch["policy"] in {"fixed", "full", "single"}:
+        return f"batch size {batch['size']}{reference}"
+    sizes = [look.batch_size for look in winner.evaluations]
+    moved = f"{batch['size']} to {sizes[-1]}" if sizes[-1] != batch["size"] else str(batch["size"])
+    return f"batch size {moved} by {batch['policy']}{reference}"

@@ -32,6 +32,7 @@ __all__ = [
     "from_recipe",
     "mean_multiplier",
     "reactive",
+    "require_shares",
 ]
 
 SCHEDULES: dict[str, type[Any]] = {
@@ -57,6 +58,8 @@ REACTIVE: dict[str, type[Any]] = {"plateau": Plateau, "reduce_then_raise": Reduc
 IN_FRONT = ("warmup", "warmup_shape", "warmup_start")
 # Arguments that a section leaves to its warmup and to the room that is left behind it.
 DERIVED = {"horizon", "warmup_length"}
+# Arguments that are lengths or places in a training.
+_LENGTHS = ("every", "milestones", "patience", "cooldown", "raise_length")
 
 
 def from_recipe(
@@ -83,6 +86,7 @@ def from_recipe(
     >>> from_recipe("cosine", warmup=0.1)
     Warmup(after=Cosine(horizon=0.9, floor=0.0), length=0.1, shape='linear', start=None)
     """
+    require_shares(arguments or {}, where="schedule")
     in_front = {"warmup": warmup, "warmup_shape": warmup_shape, "warmup_start": warmup_start}
     return _built({"name": name, **in_front, **(arguments or {})}, begin=0.0, length=1.0, where="schedule")
 
@@ -96,10 +100,28 @@ def reactive(name: str, arguments: Mapping[str, Any] | None = None) -> Plateau |
     if name not in REACTIVE:
         raise ValueError(f'there is no reactive schedule "{name}"; {nearest(name, REACTIVE)}')
     given = dict(arguments or {})
+    require_shares(given, where="schedule")
     _require_known(given, _fields(REACTIVE[name]), where="schedule", name=name, beside=())
     if isinstance(given.get("plateau"), Mapping):
         given["plateau"] = reactive("plateau", {"floor": 0.01, **given["plateau"]})
     return _made(REACTIVE[name], given, where="schedule")  # type: ignore[no-any-return] # REACTIVE says which
+
+
+def require_shares(arguments: Mapping[str, Any], *, where: str) -> None:
+    """Raise when a length is none of the horizon's shares: most likely it was meant in epochs.
+
+    >>> require_shares({"every": 0.25}, where="schedule")
+    """
+    for key in _LENGTHS:
+        value = arguments.get(key)
+        for length in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(length, int | float) and not isinstance(length, bool) and length > 1.0:
+                raise ValueError(
+                    f"{where}.{key} is {value!r}: lengths in a recipe are shares of the horizon, from 0 to 1; "
+                    f"for {length:g} epochs divide by all epochs"
+                )
+    if isinstance(arguments.get("plateau"), Mapping):
+        require_shares(arguments["plateau"], where=f"{where}.plateau")
 
 
 def default_warmup(name: str) -> float:
@@ -147,7 +169,7 @@ def _named(name: str, given: dict[str, Any], *, begin: float, length: float, whe
     if ":" in name:
         return foreign.built(name, given, horizon=length, where=where)
     if name not in SCHEDULES:
-        raise ValueError(f'{where}.name is "{name}", which does not exist; {nearest(name, SCHEDULES)}')
+        raise ValueError(f'{where}.name is "{name}", which does not exist; {nearest(name, {**SCHEDULES, **REACTIVE})}')
     if name == "sequence":
         return _sequence(given, begin=begin, length=length, where=where)
     kind = SCHEDULES[name]

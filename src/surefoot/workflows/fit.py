@@ -86,7 +86,8 @@ def fit_looking_at(
     with interruptible() as stop:
         supervision = Supervision(observer=observer, should_stop=stop, looks_at=parts, callbacks=callbacks)
         outcome = climb(factory, _One(candidate), ledger, supervision)
-        seconds = earlier + time.perf_counter() - started
+        # a run that was stopped and goes on knows what it took before
+        seconds = max(earlier + time.perf_counter() - started, sum(run.seconds for run in outcome.runs))
         spending = Spending(seconds=seconds, interrupted=stop.by_person)
         return conclude(task, factory, outcome, spending, kind="fit", seed=seed, directory=place)
 
