@@ -1,7 +1,8 @@
 """The 10-50-10 network with a batch size that really changes while it trains.
 
-What to see: the batch and the rate of every epoch, and at the end the same samples in fewer steps. Fewer steps at the
-same rate learn less: where the rate does not follow the batch, the loss ends higher than with a fixed batch.
+What to see: the batch grows with the noise in the gradients, the rate follows it, and at the end the loss is that of a
+fixed batch of 64 in a third of its steps. The rate belongs to 64 in both trainings. Add ``"coupling": "none"`` to see
+what the larger batch does when the rate does not follow: fewer steps that are no longer.
 
     python examples/classic/adaptive_batch.py --epochs 100
 """
@@ -15,8 +16,7 @@ from ten_fifty_ten import RECIPE, task
 import surefoot as sf
 
 # The one thing to change for another policy: docs/batching.md has them all.
-BATCH = {"policy": "geometric_ramp", "size": 32, "last": 256}
-
+BATCH = {"policy": "noise_scale", "size": 32, "reference_size": 64}
 
 FIXED = RECIPE.with_changes({"optimizer.learning_rate": 0.01})
 ADAPTIVE = sf.Recipe(**{**FIXED.to_dict(), "batch": BATCH})
