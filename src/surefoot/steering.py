@@ -94,9 +94,8 @@ class Steering:
                 self._base, batch.reference_size, self._first, optimizer.name, rule, limit=limit
             )
             for one in moved:
-                self._note(
-                    0, one.name, one.before, one.after, f"{one.reason} as the reference of {batch.reference_size}"
-                )
+                reason = f"{one.reason}; the recipe's belongs to {batch.reference_size}"
+                self._note(0, one.name, one.before, one.after, reason)
         self._momentum = _momentum_of(self._schedule, recipe)
         self._coupled: dict[tuple[int, float | None], Knobs] = {}
         self._state = _State(self._first)
