@@ -540,3 +540,29 @@ def test_a_step_sets_what_moved(make_task: Make, tmp_path: Path) -> None:
         each.advance(each.horizon, should_stop=never)
     assert all(torch.equal(a, b) for a, b in zip(run.model.parameters(), other.model.parameters(), strict=True))
     assert descent.Descent.__doc__
+
+
+def test_dense_layers_speak_for_a_network_that_is_nearly_all_dense() -> None:
+    """The noise of the dense layers alone, by their definition; and looks are more frequent where they are cheap."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Unflatten(1, (1, 8)), nn.Conv1d(1, 2, 2), nn.Flatten(), nn.Linear(14, 40)).double()
+    assert RowNorms.suits(model)
+    inputs, labels = torch.randn(12, 8).double(), torch.randint(40, (12,))
+    norms = RowNorms(model, wants_dots=False)
+    with norms.watching():
+        nn.functional.cross_entropy(model(inputs), labels).backward()
+    rows = []
+    for index in range(12):
+        loss = nn.functional.cross_entropy(model(inputs[index : index + 1]), labels[index : index + 1])
+        rows.append(torch.cat([value.reshape(-1) for value in torch.autograd.grad(loss, list(model[3].parameters()))]))
+    stacked = torch.stack(rows)
+    mean = float(stacked.mean(0).square().sum())
+    wanted = from_examples(stacked.square().sum(1).tolist(), mean_squared_norm=mean, num_rows=50)
+    assert norms.sample(50, count=12) == pytest.approx(wanted, rel=1e-9)
+    task = sf.Task(
+        model=lambda: nn.Sequential(nn.Unflatten(1, (1, 8)), nn.Conv1d(1, 2, 2), nn.Flatten(), nn.Linear(14, 40)),
+        train=(np.zeros((40, 8), dtype="f"), np.zeros(40, dtype=int)),
+    )
+    factory = TorchFactory(task)
+    run = factory.create(sf.Recipe(batch={"policy": "noise_scale", "size": 8}).complete(factory.num_rows), seed=0)
+    assert run._steering.looks_every == 8

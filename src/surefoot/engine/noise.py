@@ -14,6 +14,10 @@ from surefoot.batching import NoiseSample, from_examples, from_micro_gradients
 __all__ = ["PartNorms", "RowNorms", "has_batch_statistics", "has_dense_gradients"]
 
 
+# Of the parameters must lie in dense layers before a look may leave the others out.
+DENSE_SHARE = 0.9
+
+
 def has_batch_statistics(model: nn.Module) -> bool:
     """Whether the rows of a batch meet in its statistics, so that its parts compute something else than the whole."""
     return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
@@ -84,10 +88,11 @@ class PartNorms:
 
 
 class RowNorms:
-    """Norms of the gradients of single rows, for networks whose parameters all belong to dense layers.
+    """Norms of the gradients of single rows, for networks whose parameters belong to dense layers, nearly all of them.
 
     For z = Wa + b a row's gradient is δaᵀ and δ, so ‖g_i‖² = ‖δ_i‖²(‖a_i‖² + 1) falls out of one ordinary backward pass
-    (Goodfellow 2015, arXiv:1510.01799).
+    (Goodfellow 2015, arXiv:1510.01799). What lies outside the dense layers is left out of the look; the noise scale of
+    part of a network follows that of the whole (Gray et al. 2024, arXiv:2411.00999, for normalisation layers).
 
     Args:
         model: the network.
@@ -95,7 +100,7 @@ class RowNorms:
     """
 
     def __init__(self, model: nn.Module, *, wants_dots: bool) -> None:
-        self._layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
+        self._layers = [module for module in model.modules() if type(module) is nn.Linear]
         self._wants_dots = wants_dots
         self._inputs: dict[nn.Linear, Tensor] = {}
         self._errors: dict[nn.Linear, Tensor] = {}
@@ -103,11 +108,15 @@ class RowNorms:
 
     @staticmethod
     def suits(model: nn.Module) -> bool:
-        """Whether all that trains lies in dense layers that nothing else shares, and rows do not meet in between."""
-        owners = [module for module in model.modules() if any(True for _ in module.parameters(recurse=False))]
-        held = [parameter for module in owners for parameter in module.parameters(recurse=False)]
-        is_dense = all(type(module) is nn.Linear for module in owners) and not has_batch_statistics(model)
-        return is_dense and len(held) == len(list(model.parameters())) and all(value.requires_grad for value in held)
+        """Whether nearly all that trains lies in dense layers, nothing is shared, and rows do not meet in between."""
+        modules = list(model.modules())
+        held = [parameter for module in modules for parameter in module.parameters(recurse=False)]
+        dense = [value for module in modules if type(module) is nn.Linear for value in module.parameters()]
+        is_shared = len(held) != len(list(model.parameters()))
+        if is_shared or has_batch_statistics(model) or not all(value.requires_grad for value in dense):
+            return False
+        trained = sum(value.numel() for value in held if value.requires_grad)
+        return sum(value.numel() for value in dense) >= DENSE_SHARE * trained
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:

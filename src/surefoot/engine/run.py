@@ -21,7 +21,7 @@ from surefoot.engine.initialization import initialize
 from surefoot.engine.loading import EVALUATION_BATCH, Loader, in_order, open_loader
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.metrics import Gathering
-from surefoot.engine.noise import has_batch_statistics, has_dense_gradients
+from surefoot.engine.noise import RowNorms, has_batch_statistics, has_dense_gradients
 from surefoot.engine.objective import Objective, loss_name, weights_of
 from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState, isolated
@@ -30,7 +30,7 @@ from surefoot.errors import TaskError
 from surefoot.protocols import Advance, Problem, Split
 from surefoot.recipe import Recipe
 from surefoot.records import Change
-from surefoot.steering import Settings, Steering
+from surefoot.steering import LOOK_EVERY, LOOK_OFTEN, Settings, Steering
 
 __all__ = ["TorchRun"]
 
@@ -66,7 +66,16 @@ class TorchRun:
         self._optimizer = optimizers.build(self._model, recipe)
         self._objective = Objective.of(problem, recipe, parts["train"])
         self._num_rows = rows = len(parts["train"])
-        self._steering = Steering(recipe, num_rows=rows, horizon=horizon, direction=problem.objective.direction)
+        first = min(recipe.batch.first_size(rows), rows)
+        self._single_thread = is_small(self._model, parts["train"], first)
+        is_cheap = RowNorms.suits(self._model) and not self._single_thread  # a look, beside a step
+        self._steering = Steering(
+            recipe,
+            num_rows=rows,
+            horizon=horizon,
+            direction=problem.objective.direction,
+            look_every=LOOK_OFTEN if is_cheap else LOOK_EVERY,
+        )
         if self._steering.looks_every and not has_dense_gradients(self._model):
             raise TaskError(
                 f'batch.policy "{recipe.batch.policy}" looks at the gradients, and an embedding of this model makes '
@@ -86,7 +95,6 @@ class TorchRun:
         if recipe.batch.micro_batch is not None and has_batch_statistics(self._model):
             reason = "as batch.micro_batch says, and that is what batch normalisation sees"
             self._steering.note(0, "micro_batch", self._steering.batch_size(0), recipe.batch.micro_batch, reason)
-        self._single_thread = is_small(self._model, parts["train"], self._steering.batch_size(0))
         self._best: dict[str, Tensor] = {}
         self._samples = self._steps = 0
         self._first_loss: float | None = None

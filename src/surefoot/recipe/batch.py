@@ -12,9 +12,6 @@ from surefoot.recipe.section import Rate, Section
 
 __all__ = ["Batch"]
 
-# Steps between two looks at the noise: what holds the price of looking near 3 % of the training (measured: see
-# docs/log.md, 2026-11-20).
-LOOK_EVERY = 32
 # Policies beside which the rate stays: they stand in for a decay, or draw at random.
 _UNCOUPLED = frozenset({"ada_batch", "plateau_growth", "random", "fixed", "full", "single"})
 
@@ -27,7 +24,8 @@ class Batch(Section):
     optimizer's usual rule where the policy grows the batch, and "none" where the policy is there instead of a decay or
     draws at random. ``reference_size`` is the batch that the recipe's rate, betas and decay belong to, when that is
     not the one it begins with: the coupling brings them over. ``max_learning_rate`` bounds what a coupling may do.
-    ``look_every`` counts the steps between two looks at the noise in the gradients. ``micro_batch`` is how many rows go
+    ``look_every`` counts the steps between two looks at the noise in the gradients; left out, the training chooses by
+    what a look costs it. ``micro_batch`` is how many rows go
     through the model at once: the gradients of a larger batch are added up.
     """
 
@@ -75,10 +73,7 @@ class Batch(Section):
         Raises:
             RecipeError: a size is larger than the number of rows.
         """
-        given = {**self.model_dump(exclude_none=True), "size": self.first_size(num_rows)}
-        if batching.is_measured(self.policy):
-            given.setdefault("look_every", LOOK_EVERY)
-        return Batch(**given)
+        return Batch(**{**self.model_dump(exclude_none=True), "size": self.first_size(num_rows)})
 
     def first_size(self, num_rows: int) -> int:
         """The batch size that the training begins with.
