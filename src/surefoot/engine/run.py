@@ -10,19 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from surefoot import seeds
 from surefoot.engine import averaging, checkpoint, optimizers, snapshot
-from surefoot.engine.data import Rows, next_batch_size, step_size
+from surefoot.engine.data import Rows, step_size
 from surefoot.engine.descent import Descent, Stepped
+from surefoot.engine.evaluation import Evaluator
 from surefoot.engine.initialization import initialize
-from surefoot.engine.loading import EVALUATION_BATCH, Loader, in_order, open_loader
+from surefoot.engine.loading import open_loader
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
-from surefoot.engine.metrics import Gathering
 from surefoot.engine.noise import RowNorms, has_batch_statistics, has_dense_gradients
-from surefoot.engine.objective import Objective, loss_name, weights_of
+from surefoot.engine.objective import Objective
 from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import is_small, limited_threads
@@ -101,7 +100,16 @@ class TorchRun:
         plan = partial(_size_at, steering=self._steering, num_rows=rows, horizon=horizon)
         workers = recipe.data.workers
         self._loader = open_loader(parts["train"], seed=seed, plan=plan, workers=workers, device=self._device)
-        self._looking: tuple[Split, int, Loader] | None = None  # the latest evaluation's loader
+        self._evaluator = Evaluator(
+            problem,
+            recipe,
+            parts,
+            model=self._model,
+            optimizer=self._optimizer,
+            objective=self._objective,
+            seed=seed,
+            is_single_threaded=self._single_thread,
+        )
         self._is_training = False  # between the first stretch and the release, processes wait for the next
         self._mark: snapshot.Snapshot | None = None
 
@@ -197,101 +205,19 @@ class TorchRun:
             return f"the loss rose from {self._first_loss:.3g} to {loss:.3g} at epoch {epoch:.2f}, rate {rate:.3g}"
         return ""
 
-    @torch.no_grad()
     def evaluate(self, split: Split) -> dict[str, float]:
         """Metrics on a part of the data, without penalties and smoothing; {} when it has no rows."""
-        rows = self._parts.get(split)
-        if rows is None or not len(rows):
-            return {}
-        modes = snapshot.training_modes(self._model)
         try:
-            with self._weights_to_use():
-                self._model.eval()
-                return self._measured(split)
+            return self._evaluator.evaluate(split)
         finally:
-            for module, mode in modes:
-                module.training = mode
             if not self._is_training:
-                self._close_look()
-
-    def _measured(self, split: Split) -> dict[str, float]:
-        """The metrics on a part, in batches that fit in memory."""
-        size = EVALUATION_BATCH
-        while True:
-            try:
-                return self._gathered(split, size)
-            except (RuntimeError, MemoryError) as error:
-                if size == 1 or not is_out_of_memory(error):
-                    raise
-            make_room()
-            size //= 2
-
-    def _weights_to_use(self) -> contextlib.AbstractContextManager[None]:
-        """A block in which the model holds the weights to evaluate and save, not those that are trained on."""
-
-        def forward(batch_and_count: tuple[Any, int]) -> None:
-            with limited_threads(to_one=self._single_thread):
-                self._objective(self._model, *batch_and_count)
-
-        seed = seeds.derive(self.seed, "calibration")
-        return averaging.evaluation_weights(
-            self._model, self._optimizer, self._calibration_batches(), forward=forward, seed=seed
-        )
-
-    def _calibration_batches(self) -> Iterator[tuple[Any, int]]:
-        """Training batches to measure batch statistics on, in one order for the whole run; each with its rows."""
-        seed, size = seeds.derive(self.seed, "calibration"), self.recipe.batch.size or 1
-        left = min(self._num_rows, averaging.CALIBRATION_BATCHES * size)
-        loader = open_loader(self._parts["train"], seed=seed, plan=lambda _: 0, device=self._device)
-        position = 0
-        while position < left:
-            taken = next_batch_size(size, left=left - position)
-            yield loader.batch(position, taken)
-            position += taken
-
-    def _gathered(self, split: Split, size: int) -> dict[str, float]:
-        """The metrics on a part, looked at in batches of ``size``."""
-        score = self.problem.score
-        gathering = Gathering(
-            loss_name(self.problem, self.recipe),
-            target_scale=self.problem.target_scale,
-            score=(self.problem.objective.name.removeprefix("validation_"), score) if score else None,
-        )
-        streams = RandomState.seeded(seeds.derive(self.seed, "evaluate"))
-        with isolated(streams), limited_threads(to_one=self._single_thread):
-            for batch, count in in_order(self._loader_of(split, size), len(self._parts[split]), size):
-                found = self._objective(self._model, batch, count)
-                gathering.add_loss(float(found.plain), found.plain_weight)
-                if found.output is not None and found.target is not None:
-                    gathering.add_output(found.output, found.target, weights_of(batch))
-        return gathering.metrics()
-
-    def _loader_of(self, split: Split, size: int) -> Loader:
-        """The loader of an evaluation; the latest is kept, for the validation after every epoch."""
-        if self._looking is None or self._looking[:2] != (split, size):
-            self._close_look()
-            rows = self._parts[split]
-            loader = open_loader(
-                rows,
-                seed=seeds.derive(self.seed, "evaluate"),
-                plan=lambda position: min(size, len(rows) - position),
-                workers=self.recipe.data.workers,
-                device=self._device,
-                is_shuffled=False,
-            )
-            self._looking = (split, size, loader)
-        return self._looking[2]
+                self._evaluator.close()
 
     def release(self) -> None:
         """End the worker processes; they start again when they are needed again."""
         self._is_training = False
         self._loader.close()
-        self._close_look()
-
-    def _close_look(self) -> None:
-        if self._looking is not None:
-            self._looking[2].close()
-            self._looking = None
+        self._evaluator.close()
 
     def step_at(self, learning_rate: float, *, batch_size: int) -> float:
         """Take one step at ``learning_rate`` and give back the loss before it; not-a-number when it failed."""
@@ -330,7 +256,7 @@ class TorchRun:
 
     def keep_best(self) -> None:
         """Remember the weights as they are now as the best ones."""
-        with self._weights_to_use():
+        with self._evaluator.weights_to_use():
             self._best = snapshot.copy_state(self._model)
 
     def recall_best(self) -> None:
@@ -417,7 +343,7 @@ class TorchRun:
 
     def save_weights(self, path: Path) -> None:
         """Write the model's weights as safetensors."""
-        with self._weights_to_use():
+        with self._evaluator.weights_to_use():
             snapshot.save_weights(self._model, path)
 
     def load_weights(self, path: Path) -> None:

@@ -1,0 +1,146 @@
+"""Looks at a part of the data: the weights to use, every row once, the metrics."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn, optim
+
+from surefoot import seeds
+from surefoot.engine import averaging, snapshot
+from surefoot.engine.data import Rows, next_batch_size
+from surefoot.engine.loading import EVALUATION_BATCH, Loader, in_order, open_loader
+from surefoot.engine.memory import is_out_of_memory, make_room
+from surefoot.engine.metrics import Gathering
+from surefoot.engine.objective import Objective, loss_name, weights_of
+from surefoot.engine.randomness import RandomState, isolated
+from surefoot.engine.threads import limited_threads
+from surefoot.protocols import Problem, Split
+from surefoot.recipe import Recipe
+
+__all__ = ["Evaluator"]
+
+
+class Evaluator:
+    """Measures a model on the parts of a task, with the weights that are to be used.
+
+    Args:
+        problem: the task.
+        recipe: complete.
+        parts: the task's rows by part.
+        model: that is trained.
+        optimizer: whose average the weights to use may be.
+        objective: the loss of a batch.
+        seed: of the run.
+        is_single_threaded: whether the model runs on one CPU thread.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        recipe: Recipe,
+        parts: dict[Split, Rows],
+        *,
+        model: nn.Module,
+        optimizer: optim.Optimizer,
+        objective: Objective,
+        seed: int,
+        is_single_threaded: bool,
+    ) -> None:
+        self._problem, self._recipe, self._parts, self._seed = problem, recipe, parts, seed
+        self._model, self._optimizer, self._objective = model, optimizer, objective
+        self._single_thread = is_single_threaded
+        self._device = next(model.parameters()).device
+        self._open: tuple[Split, int, Loader] | None = None  # the latest look's loader
+
+    @torch.no_grad()
+    def evaluate(self, split: Split) -> dict[str, float]:
+        """Metrics on a part, without penalties and smoothing; {} when it has no rows."""
+        rows = self._parts.get(split)
+        if rows is None or not len(rows):
+            return {}
+        modes = snapshot.training_modes(self._model)
+        try:
+            with self.weights_to_use():
+                self._model.eval()
+                return self._measured(split)
+        finally:
+            for module, mode in modes:
+                module.training = mode
+
+    def weights_to_use(self) -> contextlib.AbstractContextManager[None]:
+        """A block in which the model holds the weights to evaluate and save, not those that are trained on."""
+
+        def forward(batch_and_count: tuple[Any, int]) -> None:
+            with limited_threads(to_one=self._single_thread):
+                self._objective(self._model, *batch_and_count)
+
+        seed = seeds.derive(self._seed, "calibration")
+        return averaging.evaluation_weights(
+            self._model, self._optimizer, self._calibration_batches(seed), forward=forward, seed=seed
+        )
+
+    def close(self) -> None:
+        """End the worker processes; another look starts them again."""
+        if self._open is not None:
+            self._open[2].close()
+            self._open = None
+
+    def _measured(self, split: Split) -> dict[str, float]:
+        """The metrics on a part, in batches that fit in memory."""
+        size = EVALUATION_BATCH
+        while True:
+            try:
+                return self._gathered(split, size)
+            except (RuntimeError, MemoryError) as error:
+                if size == 1 or not is_out_of_memory(error):
+                    raise
+            make_room()
+            size //= 2
+
+    def _gathered(self, split: Split, size: int) -> dict[str, float]:
+        """The metrics on a part, looked at in batches of ``size``."""
+        score = self._problem.score
+        gathering = Gathering(
+            loss_name(self._problem, self._recipe),
+            target_scale=self._problem.target_scale,
+            score=(self._problem.objective.name.removeprefix("validation_"), score) if score else None,
+        )
+        streams = RandomState.seeded(seeds.derive(self._seed, "evaluate"))
+        with isolated(streams), limited_threads(to_one=self._single_thread):
+            for batch, count in in_order(self._loader(split, size), len(self._parts[split]), size):
+                found = self._objective(self._model, batch, count)
+                gathering.add_loss(float(found.plain), found.plain_weight)
+                if found.output is not None and found.target is not None:
+                    gathering.add_output(found.output, found.target, weights_of(batch))
+        return gathering.metrics()
+
+    def _loader(self, split: Split, size: int) -> Loader:
+        """The loader of a look; the latest is kept, for the validation after every epoch."""
+        if self._open is None or self._open[:2] != (split, size):
+            self.close()
+            rows = self._parts[split]
+            loader = open_loader(
+                rows,
+                seed=seeds.derive(self._seed, "evaluate"),
+                plan=lambda position: min(size, len(rows) - position),
+                workers=self._recipe.data.workers,
+                device=self._device,
+                is_shuffled=False,
+            )
+            self._open = (split, size, loader)
+        return self._open[2]
+
+    def _calibration_batches(self, seed: int) -> Iterator[tuple[Any, int]]:
+        """Training batches to measure batch statistics on, in one order for the whole run; each with its rows."""
+        rows, size = self._parts["train"], self._recipe.batch.size or 1
+        left = min(len(rows), averaging.CALIBRATION_BATCHES * size)
+        loader = open_loader(rows, seed=seed, plan=lambda _: 0, device=self._device)
+        position = 0
+        while position < left:
+            taken = next_batch_size(size, left=left - position)
+            yield loader.batch(position, taken)
+            position += taken
