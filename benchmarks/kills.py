@@ -25,7 +25,7 @@ from surefoot.tuning import study
 study.CHECKPOINT_SECONDS = 0.05
 cli.main()
 """
-EPOCHS = "60"
+EPOCHS = "300"
 RECIPES: dict[str, dict[str, Any]] = {
     "adamw, cosine, dropout": {"model.dropout": 0.2},
     "sgd, plateau, early stopping": {

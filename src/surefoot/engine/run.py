@@ -29,7 +29,7 @@ from surefoot.errors import TaskError
 from surefoot.protocols import Advance, Problem, Split
 from surefoot.recipe import Recipe
 from surefoot.records import Change
-from surefoot.steering import LOOK_EVERY, LOOK_OFTEN, Settings, Steering
+from surefoot.steering import LOOK_AT_PARTS, LOOK_AT_ROWS, LOOK_OFTEN, Settings, Steering
 
 __all__ = ["TorchRun"]
 
@@ -67,13 +67,12 @@ class TorchRun:
         self._num_rows = rows = len(parts["train"])
         first = min(recipe.batch.first_size(rows), rows)
         self._single_thread = is_small(self._model, parts["train"], first)
-        is_cheap = RowNorms.suits(self._model) and not self._single_thread  # a look, beside a step
         self._steering = Steering(
             recipe,
             num_rows=rows,
             horizon=horizon,
             direction=problem.objective.direction,
-            look_every=LOOK_OFTEN if is_cheap else LOOK_EVERY,
+            look_every=_look_every(self._model, is_small=self._single_thread),
         )
         if self._steering.looks_every and not has_dense_gradients(self._model):
             raise TaskError(
@@ -355,3 +354,10 @@ class TorchRun:
 def _size_at(position: int, *, steering: Steering, num_rows: int, horizon: int) -> int:
     """How many rows the step at a position takes, as far as can be known: how workers read ahead."""
     return step_size(steering.batch_size(position), position, num_rows=num_rows, horizon=horizon)
+
+
+def _look_every(model: nn.Module, *, is_small: bool) -> int:
+    """Steps between two looks at the noise, by what a look costs beside a step."""
+    if not RowNorms.suits(model):
+        return LOOK_AT_PARTS
+    return LOOK_AT_ROWS if is_small else LOOK_OFTEN
