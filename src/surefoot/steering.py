@@ -26,7 +26,7 @@ JUMP_LENGTH = 0.02
 # Steps between two looks at the noise, such that looking costs at most 3 % of a training (measured: docs/log.md,
 # 2026-11-20): of a batch in parts; of single rows, in a network so small that a look is long beside its step; of single
 # rows in any other.
-LOOK_AT_PARTS, LOOK_AT_ROWS, LOOK_OFTEN = 48, 32, 8
+LOOK_AT_PARTS, LOOK_AT_ROWS, LOOK_OFTEN = 64, 32, 8
 # Timings kept for each batch size, and how many of them make a median.
 MOST_TIMINGS, ENOUGH_TIMINGS = 32, 8
 
