@@ -103,7 +103,7 @@ class Steering:
             )
             for one in moved:
                 reason = f"{one.reason}; the recipe's belongs to {batch.reference_size}"
-                self._note(0, one.name, one.before, one.after, reason)
+                self.note(0, one.name, one.before, one.after, reason)
         self._momentum = _momentum_of(self._schedule, recipe)
         self._coupled: dict[tuple[int, float | None], Knobs] = {}
         self._state = _State(self._first)
@@ -182,7 +182,7 @@ class Steering:
         if self._reactive is not None:
             self._watched, answer = self._reactive.update(self._watched, value, position=samples / self._horizon)
             unit = " of the horizon" if answer.action == "cut" else ""
-            self._note(samples, "rate_multiplier", self._state.multiplier, answer.multiplier, answer.reason + unit)
+            self.note(samples, "rate_multiplier", self._state.multiplier, answer.multiplier, answer.reason + unit)
             self._state = replace(self._state, multiplier=answer.multiplier)
         if self._observing is not None and self.looks_every is None:
             seen = Observation(self._state.batch_size, self._num_rows, metric=value)
@@ -202,12 +202,13 @@ class Steering:
     def retry(self, samples: int, factor: float, reason: str) -> None:
         """Go on at a lower rate; the clock has gone back to ``samples``."""
         after = self._state.factor * factor
-        self._note(samples, "rate_factor", self._state.factor, after, reason)
+        self.note(samples, "rate_factor", self._state.factor, after, reason)
         self._state = replace(self._state, factor=after)
 
     def note(self, samples: int, name: str, before: float, after: float, reason: str) -> None:
-        """Write down a change that somebody else decided."""
-        self._note(samples, name, before, after, reason)
+        """Write down a change, where it is one."""
+        if before != after:
+            self.changes.append(Change(samples=samples, name=name, before=before, after=after, reason=reason))
 
     @property
     def remark(self) -> str:
@@ -280,18 +281,14 @@ class Steering:
         scale = None if found is None else max(found, 1.0)  # a batch has at least one row
         jump_from = rate / multiplier if multiplier > 0 else old.learning_rate
         self._state = replace(before, batch_size=size, noise_scale=scale, jump_from=jump_from, jump_at=samples)
-        self._note(samples, "batch_size", before.batch_size, size, reason)
+        self.note(samples, "batch_size", before.batch_size, size, reason)
         new = self._knobs(size)
         why = {} if new is self._base else {moved.name: moved.reason for moved in self._couple(size)[1]}
         for name in ("learning_rate", "weight_decay", "beta1", "beta2", "epsilon"):
             is_cycled = name == "beta1" and self._momentum is not None
             if getattr(new, name) is not None and not is_cycled:
                 reason = why.get(name, "as the recipe has it")
-                self._note(samples, name, getattr(old, name), getattr(new, name), reason)
-
-    def _note(self, samples: int, name: str, before: float, after: float, reason: str) -> None:
-        if before != after:
-            self.changes.append(Change(samples=samples, name=name, before=before, after=after, reason=reason))
+                self.note(samples, name, getattr(old, name), getattr(new, name), reason)
 
     def _await_step_time(self) -> None:
         """Goodput needs the time of a step at two sizes; until it has them it lets the batch be."""
