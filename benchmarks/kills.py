@@ -55,7 +55,7 @@ def start(directory: Path, changes: dict[str, Any], *more: str) -> subprocess.Po
     command = [sys.executable, "-c", SCRIPT, "fit", "digits", "--epochs", EPOCHS, "--out", "out", *more]
     for key, value in changes.items():
         command += ["--set", f"{key}={value}"]
-    return subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def outcome(directory: Path) -> tuple[bytes, dict[str, Any]]:
@@ -67,7 +67,9 @@ def outcome(directory: Path) -> tuple[bytes, dict[str, Any]]:
 def undisturbed(changes: dict[str, Any]) -> tuple[float, tuple[bytes, dict[str, Any]]]:
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        assert start(Path(folder), changes).wait() == 0
+        process = start(Path(folder), changes)
+        process.communicate()
+        assert process.returncode == 0
         return time.perf_counter() - began, outcome(Path(folder))
 
 
@@ -77,12 +79,14 @@ def killed(changes: dict[str, Any], after: float) -> tuple[tuple[bytes, dict[str
         process = start(Path(folder), changes)
         time.sleep(after)
         process.kill()
-        process.wait()
+        process.communicate()
         had_checkpoint = bool(list(Path(folder).glob("out/runs/*/checkpoint/checkpoint.safetensors")))
         is_done = (Path(folder) / "out" / "result.json").exists()
         more = () if is_done or not (Path(folder) / "out").exists() else ("--resume",)
         if not is_done:
-            assert start(Path(folder), changes, *more).wait() == 0
+            again = start(Path(folder), changes, *more)
+            said = again.communicate()[1].decode()
+            assert again.returncode == 0, f"killed after {after:.2f} s, {more}: {said[-500:]}"
         return outcome(Path(folder)), had_checkpoint
 
 
