@@ -40,8 +40,8 @@ RECORDS, RESULT, RECIPE, HISTORY, REPORT = (
 )
 _OURS = (STUDY_FILE, WEIGHTS, MODEL_CARD, RECORDS, RESULT, RECIPE, HISTORY, REPORT)
 HISTORY_COLUMNS = (
-    "run", "stage", "samples", "epoch", "train_loss", "validation_loss", "learning_rate", "batch_size", "noise_scale",
-    "seconds",
+    "run", "stage", "samples", "epoch", "train_loss", "validation_loss", "learning_rate", "batch_size", "seconds",
+    "noise_scale",
 )  # fmt: skip
 
 
