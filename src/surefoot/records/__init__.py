@@ -1,0 +1,40 @@
+"""Frozen records of what happened: an evaluation, a run, a probe, a study; to and from JSON.
+
+Reports, findings and the ledger read nothing else, so whatever they say can be said again from the files alone.
+A float that is not a number is null in JSON and not-a-number again when read back.
+"""
+
+from surefoot.records.base import SCHEMA_VERSION
+from surefoot.records.probes import (
+    Capacity,
+    CapacityPoint,
+    FrontierPoint,
+    NoiseReading,
+    ProbeReport,
+    RangeTest,
+    Sharpness,
+    Suggestion,
+)
+from surefoot.records.study import Study, StudyStatus
+from surefoot.records.training import Change, Cost, Evaluation, Finding, Objective, Run, RunStatus
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Capacity",
+    "CapacityPoint",
+    "Change",
+    "Cost",
+    "Evaluation",
+    "Finding",
+    "FrontierPoint",
+    "NoiseReading",
+    "Objective",
+    "ProbeReport",
+    "RangeTest",
+    "Run",
+    "RunStatus",
+    "Sharpness",
+    "Study",
+    "StudyStatus",
+    "Suggestion",
+]

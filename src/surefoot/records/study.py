@@ -1,0 +1,50 @@
+"""The record of everything one command did."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from surefoot.records.base import SCHEMA_VERSION, Number, Record
+from surefoot.records.probes import RangeTest
+from surefoot.records.training import Cost, Finding, Objective, Run
+
+__all__ = ["Study", "StudyStatus"]
+
+StudyStatus = Literal["completed", "interrupted", "diverged", "out_of_memory"]
+
+
+class Study(Record):
+    """Everything one command did: probes, runs, the model that was kept, what it cost.
+
+    ``guess`` is the validation loss of always giving the same answer: the class shares or the mean of the training
+    targets; None where the loss has no such answer.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    kind: Literal["tune", "fit"]
+    task: str
+    status: StudyStatus
+    reason: str = ""
+    seed: int
+    budget: str | None = None
+    rows: dict[str, int]
+    epochs: float
+    loss: str
+    objective: Objective
+    probes: tuple[RangeTest, ...] = ()
+    runs: tuple[Run, ...]
+    winner: int | None = None
+    recipe: dict[str, Any]
+    metrics: dict[str, Number]
+    guess: float | None = None
+    cost: Cost
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def winning_run(self) -> Run | None:
+        """The run whose weights are the result."""
+        return next((run for run in self.runs if run.number == self.winner), None)
