@@ -74,8 +74,8 @@ class CapacityPoint(Record):
 class Capacity(Record):
     """How fast and how large a step can be: T(B) = overhead + per_row · B, M(B) = fixed_bytes + bytes_per_row · B.
 
-    ``knee`` is the smallest batch within a tenth of the best throughput that was run; ``largest`` the largest batch that
-    was run, and ``limited_by`` what stopped it there.
+    ``knee`` is the smallest batch within a tenth of the best throughput that was run, ``largest`` the largest batch
+    that was, and ``limited_by`` what stopped it there.
     """
 
     points: tuple[CapacityPoint, ...]
