@@ -18,15 +18,14 @@ from surefoot.recipe import Recipe
 from surefoot.records import Change
 from surefoot.schedules import one_cycle
 
-__all__ = ["LOOK_AT_PARTS", "LOOK_AT_ROWS", "LOOK_OFTEN", "Settings", "Steering"]
+__all__ = ["LOOK_OFTEN", "LOOK_SELDOM", "Settings", "Steering"]
 
 # After a jump of the batch the rate goes to its new value over this share of the horizon (Goyal et al. 2017 take 5
 # epochs of 90 for a jump of 32; ours are by 2 at most).
 JUMP_LENGTH = 0.02
-# Steps between two looks at the noise, such that looking costs at most 3 % of a training (measured: docs/log.md,
-# 2026-11-20): of a batch in parts; of single rows, in a network so small that a look is long beside its step; of single
-# rows in any other.
-LOOK_AT_PARTS, LOOK_AT_ROWS, LOOK_OFTEN = 64, 32, 8
+# Steps between two looks at the noise, such that looking costs about 3 % of a training at most (measured: docs/log.md,
+# 2026-11-21): of a batch in parts, or where a look is long beside a small network's step; of single rows in any other.
+LOOK_SELDOM, LOOK_OFTEN = 64, 12
 # Timings kept for each batch size, and how many of them make a median.
 MOST_TIMINGS, ENOUGH_TIMINGS = 32, 8
 
@@ -79,7 +78,7 @@ class Steering:
     """
 
     def __init__(
-        self, recipe: Recipe, *, num_rows: int, horizon: int, direction: str = "min", look_every: int = LOOK_AT_PARTS
+        self, recipe: Recipe, *, num_rows: int, horizon: int, direction: str = "min", look_every: int = LOOK_SELDOM
     ) -> None:
         self._recipe, self._num_rows, self._horizon = recipe, num_rows, horizon
         self._look_every = recipe.batch.look_every or look_every

@@ -29,7 +29,7 @@ from surefoot.errors import TaskError
 from surefoot.protocols import Advance, Problem, Split
 from surefoot.recipe import Recipe
 from surefoot.records import Change
-from surefoot.steering import LOOK_AT_PARTS, LOOK_AT_ROWS, LOOK_OFTEN, Settings, Steering
+from surefoot.steering import LOOK_OFTEN, LOOK_SELDOM, Settings, Steering
 
 __all__ = ["TorchRun"]
 
@@ -358,6 +358,4 @@ def _size_at(position: int, *, steering: Steering, num_rows: int, horizon: int) 
 
 def _look_every(model: nn.Module, *, is_small: bool) -> int:
     """Steps between two looks at the noise, by what a look costs beside a step."""
-    if not RowNorms.suits(model):
-        return LOOK_AT_PARTS
-    return LOOK_AT_ROWS if is_small else LOOK_OFTEN
+    return LOOK_OFTEN if RowNorms.suits(model) and not is_small else LOOK_SELDOM
