@@ -234,6 +234,13 @@ def test_the_run_does_not_notice(model: Callable[[], nn.Module]) -> None:
         assert torch.equal(left, right)
 
 
+def test_batch_statistics_do_not_move() -> None:
+    run = started(normed, trained=200)
+    before = [buffer.clone() for buffer in run.model.buffers()]
+    assert before and run.top_eigenvalue(batch_size=12, max_products=5, preconditioned=False) is not None
+    assert all(map(torch.equal, before, run.model.buffers()))
+
+
 def test_dropout_is_one_mask() -> None:
     """With a mask for each product the matrix would be another one each time, and no vector would settle."""
     run = started(dropping, trained=200)
@@ -244,19 +251,16 @@ def test_dropout_is_one_mask() -> None:
 
 
 @pytest.mark.usefixtures("to_the_end")
-def test_the_preconditioned_value_is_the_exact_one() -> None:
-    run = started(optimizer={"name": "adamw", "learning_rate": 0.01}, trained=400)
-    hessian = exact_hessian(run)
-    optimizer = run._optimizer
-    roots = []
-    for parameter in run.model.parameters():
-        state = optimizer.state[parameter]
-        roots.append((state["exp_avg_sq"] / (1 - 0.999 ** float(state["step"]))).sqrt().add(1e-8).flatten())
-    scale = torch.cat(roots).rsqrt()
+@pytest.mark.parametrize("name", ["adamw", "schedule_free_adamw"])
+def test_the_preconditioned_value_is_the_exact_one(name: str) -> None:
+    run = started(optimizer={"name": name, "learning_rate": 0.01}, trained=400)
+    hessian, steps = exact_hessian(run), 40
+    squares = [run._optimizer.state[parameter]["exp_avg_sq"].flatten() for parameter in run.model.parameters()]
+    scale = (torch.cat(squares) / (1.0 - 0.999**steps)).sqrt().add(1e-8).rsqrt()
     expected = top_of(scale[:, None] * hessian * scale)
     found = measured(run)
     assert found.is_preconditioned and found.value == pytest.approx(expected, rel=1e-4)
-    assert found.limit == pytest.approx(38.0 / expected, rel=1e-4)
+    assert found.limit == (pytest.approx(38.0 / expected, rel=1e-4) if name == "adamw" else None)
 
 
 def test_moments_that_are_not_there_yet() -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn, optim
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from surefoot import seeds
-from surefoot.engine.lanczos import largest_eigenvalue
+from surefoot.engine.lanczos import Ritz, largest_eigenvalue
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.objective import Objective
 from surefoot.engine.proximal import divisor
@@ -68,30 +68,32 @@ def top_eigenvalue(
     scales = _scales(optimizer, preconditioned=preconditioned)
     if scales is None:
         return None
-    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    start = torch.cat([parameter.detach().reshape(-1) for parameter in parameters])
-    drawn = seeds.stream(seed, "sharpness").standard_normal(len(start))
-    start = torch.from_numpy(drawn).to(start)
     rows = count
     while True:
+        part = batch if rows == count else part_of(batch, 0, rows, count=count)
         try:
-            with _twice_differentiable(model):
-                part = batch if rows == count else part_of(batch, 0, rows, count=count)
-                hessian = Hessian(objective(model, part, rows).training, parameters, scales)
-                found = largest_eigenvalue(hessian, start, max_products=max_products, tolerance=TOLERANCE)
+            with _twice_differentiable(model), _same_buffers(model):
+                found = _searched(optimizer, objective(model, part, rows).training, scales, max_products, seed)
             return Eigenvalue(*found, rows=rows)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-        finally:
-            with torch.no_grad():
-                for buffer, before in buffers:
-                    buffer.copy_(before)
         if rows == 1:
             raise OutOfRoom("the curvature over a single row does not fit in memory")
         make_room()
         rows = (rows + 1) // 2
+
+
+def _searched(
+    optimizer: optim.Optimizer, loss: Tensor, scales: Sequence[Tensor | float], max_products: int, seed: int
+) -> Ritz:
+    """The search over one graph, which ends with it."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    drawn = seeds.stream(seed, "sharpness").standard_normal(sum(parameter.numel() for parameter in parameters))
+    kind = torch.promote_types(parameters[0].dtype, torch.float32)
+    start = torch.from_numpy(drawn).to(parameters[0].device, kind)
+    hessian = Hessian(loss, parameters, scales)
+    return largest_eigenvalue(hessian, start, max_products=max_products, tolerance=TOLERANCE)
 
 
 class Hessian:
@@ -121,7 +123,7 @@ class Hessian:
             return torch.zeros_like(vector)
         pieces = torch.split(vector, [parameter.numel() for parameter in self._parameters])
         scaled = [
-            piece.view_as(parameter) * scale
+            (piece.view_as(parameter) * scale).to(parameter.dtype)
             for piece, parameter, scale in zip(pieces, self._parameters, self._scales, strict=True)
         ]
         with _explained():
@@ -133,7 +135,8 @@ class Hessian:
                 allow_unused=True,
                 materialize_grads=True,
             )
-        return torch.cat([(value * scale).reshape(-1) for value, scale in zip(found, self._scales, strict=True)])
+        flat = [(value * scale).reshape(-1) for value, scale in zip(found, self._scales, strict=True)]
+        return torch.cat(flat).to(vector.dtype)
 
 
 def _scales(optimizer: optim.Optimizer, *, preconditioned: bool) -> list[Tensor | float] | None:
@@ -161,6 +164,18 @@ def _twice_differentiable(model: nn.Module) -> Iterator[None]:
         if any(isinstance(module, nn.RNNBase) for module in model.modules()):
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         yield
+
+
+@contextlib.contextmanager
+def _same_buffers(model: nn.Module) -> Iterator[None]:
+    """A block after which the buffers are as before, also on an exception; inside it batch statistics may move."""
+    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
 
 
 def _require_whole(gradients: Sequence[Tensor]) -> None:

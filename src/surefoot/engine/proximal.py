@@ -51,6 +51,7 @@ def divisor(settings: Mapping[str, Any], state: Mapping[str, Any]) -> Tensor | N
         return None
     root = squares.sqrt()
     if "exp_avg_sq" in state:
-        root = root / math.sqrt(1.0 - settings["betas"][1] ** float(state["step"]))
+        steps = state["step"] if "step" in state else settings["k"]  # Schedule-Free counts them for a group
+        root = root / math.sqrt(1.0 - settings["betas"][1] ** float(steps))
     found: Tensor = root + settings["eps"]
     return found

@@ -30,9 +30,12 @@ def sharpness(
 ) -> Sharpness:
     """Measure the largest eigenvalue of the training loss's Hessian; the trainable is as before afterwards.
 
-    It holds here and now: it grows while a training goes on, up to what the rate allows (Cohen et al. 2021,
-    arXiv:2103.00065). The value is of the loss alone, decay and ½λ₂‖θ‖² enter the limit. A batch is sharper than all
-    rows are. A Hessian-vector product counts each row twice.
+    Read the limit as an upper bound, and at weights that have been trained a little: on small networks full batches
+    began to rise at 0.75 to 1.5 times it, batches of 32 at half of it and less, and at fresh weights, whose curvature
+    grows within a few steps, both at a quarter (measured: see docs/log.md, 2026-11-21). Curvature then goes on growing
+    up to what the rate allows (Cohen et al. 2021, arXiv:2103.00065).
+
+    The value is of the loss alone; decay and ½λ₂‖θ‖² enter the limit. A Hessian-vector product counts each row twice.
 
     Args:
         trainable: a run, which must be able to multiply with its loss's Hessian.

@@ -9,7 +9,8 @@ from surefoot.recipe import Optimizer
 __all__ = ["StabilityLimit", "divides_by_moments", "stability_limit"]
 
 _FLAT = "the loss is flat or curves downwards in every direction: no curvature limits the rate"
-_DIVIDING = frozenset({"adam", "adamw", "nadamw", "rmsprop", "adagrad"})
+# Prodigy divides too, by moments in units of a step size that it finds itself.
+_DIVIDING = frozenset({"adam", "adamw", "nadamw", "rmsprop", "adagrad", "schedule_free_adamw"})
 
 
 class StabilityLimit(NamedTuple):
