@@ -55,7 +55,7 @@ def top_eigenvalue(
         count: its rows.
         max_products: at least 1.
         preconditioned: of D^-1/2 H D^-1/2, D what the optimizer divides a gradient by (Cohen et al. 2022,
-            arXiv:2207.14484, section 2); a parameter that had no gradient yet counts with D = 1.
+            arXiv:2207.14484); a parameter that had no gradient yet counts with D = 1.
         seed: of the vector that the search begins from.
 
     Returns:

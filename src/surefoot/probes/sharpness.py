@@ -30,10 +30,10 @@ def sharpness(
 ) -> Sharpness:
     """Measure the largest eigenvalue of the training loss's Hessian; the trainable is as before afterwards.
 
-    Read the limit as an upper bound, and at weights that have been trained a little: on small networks full batches
-    began to rise at 0.75 to 1.5 times it, batches of 32 at half of it and less, and at fresh weights, whose curvature
-    grows within a few steps, both at a quarter (measured: see docs/log.md, 2026-11-21). Curvature then goes on growing
-    up to what the rate allows (Cohen et al. 2021, arXiv:2103.00065).
+    Read the limit as an upper bound, and at weights that have been trained a little. On three small tasks full batches
+    began to rise at 0.75 to 1.25 times it, and batches of 32 at a quarter to 1.5 times. At fresh weights, whose
+    curvature grows within a few steps, a quarter or a half of it was too much already (measured: see docs/log.md,
+    2026-11-21). Curvature then goes on growing up to what the rate allows (Cohen et al. 2021, arXiv:2103.00065).
 
     The value is of the loss alone; decay and ½λ₂‖θ‖² enter the limit. A Hessian-vector product counts each row twice.
 

@@ -38,8 +38,8 @@ def stability_limit(optimizer: Optimizer, eigenvalue: float, *, l2: float = 0.0)
     """The rate above which a quadratic diverges under an optimizer whose divisor D stands still.
 
     Gradient descent 2/λ, heavy-ball momentum 2(1 + β)/λ, Nesterov's 2(1 + β)/((1 + 2β)λ) (Cohen et al. 2021,
-    arXiv:2103.00065, appendix B); RMSprop and Adagrad as gradient descent with H preconditioned, Adam
-    2(1 + β₁)/((1 − β₁)λ), which is 38/λ at β₁ = 0.9 (Cohen et al. 2022, arXiv:2207.14484, section 2). A real D grows
+    arXiv:2103.00065); RMSprop and Adagrad as gradient descent with H preconditioned, Adam
+    2(1 + β₁)/((1 − β₁)λ), which is 38/λ at β₁ = 0.9 (Cohen et al. 2022, arXiv:2207.14484). A real D grows
     where the gradient does and gives way: there the limit is where trainings settle, not where they end.
 
     Args:
@@ -77,7 +77,7 @@ def _moving(name: str, beta: float) -> str:
     if name == "prodigy":
         return "prodigy multiplies the rate by a factor that it finds itself"
     if name == "nadamw":
-        # η((1 − μ)g + μm) for a momentum μ that goes from β₁/2 to β₁ (Dozat 2016, section 2.2)
+        # η((1 − μ)g + μm) for a momentum μ that goes from β₁/2 to β₁ (Dozat 2016)
         first, last = (2.0 * (1.0 + beta) / (1.0 + beta - 2.0 * share * beta**2) for share in (0.5, 1.0))
         return (
             f"nadamw's momentum grows with the step: its limit goes from {first:.3g} to {last:.3g} over the sharpness"
