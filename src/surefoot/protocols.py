@@ -225,7 +225,10 @@ class Curved(Protocol):
             preconditioned: of D^-1/2 H D^-1/2 with D = √v̂ + ε of the optimizer's own second moments.
 
         Returns:
-            None when it is not finite, or the moments are not there yet.
+            None when the moments are not there yet, and nothing ran; a value that is not finite tells what it cost.
+
+        Raises:
+            TaskError: the loss cannot be differentiated twice, or not within the memory there is.
         """
         ...
 

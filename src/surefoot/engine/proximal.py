@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["shrink"]
+__all__ = ["divisor", "shrink"]
 
 # In rates, the longest step of an adaptive optimizer: (1 − β₁)/√(1 − β₂), Kingma and Ba 2015, section 2.1, which is 10
 # at RMSprop's settings. A weight that has had no gradient yet has a divisor of ε, and would be gone at once; where
@@ -34,18 +34,24 @@ def shrink(parameter: nn.Parameter, l1: float, settings: Mapping[str, Any], stat
         state: what the optimizer remembers of the parameter.
     """
     rate = float(settings["lr"]) / (1.0 - float(settings.get("momentum") or 0.0))
-    divisor = _divisor(settings, state)
-    threshold = rate * l1 if divisor is None else rate * (l1 / divisor).clamp_max(LONGEST)
+    below = divisor(settings, state)
+    threshold = rate * l1 if below is None else rate * (l1 / below).clamp_max(LONGEST)
     parameter.copy_(parameter.sign() * (parameter.abs() - threshold).clamp_min(0.0))
 
 
-def _divisor(settings: Mapping[str, Any], state: Mapping[str, Any]) -> Tensor | None:
-    """What the optimizer divides a weight's gradient by; None for one that does not."""
+def divisor(settings: Mapping[str, Any], state: Mapping[str, Any]) -> Tensor | None:
+    """What the optimizer divides a weight's gradient by, √v̂ + ε; None for one that does not, or not yet.
+
+    Args:
+        settings: of the parameter's group in the optimizer.
+        state: what the optimizer remembers of the parameter.
+    """
     squares = next((state[name] for name in ("exp_avg_sq", "square_avg", "sum") if name in state), None)
     if squares is None:
         return None
-    divisor = squares.sqrt()
+    root = squares.sqrt()
     if "exp_avg_sq" in state:
-        divisor = divisor / math.sqrt(1.0 - settings["betas"][1] ** float(state["step"]))
-    found: Tensor = divisor + settings["eps"]
+        steps = state["step"] if "step" in state else settings["k"]  # Schedule-Free counts them for a group
+        root = root / math.sqrt(1.0 - settings["betas"][1] ** float(steps))
+    found: Tensor = root + settings["eps"]
     return found

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from surefoot import seeds
-from surefoot.engine import averaging, checkpoint, optimizers, snapshot
+from surefoot.engine import averaging, checkpoint, curvature, optimizers, snapshot
 from surefoot.engine.data import Rows, step_size
 from surefoot.engine.descent import Descent, Stepped
 from surefoot.engine.evaluation import Evaluator
@@ -26,7 +26,7 @@ from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import is_small, limited_threads
 from surefoot.errors import TaskError
-from surefoot.protocols import Advance, Problem, Split
+from surefoot.protocols import Advance, Eigenvalue, Problem, Split
 from surefoot.recipe import Recipe
 from surefoot.records import Change
 from surefoot.steering import LOOK_OFTEN, LOOK_SELDOM, Settings, Steering
@@ -41,7 +41,7 @@ TIMED_EVERY = 4
 
 
 class TorchRun:
-    """A ``Trainable`` with ``RatePerStep``: a recipe trained on a PyTorch model.
+    """A ``Trainable`` with ``RatePerStep`` and ``Curved``: a recipe trained on a PyTorch model.
 
     The clock is samples seen. A step's rate is the schedule's value at the middle of its batch, so that Σ η over a run
     hardly depends on the batch size and no step has a rate of zero.
@@ -220,13 +220,7 @@ class TorchRun:
 
     def step_at(self, learning_rate: float, *, batch_size: int) -> float:
         """Take one step at ``learning_rate`` and give back the loss before it; not-a-number when it failed."""
-        rows = self._num_rows
-        size = min(batch_size, rows)
-        left = rows - self._samples % rows
-        if left < size:
-            self._samples += left  # every step of a sweep looks at as many rows
-        self._model.train()
-        averaging.averaging_mode(self._optimizer, training=True)
+        size = self._make_ready(batch_size)
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             try:
                 stepped = self._descent.step(self._batch(size), size, Settings(learning_rate))
@@ -234,6 +228,41 @@ class TorchRun:
                 return math.nan
         self._samples += size
         return stepped.loss
+
+    def top_eigenvalue(self, *, batch_size: int, max_products: int, preconditioned: bool) -> Eigenvalue | None:
+        """The largest eigenvalue of the loss's Hessian over the next ``batch_size`` rows, in training mode.
+
+        Raises:
+            TaskError: the loss cannot be differentiated twice, or its graph does not fit in memory.
+        """
+        size = self._make_ready(batch_size)
+        with isolated(self._random), limited_threads(to_one=self._single_thread):
+            try:
+                found = curvature.top_eigenvalue(
+                    self._model,
+                    self._optimizer,
+                    self._objective,
+                    self._batch(size),
+                    size,
+                    max_products=max_products,
+                    preconditioned=preconditioned,
+                    seed=self.seed,
+                )
+            except OutOfRoom as limit:
+                raise TaskError(str(limit)) from None
+        self._samples += size
+        return found
+
+    def _make_ready(self, batch_size: int) -> int:
+        """Go to the next place with ``batch_size`` rows before the epoch's end, ready to train; the rows there are."""
+        rows = self._num_rows
+        size = min(batch_size, rows)
+        left = rows - self._samples % rows
+        if left < size:
+            self._samples += left
+        self._model.train()
+        averaging.averaging_mode(self._optimizer, training=True)
+        return size
 
     @contextlib.contextmanager
     def restored(self) -> Iterator[None]:
