@@ -20,10 +20,10 @@ SHORTEST = 12
 STRETCHES, TIED = 4, 2.0
 # Many curves are asked whether they moved at all: one in thousands then says so by chance.
 MOVED = 4.0
-# The best rate falls as horizon^-0.32 (Bjorck et al. 2024, arXiv:2409.19913, section 4); -0.29 here (docs/log.md,
+# The best rate falls as horizon^-0.32 (Bjorck et al. 2024, arXiv:2409.19913); -0.29 here (docs/log.md,
 # 2026-11-20: 1.5 for four times the horizon).
 HORIZON_EXPONENT = 0.32
-# The constant rate with the best bound after N steps falls as N^-1/2 (Nemirovski et al. 2009, equation 2.21).
+# The constant rate with the best bound after N steps falls as N^-1/2 (Nemirovski et al. 2009, SIAM J. Optim. 19(4)).
 STEEPEST_EXPONENT = 0.5
 # Where nobody says how long the training is: a look that takes the twentieth that probes may take of one.
 USUAL_HORIZON = 20.0
@@ -35,8 +35,9 @@ class RateLook:
 
     Attributes:
         rate: its constant learning rate.
-        status: "diverged" ends above where it began, is not finite or was ended before the others; "rising" ends
-            above an earlier stretch of its own; "falling" ends below where it began; "flat" does none of these.
+        status: "diverged" ends above the start, is not finite or was ended before the others; "rising" ends above an
+            earlier stretch of its own; both only where it does not end below the slowest rate. "falling" ends below
+            the start or below the slowest rate; "flat" does none of these.
         level: mean loss over the last quarter of the steps, None where it is not finite or not there.
         error: standard error of ``level`` from the noise of single losses.
     """
@@ -154,18 +155,18 @@ def _look(rates: Curve, curves: list[Curve], num_steps: int) -> tuple[RateLook, 
 
 def _look_at(rate: float, curve: Curve, slowest: Curve, start: float) -> RateLook:
     stretches = [float(np.mean(stretch)) for stretch in np.array_split(curve, STRETCHES)]
-    level, error = stretches[-1], _noise(curve) / math.sqrt(len(curve) // STRETCHES)
+    level, error = stretches[-1], _noise(curve[len(curve) // 2 :]) / math.sqrt(len(curve) // STRETCHES)
     if not (math.isfinite(level) and math.isfinite(error)):
         return RateLook(rate, "diverged")
-    # Two means differ by √2 errors. Batches that are hard for every rate are no divergence: the slowest saw them too.
-    room = MOVED * math.sqrt(2.0) * error
+    room = MOVED * math.sqrt(2.0) * error  # two means differ by √2 errors
     gap, gap_error = _gap(curve, slowest)
+    is_below_slowest = gap < -MOVED * gap_error
     status: Status = "flat"
-    if level > start + room and (curve is slowest or gap > MOVED * gap_error):
+    if level > start + room and not is_below_slowest:
         status = "diverged"
-    elif level > min(stretches[:-1]) + room and gap > -MOVED * gap_error:
+    elif level > min(stretches[:-1]) + room and not is_below_slowest:
         status = "rising"
-    elif level < start - room or gap < -MOVED * gap_error:
+    elif level < start - room or is_below_slowest:
         status = "falling"
     return RateLook(rate, status, level, error)
 
@@ -180,9 +181,9 @@ def _late(curve: Curve) -> Curve:
     return curve[-(len(curve) // STRETCHES) :]
 
 
-def _noise(curve: Curve) -> float:
-    """The deviation of one loss in the second half, from the differences of neighbours."""
-    return float(np.median(np.abs(np.diff(curve[len(curve) // 2 :]))) / 0.6745 / math.sqrt(2.0))
+def _noise(losses: Curve) -> float:
+    """The deviation of one loss, from the differences of neighbours, which a slope hardly touches."""
+    return float(np.median(np.abs(np.diff(losses))) / 0.6745 / math.sqrt(2.0))
 
 
 def _lowest_tied(curves: list[Curve], looks: tuple[RateLook, ...], best: int) -> int:
@@ -214,12 +215,14 @@ def _is_limited_by_curvature(rates: Curve, curves: list[Curve], looks: tuple[Rat
     if len(equally_far) < 2:
         return False
     share = 1.0 - 1.0 / ratio  # g(η) − g(η / ratio) for a g in proportion to η
-    early = np.median(np.abs(np.diff(curve[: len(curve) // 2]))) / 0.6745 / math.sqrt(2.0)
-    error = math.hypot(early / math.sqrt(len(equally_far)), _noise(curves[slower]) / math.sqrt(len(late)))
+    half = len(curve) // 2
+    error = math.hypot(
+        _noise(curve[:half]) / math.sqrt(len(equally_far)), _noise(curves[slower][half:]) / math.sqrt(len(late))
+    )
     most_noise = (float(np.mean(equally_far) - np.mean(late)) + TIED * error) / share
-    before = curve[(len(curve) - len(late)) // 2 : len(curve) // 2]
+    before = curve[(len(curve) - len(late)) // 2 : half]
     fall = float(np.mean(before) - np.mean(_late(curve)))
-    least_fall = (fall - TIED * _noise(curve) * math.sqrt(1.0 / len(before) + 1.0 / len(late))) / math.log(2.0)
+    least_fall = (fall - TIED * _noise(curve[half:]) * math.sqrt(1.0 / len(before) + 1.0 / len(late))) / math.log(2.0)
     return bool(most_noise < least_fall)
 
 
