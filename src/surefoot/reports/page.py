@@ -11,7 +11,8 @@ from plotly.offline import get_plotlyjs
 from surefoot import files
 from surefoot.recipe import Recipe
 from surefoot.records import Run, Study
-from surefoot.reports.figures import losses_figure, range_test_figure, rates_figure, tried_figure
+from surefoot.reports.figures import losses_figure, rates_figure, tried_figure
+from surefoot.reports.probe_figures import range_test_figure
 from surefoot.reports.pytorch_code import is_steered, pytorch_code
 from surefoot.reports.terminal import metrics_table
 
