@@ -76,14 +76,8 @@ def _draw_range_test(axes: Any, report: ProbeReport) -> None:
     if test.value is not None:
         _upright(axes, test.value, number(test.value), colour=BLUE)
     if test.diverged_above is not None:
-        _upright(
-            axes,
-            test.diverged_above,
-            f"diverged at {number(test.diverged_above)}",
-            colour=BLUE,
-            style=":",
-            is_low=True,
-        )
+        words = f"diverged at {number(test.diverged_above)}"
+        _upright(axes, test.diverged_above, words, colour=BLUE, style=":", is_low=True)
     axes.set(xscale="log", ylim=loss_limits([test]), xlabel=f"learning rate ({test.optimizer})", ylabel="loss")
     axes.grid(alpha=0.3)
 
@@ -109,19 +103,13 @@ def _draw_speed(axes: Any, report: ProbeReport) -> None:
     capacity = report.capacity
     assert capacity is not None
     law, run = fitted_speed(capacity), {point.batch_size: speed(point) for point in capacity.points}
-    axes.plot(*_columns(law), color=BLUE, linewidth=1.8, label="speed, fitted")
+    if law:
+        axes.plot(*_columns(law), color=BLUE, linewidth=1.8, label="speed, fitted")
     axes.plot(*_columns(run.items()), "o", color=BLUE, label="speed, as run")
-    for size, words, mark in ((capacity.largest, "largest", "D"), (capacity.knee, "knee", "*")):
+    for size, words, mark, fill in ((capacity.largest, "largest", "D", "none"), (capacity.knee, "knee", "*", "full")):
         if size in run:
-            axes.plot(
-                [size],
-                [run[size]],
-                mark,
-                color=BLUE,
-                markersize=14,
-                fillstyle="full" if mark == "*" else "none",
-                label=f"{words} {rows(size)}",
-            )
+            style = {"color": BLUE, "markersize": 14, "fillstyle": fill}
+            axes.plot([size], [run[size]], mark, label=f"{words} {rows(size)}", **style)
     _span(axes.yaxis, axis_over([*run.values(), *(value for _, value in law)]))
     sizes = size_ticks(capacity)
     axes.set(xscale="log", xlabel="batch size, rows", ylabel="rows a second")
@@ -140,8 +128,9 @@ def _draw_memory(axes: Any, capacity: Capacity) -> list[Any]:
     length, unit = memory_unit(needed for _, needed in known)
     right = axes.twinx()
     for pairs, style, name in ((fitted_memory(capacity), "--", "memory, fitted"), (known, "s", "memory, as run")):
-        sizes, needed = _columns(pairs)
-        right.plot(sizes, [each / length for each in needed], style, color=RED, label=name)
+        if pairs:
+            sizes, needed = _columns(pairs)
+            right.plot(sizes, [each / length for each in needed], style, color=RED, label=name)
     right.set_ylim(0.0, 1.1 * max(needed for _, needed in known) / length)
     right.set_ylabel(f"memory, {unit}")
     return list(right.get_legend_handles_labels()[0])

@@ -32,8 +32,8 @@ WIDTH = 98
 _INDENT = 16
 _STOPPED_BY = {
     "memory": "memory ends there",
-    "rows": "there are no more rows",
-    "price": "a larger one would have cost too much",
+    "rows": "no more rows",
+    "price": "more would cost too much",
     "": "",
 }
 _UNITS = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"))
@@ -186,7 +186,7 @@ def _speed(capacity: Capacity | None) -> str:
     if capacity is None or not capacity.points:
         return _why(capacity)
     fastest = max(point.batch_size / point.seconds if point.seconds > 0 else 0.0 for point in capacity.points)
-    parts = [f"{rows(fastest)} rows a second at best"]
+    parts = [f"up to {rows(fastest)} rows/s"]
     if capacity.knee is not None:
         parts.append(f"knee at batch {rows(capacity.knee)}")
     if capacity.largest is not None:
