@@ -320,6 +320,7 @@ def test_the_frontier_marks_what_is_suggested_and_what_was_run() -> None:
     (trace,) = frontier_figure(full()).data
     assert trace.marker.symbol == ("circle-open", "circle", "star", "circle")
     assert trace.text[2] == "64<br>0.008"
+    assert trace.textposition == ("bottom right", "bottom right", "bottom right", "bottom center")
     assert list(trace.x) == [point.steps for point in full().frontier]
     assert list(trace.y) == [point.seconds for point in full().frontier]
     figure = frontier_figure(one_point())

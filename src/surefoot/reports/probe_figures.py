@@ -17,6 +17,7 @@ from surefoot.reports.probe_numbers import (
     fitted_speed,
     frontier_label,
     frontier_points,
+    label_sides,
     loss_limits,
     memory_unit,
     noise_axis,
@@ -33,7 +34,11 @@ BLUE, RED, GREY = PALETTE[0], PALETTE[1], PALETTE[6]
 
 def probe_figures(report: ProbeReport) -> dict[str, go.Figure]:
     """The pictures of what was measured, by its field in the report."""
-    found = {"noise": noise_figure(report), "frontier": frontier_figure(report)}
+    found = {}
+    if report.noise:
+        found["noise"] = noise_figure(report)
+    if report.frontier:
+        found["frontier"] = frontier_figure(report)
     if report.range_test is not None:
         found["range_test"] = range_test_figure([report.range_test])
     if report.capacity is not None:
@@ -51,7 +56,7 @@ def range_test_figure(tests: Sequence[RangeTest]) -> go.Figure:
                 x=test.rates[: len(curve)],
                 y=curve,
                 line={"color": colour, "width": 1},
-                opacity=0.4,
+                opacity=0.55,
                 name=f"{test.optimizer}, {each}",
                 legendgroup=test.optimizer,
                 showlegend=index == 0,
@@ -80,7 +85,10 @@ def _mark_rates(figure: go.Figure, test: RangeTest, colour: str, *, has_words: b
 
 
 def noise_figure(report: ProbeReport) -> go.Figure:
-    """The noise scale's readings with their intervals, beside the suggested batch size."""
+    """The noise scale's readings with their intervals, beside the suggested batch size.
+
+    What a batch below or above it wastes: McCandlish et al. 2018 (arXiv:1812.06162), section 2.2.
+    """
     figure, axis = go.Figure(), noise_axis(report)
     names = [moment(report, reading) for reading in report.noise]
     for place, (name, reading) in enumerate(zip(names, report.noise, strict=True)):
@@ -176,13 +184,13 @@ def frontier_figure(report: ProbeReport) -> go.Figure:
             "opacity": 1.0,
         },
         text=["<br>".join(frontier_label(point)) for point, _ in points],
-        textposition=["bottom center" if index % 2 else "top center" for index in range(len(points))],
+        textposition=[f"bottom {side}" for side in label_sides(points)],
         textfont={"size": 11},
         hovertemplate=f"batch size and rate %{{text}}<br>%{{x:,.4g}} steps, {title} %{{y:,.4g}}<extra></extra>",
         showlegend=False,
     )
     styled(figure, x="optimizer steps", y=title)
-    figure.update_xaxes(_spanned(axis_over(point.steps for point, _ in points)))
+    figure.update_xaxes(_spanned(axis_over((point.steps for point, _ in points), room=0.22)))
     figure.update_layout(yaxis=_spanned(axis_over((height for _, height in points), room=0.15)))
     return figure
 

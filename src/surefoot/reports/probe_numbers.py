@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from surefoot.records import Capacity, CapacityPoint, FrontierPoint, NoiseReading, ProbeReport, RangeTest
 from surefoot.reports.probe_text import number, rows
@@ -16,6 +17,7 @@ __all__ = [
     "fitted_speed",
     "frontier_label",
     "frontier_points",
+    "label_sides",
     "loss_limits",
     "memory_unit",
     "noise_axis",
@@ -24,6 +26,7 @@ __all__ = [
     "speed",
 ]
 
+Side = Literal["left", "center", "right"]
 _LAW_POINTS = 60
 
 
@@ -147,6 +150,16 @@ def frontier_points(report: ProbeReport) -> tuple[list[tuple[FrontierPoint, floa
 def frontier_label(point: FrontierPoint) -> tuple[str, str]:
     """A batch size and its learning rate, for two lines beside a dot."""
     return rows(point.batch_size), "" if point.learning_rate is None else number(point.learning_rate)
+
+
+def label_sides(points: Sequence[tuple[FrontierPoint, float]]) -> list[Side]:
+    """On which side of a dot its label stands clear of the curve, which is convex: below it, away from its lowest dot.
+
+    Args:
+        points: with their heights, as :func:`frontier_points` gives them.
+    """
+    lowest = min(points, key=lambda pair: pair[1])[0]
+    return ["center" if point is lowest else "left" if point.steps < lowest.steps else "right" for point, _ in points]
 
 
 def _sizes_between(points: Sequence[CapacityPoint]) -> list[float]:

@@ -17,6 +17,7 @@ from surefoot.reports.probe_numbers import (
     fitted_speed,
     frontier_label,
     frontier_points,
+    label_sides,
     loss_limits,
     memory_unit,
     noise_axis,
@@ -90,7 +91,8 @@ def _draw_noise(axes: Any, report: ProbeReport) -> None:
             axes.plot(ends, [place, place], color=BLUE, linewidth=8, alpha=0.35, solid_capstyle="butt")
         if reading.value is not None:
             axes.plot([reading.value], [place], "o", color=BLUE, markersize=10)
-            _near(axes, reading.value, place, rows(reading.value))
+            words = rows(reading.value)
+            axes.annotate(words, (reading.value, place), (0, 8), textcoords="offset points", ha="center")
     _span(axes.xaxis, axis)
     axes.set(xlabel="gradient noise scale, rows", ylim=(len(report.noise) - 0.4, -0.6))
     axes.set_yticks(range(len(report.noise)), [moment(report, reading) for reading in report.noise])
@@ -139,14 +141,18 @@ def _draw_memory(axes: Any, capacity: Capacity) -> list[Any]:
 def _draw_frontier(axes: Any, report: ProbeReport) -> None:
     points, title = frontier_points(report)
     axes.plot([point.steps for point, _ in points], [height for _, height in points], ":", color=GREY, linewidth=1)
-    for index, (point, height) in enumerate(points):
+    for (point, height), side in zip(points, label_sides(points), strict=True):
         colour = RED if point.is_suggested else BLUE
         axes.plot(
             [point.steps], [height], "*" if point.is_suggested else "o", color=colour,
             markersize=16 if point.is_suggested else 8, markerfacecolor=colour if point.was_run else "none",
         )  # fmt: skip
-        _near(axes, point.steps, height, "\n".join(frontier_label(point)).rstrip(), is_below=index % 2 == 1, fontsize=8)
-    _span(axes.xaxis, axis_over(point.steps for point, _ in points))
+        words, shift = "\n".join(frontier_label(point)).rstrip(), {"left": -5, "center": 0, "right": 5}[side]
+        axes.annotate(
+            words, (point.steps, height), (shift, -5), textcoords="offset points", va="top", fontsize=8,
+            ha={"left": "right", "center": "center", "right": "left"}[side],
+        )  # fmt: skip
+    _span(axes.xaxis, axis_over((point.steps for point, _ in points), room=0.22))
     _span(axes.yaxis, axis_over((height for _, height in points), room=0.15))
     axes.set(xlabel="optimizer steps", ylabel=title)
     axes.grid(alpha=0.3)
@@ -179,12 +185,6 @@ def _upright(axes: Any, x: float, words: str, *, colour: str, style: str = "--",
         words, (x, 0.0 if is_low else 1.0), (-4, 4) if is_low else (4, -4), xycoords=("data", "axes fraction"),
         textcoords="offset points", fontsize=9, **place,
     )  # fmt: skip
-
-
-def _near(axes: Any, x: float, y: float, words: str, *, is_below: bool = False, fontsize: int = 10) -> None:
-    """Words above a point, or below it."""
-    shift, side = (-8, "top") if is_below else (8, "bottom")
-    axes.annotate(words, (x, y), (0, shift), textcoords="offset points", ha="center", va=side, fontsize=fontsize)
 
 
 def _columns(pairs: Iterable[tuple[float, float]]) -> tuple[list[float], list[float]]:
