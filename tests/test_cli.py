@@ -56,7 +56,7 @@ def test_json_is_alone_on_standard_output(call: Call, tmp_path: Path) -> None:
     assert code == 0
     assert set(json.loads(out)["results"]) == {"batch.size=8", "batch.size=16"}
     code, out, _ = call("probe", "digits", "--json")
-    assert json.loads(out)["optimizer"] == "adamw"
+    assert json.loads(out)["range_test"]["optimizer"] == "adamw"
 
 
 def test_fit_prints_every_epoch(call: Call) -> None:
@@ -69,7 +69,7 @@ def test_fit_prints_every_epoch(call: Call) -> None:
 def test_probe_and_compare(call: Call, tmp_path: Path) -> None:
     code, out, _ = call("probe", "digits", "--set", "optimizer.name=sgd")
     assert code == 0
-    assert re.search(r"Learning rate +\d\S* +\(between \S+ and \S+, sgd\)", out)
+    assert re.search(r"Learning rate +\d\S* +\(\S+ to \S+\)", out)
     (tmp_path / "slow.toml").write_text("[optimizer]\nlearning_rate = 1e-4\n")
     (tmp_path / "fast.toml").write_text("[optimizer]\nlearning_rate = 1e-2\n")
     code, out, _ = call("compare", "iris", "slow=slow.toml", "fast=fast.toml", "--epochs", "3", "--out", "both")

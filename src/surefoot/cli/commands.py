@@ -166,23 +166,30 @@ def probe(
     seed: SeedOption = 0,
     recipe: RecipeOption = None,
     changes: SetOption = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Write what was measured: a page (.html) or a picture (.png).")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure in seconds which learning rate fits this model.
 
     One step is taken at each of many rates, from far too small to far too large; the model is not changed by it.
 
-    Examples:  surefoot probe digits  |  surefoot probe digits --set optimizer.name=sgd
+    Examples:  surefoot probe digits  |  surefoot probe digits --set optimizer.name=sgd --plot probe.html
     """
-    from surefoot import workflows
-    from surefoot.cli.show import print_json, probe_text
+    from surefoot import reports, workflows
+    from surefoot.cli.show import print_json
 
+    if plot is not None:
+        reports.require_probe_file(plot)
     task = _task(target, column, kind, weights, epochs)
-    found = workflows.probe(task, _recipe(recipe, changes), seed=seed)
+    record = workflows.probe(task, _recipe(recipe, changes), seed=seed).record
     if as_json:
-        print_json({**found.range_test.model_dump(), "trainings": found.trainings})
+        print_json(record.model_dump())
     else:
-        typer.echo(probe_text(found))
+        typer.echo(reports.probe_text(record))
+    if plot is not None:
+        typer.echo(f"Wrote {reports.write_probe(record, plot)}", err=as_json)
 
 
 @app.command()

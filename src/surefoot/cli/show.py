@@ -15,7 +15,7 @@ from surefoot.errors import OutputError, RecipeError, TaskError
 from surefoot.recipe import Recipe, parse_value
 from surefoot.records import SCHEMA_VERSION
 from surefoot.reports import Grid
-from surefoot.workflows import Probe, Result, load
+from surefoot.workflows import Result, load
 
 __all__ = [
     "comparison_json",
@@ -24,7 +24,6 @@ __all__ = [
     "named_recipes",
     "predictions",
     "print_json",
-    "probe_text",
     "to_csv",
     "write_predictions",
 ]
@@ -33,23 +32,6 @@ __all__ = [
 def print_json(value: Any) -> None:
     """One JSON value on standard output; not-a-number becomes null."""
     sys.stdout.write(json.dumps(files.finite_or_null(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def probe_text(probe: Probe) -> str:
-    """A probe's answer in three lines."""
-    test, rate = probe.range_test, probe.learning_rate
-    lines = []
-    if rate.value is None:
-        lines.append(f"Learning rate   no suggestion: {probe.reason}")
-    else:
-        lines.append(
-            f"Learning rate   {rate.value:.3g}   (between {rate.low:.3g} and {rate.high:.3g}, {test.optimizer})"
-        )
-    if test.diverged_above is not None:
-        lines.append(f"Diverges        from about {test.diverged_above:.3g} on")
-    effort = f"{test.seconds:.2f} s, {len(test.rates)} steps of {test.batch_size}"
-    lines.append(f"Price           {probe.trainings:.3f} trainings, {effort}")
-    return "\n".join(lines)
 
 
 def grid_axes(grid: Sequence[str]) -> dict[str, list[Any]]:

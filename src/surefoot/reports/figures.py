@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
-from surefoot.records import Evaluation, RangeTest, Run, Study
+from surefoot.records import Evaluation, Run, Study
 
 __all__ = [
     "CURVES",
+    "PALETTE",
     "log_if_positive",
     "losses_figure",
-    "range_test_figure",
     "rates_figure",
     "styled",
     "thinned",
@@ -74,30 +74,6 @@ def rates_figure(run: Run) -> go.Figure:
     }
     figure.update_layout(yaxis2={**axis, "tickmode": "auto", "nticks": 6, "showgrid": False})
     return styled(figure, x="samples seen", y="learning rate")
-
-
-def range_test_figure(tests: Sequence[RangeTest]) -> go.Figure:
-    """Loss against learning rate, raw and smoothed, with the suggested band."""
-    figure = go.Figure()
-    for test, colour in zip(tests, PALETTE, strict=False):
-        raw = {"color": colour, "size": 4, "opacity": 0.4}
-        figure.add_scatter(
-            x=test.rates, y=test.losses, mode="markers", marker=raw, name=f"{test.optimizer}, each step",
-        )  # fmt: skip
-        figure.add_scatter(
-            x=test.rates[: len(test.smoothed)],
-            y=test.smoothed,
-            line={"color": colour, "width": 3},
-            name=test.optimizer,
-        )
-        if test.low is not None and test.high is not None and test.value is not None:
-            figure.add_vrect(x0=test.low, x1=test.high, fillcolor=colour, opacity=0.15, line_width=0)
-            figure.add_vline(x=test.value, line={"color": colour, "dash": "dash", "width": 2})
-    ceiling = 1.6 * max((test.smoothed[0] for test in tests if test.smoothed), default=1.0)
-    floor = min((min(test.smoothed) for test in tests if test.smoothed), default=0.0)
-    figure.update_xaxes(type="log", dtick=1, exponentformat="power")
-    figure.update_yaxes(range=[floor - 0.1 * abs(ceiling - floor), ceiling])
-    return styled(figure, x="learning rate", y="loss")
 
 
 def tried_figure(study: Study) -> go.Figure:

@@ -11,7 +11,8 @@ from plotly.offline import get_plotlyjs
 from surefoot import files
 from surefoot.recipe import Recipe
 from surefoot.records import Run, Study
-from surefoot.reports.figures import losses_figure, range_test_figure, rates_figure, tried_figure
+from surefoot.reports.figures import losses_figure, rates_figure, tried_figure
+from surefoot.reports.probe_figures import range_test_figure
 from surefoot.reports.pytorch_code import is_steered, pytorch_code
 from surefoot.reports.terminal import metrics_table
 
@@ -64,7 +65,7 @@ def _pictures(study: Study) -> list[dict[str, str]]:
         caption = "A dot a run; the larger, the longer it trained."
         found.append(picture("What was tried, and what it cost", caption, tried_figure(study)))
     if study.probes:
-        caption = "One step at each rate; the shaded band is the suggestion."
+        caption = "One step at each rate; the shaded band is the suggestion, the dotted line the rate that diverged."
         found.append(picture("Learning-rate range tests", caption, range_test_figure(study.probes)))
     if study.winning_run is not None:
         found.append(picture("Rate and batch of the kept run", "", rates_figure(study.winning_run)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from surefoot.errors import RecipeError
 from surefoot.recipe import Recipe
-from surefoot.records import RangeTest
+from surefoot.records import ProbeReport, RangeTest, Suggestion
 from surefoot.tasks import Task
 from surefoot.workflows.backend import open_task, require_recipe
 from surefoot.workflows.interrupt import interruptible
@@ -16,35 +16,35 @@ __all__ = ["Probe", "Suggestion", "probe"]
 
 
 @dataclass(frozen=True)
-class Suggestion:
-    """A learning rate with its band; None throughout when the data do not say."""
-
-    low: float | None
-    value: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
 class Probe:
     """What a probe says.
 
     Attributes:
-        range_test: the sweep and how it reads.
-        trainings: its price.
+        record: what was measured and what it suggests.
     """
 
-    range_test: RangeTest
-    trainings: float
+    record: ProbeReport
+
+    @property
+    def range_test(self) -> RangeTest:
+        """The sweep and how it reads."""
+        assert self.record.range_test is not None
+        return self.record.range_test
+
+    @property
+    def trainings(self) -> float:
+        """The price."""
+        return self.record.trainings
 
     @property
     def learning_rate(self) -> Suggestion:
         """The suggested rate: ``.low``, ``.value``, ``.high``."""
-        return Suggestion(self.range_test.low, self.range_test.value, self.range_test.high)
+        return self.record.learning_rate
 
     @property
     def reason(self) -> str:
         """Why there is no suggestion, or ""."""
-        return self.range_test.reason
+        return self.record.learning_rate.reason
 
 
 def probe(task: Task, recipe: Recipe | None = None, *, seed: int = 0) -> Probe:
@@ -62,4 +62,18 @@ def probe(task: Task, recipe: Recipe | None = None, *, seed: int = 0) -> Probe:
         raise RecipeError(
             f"a training of {factory.training_samples} samples is too short for a range test; give more epochs"
         )
-    return Probe(tests[0], tests[0].samples / factory.training_samples)
+    test, unknown = tests[0], Suggestion(reason="not measured")
+    return Probe(
+        ProbeReport(
+            task=task.name,
+            seed=seed,
+            recipe=complete.to_dict(),
+            range_test=test,
+            learning_rate=Suggestion(low=test.low, value=test.value, high=test.high, reason=test.reason),
+            weight_decay=unknown,
+            batch_size=unknown,
+            trainings=test.samples / factory.training_samples,
+            samples=test.samples,
+            seconds=test.seconds,
+        )
+    )

@@ -1,0 +1,127 @@
+"""The page of a probe: the answer first, then what was measured, then every batch size."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+from surefoot import files
+from surefoot.errors import MissingExtraError, OutputError
+from surefoot.recipe import Recipe
+from surefoot.records import ProbeReport, Suggestion
+from surefoot.reports.page import picture, render
+from surefoot.reports.probe_figures import probe_figures
+from surefoot.reports.probe_picture import write_probe_picture
+from surefoot.reports.probe_text import PARTS, duration, frontier_table, interval, measurements, missing, number, rows
+
+__all__ = ["probe_page", "require_probe_file", "write_probe"]
+
+ENDINGS = (".html", ".png")
+_CAPTIONS = {
+    "range_test": "One step at each rate; the shaded band is the suggestion, the dotted line the rate that diverged.",
+    "noise": "A batch far below it wastes steps, one far above it wastes samples. Bars hold it with 90 % confidence; "
+    "one that reaches the edge is open there.",
+    "capacity": "Steps that were really run, and the law through them; beyond the knee (star) a larger batch is hardly "
+    "faster, and the diamond is the largest that was run.",
+    "frontier": "To reach the same loss, by batch size and, below it, learning rate. The star is suggested; hollow "
+    "marks are batch sizes that were not run.",
+}
+
+
+def write_probe(report: ProbeReport, path: Path) -> Path:
+    """Write a probe as a page or as a picture, as the path's ending says, and give back the path.
+
+    Raises:
+        OutputError: the ending is neither .html nor .png, or the file cannot be written.
+        MissingExtraError: a picture needs matplotlib, which is not installed.
+    """
+    require_probe_file(path)
+    try:
+        if path.suffix.lower() == ".html":
+            files.write_text(path, probe_page(report))
+        else:
+            write_probe_picture(report, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from None
+    return path
+
+
+def require_probe_file(path: Path) -> None:
+    """Refuse a path that :func:`write_probe` could not write; to be asked before anything is measured.
+
+    Raises:
+        OutputError: the ending is neither .html nor .png, or nothing can be written there.
+        MissingExtraError: a picture needs matplotlib, which is not installed.
+    """
+    if path.suffix.lower() not in ENDINGS:
+        raise OutputError(f'--plot takes a file that ends in {" or ".join(ENDINGS)}, not "{path.name}"')
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise OutputError(f"cannot write {path}: nothing can be written into {folder}")
+    if path.suffix.lower() == ".png" and importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError("a .png needs matplotlib; install it with: pip install 'surefoot[torch]'")
+
+
+def probe_page(report: ProbeReport) -> str:
+    """A probe as HTML."""
+    answers = _answers(report)
+    return render(
+        "probe.html.jinja",
+        title=f"{report.task}: {_outcome(report)}",
+        report=report,
+        answers=answers,
+        changes=[f"{answer['key']}={answer['setting']}" for answer in answers if answer["setting"]],
+        price=f"{number(report.trainings)} trainings",
+        effort=f"{report.samples:,} samples, {duration(report.seconds)}",
+        sections=_sections(report),
+        measurements=measurements(report),
+        table=frontier_table(report),
+        recipe=Recipe(**report.recipe).to_toml() if report.recipe else "",
+    )
+
+
+def _outcome(report: ProbeReport) -> str:
+    rate, batch = report.learning_rate.value, report.batch_size.value
+    if rate is None and batch is None:
+        return "no suggestion"
+    rate_words = "no learning rate" if rate is None else f"learning rate {number(rate)}"
+    return rate_words + (", no batch size" if batch is None else f", batch size {rows(batch)}")
+
+
+def _answers(report: ProbeReport) -> list[dict[str, str]]:
+    """The suggestions as cards."""
+    return [
+        _answer("learning rate", "optimizer.learning_rate", report.learning_rate),
+        _answer("weight decay", "optimizer.weight_decay", report.weight_decay),
+        _answer("batch size", "batch.size", report.batch_size, is_count=True),
+    ]
+
+
+def _answer(title: str, key: str, suggestion: Suggestion, *, is_count: bool = False) -> dict[str, str]:
+    if suggestion.value is None:
+        return {
+            "title": title, "key": key, "setting": "", "value": "no suggestion", "interval": "",
+            "reason": suggestion.reason or "not measured",
+        }  # fmt: skip
+    return {
+        "title": title,
+        "key": key,
+        "setting": f"{suggestion.value:.0f}" if is_count else number(suggestion.value),
+        "value": rows(suggestion.value) if is_count else number(suggestion.value),
+        "interval": interval(suggestion, is_count=is_count),
+        "reason": suggestion.reason,
+    }
+
+
+def _sections(report: ProbeReport) -> list[dict[str, str]]:
+    """The pictures, and in the place of one that cannot be drawn the reason."""
+    gaps, figures = missing(report), probe_figures(report)
+    return [
+        {"title": title, "caption": "", "json": "", "gap": gaps[part]}
+        if part in gaps
+        else {**picture(title, _CAPTIONS[part], figures[part]), "gap": ""}
+        for part, title in PARTS.items()
+    ]
