@@ -25,8 +25,9 @@ from surefoot.engine.objective import Objective
 from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import is_small, limited_threads
+from surefoot.engine.weighing import Weighing, device_name
 from surefoot.errors import TaskError
-from surefoot.protocols import Advance, Problem, Split
+from surefoot.protocols import Advance, Problem, Split, StepCost
 from surefoot.recipe import Recipe
 from surefoot.records import Change
 from surefoot.steering import LOOK_AT_PARTS, LOOK_AT_ROWS, LOOK_OFTEN, Settings, Steering
@@ -41,7 +42,7 @@ TIMED_EVERY = 4
 
 
 class TorchRun:
-    """A ``Trainable`` with ``RatePerStep``: a recipe trained on a PyTorch model.
+    """A ``Trainable`` with ``RatePerStep`` and ``TellsCost``: a recipe trained on a PyTorch model.
 
     The clock is samples seen. A step's rate is the schedule's value at the middle of its batch, so that Σ η over a run
     hardly depends on the batch size and no step has a rate of zero.
@@ -89,6 +90,9 @@ class TorchRun:
             micro_batch=recipe.batch.micro_batch,
             wants_dots=self._steering.wants_dots,
             wants_timing=recipe.batch.policy == "goodput",
+        )
+        self._weighing = Weighing(
+            self._model, self._optimizer, self._descent, recipe=recipe, rows=parts["train"], seed=seed
         )
         if recipe.batch.micro_batch is not None and has_batch_statistics(self._model):
             reason = "as batch.micro_batch says, and that is what batch normalisation sees"
@@ -220,13 +224,7 @@ class TorchRun:
 
     def step_at(self, learning_rate: float, *, batch_size: int) -> float:
         """Take one step at ``learning_rate`` and give back the loss before it; not-a-number when it failed."""
-        rows = self._num_rows
-        size = min(batch_size, rows)
-        left = rows - self._samples % rows
-        if left < size:
-            self._samples += left  # every step of a sweep looks at as many rows
-        self._model.train()
-        averaging.averaging_mode(self._optimizer, training=True)
+        size = self._enter_whole_step(batch_size)
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             try:
                 stepped = self._descent.step(self._batch(size), size, Settings(learning_rate))
@@ -234,6 +232,34 @@ class TorchRun:
                 return math.nan
         self._samples += size
         return stepped.loss
+
+    def _enter_whole_step(self, batch_size: int) -> int:
+        """Go to where a whole batch follows within an epoch, ready to train; its rows, at most all there are."""
+        rows = self._num_rows
+        size = min(batch_size, rows)
+        left = rows - self._samples % rows
+        if left < size:
+            self._samples += left
+        self._model.train()
+        averaging.averaging_mode(self._optimizer, training=True)
+        return size
+
+    @property
+    def device(self) -> str:
+        """The accelerator's name, or the CPU with its threads."""
+        return device_name(self._device)
+
+    def step_cost(self, *, batch_size: int, with_memory: bool) -> StepCost | None:
+        """Take one step at a rate near 0 and weigh it; None when it does not fit in memory."""
+        size = self._enter_whole_step(batch_size)
+        to_one = self._weighing.is_single_threaded(size, by_default=self._single_thread)
+        with isolated(self._random), limited_threads(to_one=to_one):
+            try:
+                cost = self._weighing.step(self._samples, size, fetch=self._batch, with_memory=with_memory)
+            except OutOfRoom:
+                return None
+        self._samples += size
+        return cost
 
     @contextlib.contextmanager
     def restored(self) -> Iterator[None]:
