@@ -83,7 +83,11 @@ class Weighing:
         _synchronize(self._device)
         started = time.perf_counter()
         batch = fetch(size) if batch is None else batch
-        peak = self._take_counting(batch, size) if with_memory else self._take(batch, size)
+        peak = None
+        if with_memory:
+            peak = self._take_counting(batch, size)
+        else:
+            self._take(batch, size)
         _synchronize(self._device)
         return StepCost(time.perf_counter() - started, peak)
 
