@@ -1,15 +1,18 @@
 """What the capacity probe predicts beside what steps of other sizes take: seconds and bytes.
 
-``python -m benchmarks.capacity [--cpu-seconds] [NAME ...]``. Every task is probed within the product's price (15 % of a
-training, 5 % of one of 4,000 steps or more) and within a whole training. Then steps are taken with batches that the
-probe did not run: between its sizes, and twice its largest. Every ratio is predicted over measured. Sizes are visited in
-turn, several times, so that what slows the machine for a while slows all; "repeats" is the ratio of the medians of two
-halves of the same steps, farthest from 1 over the sizes: no prediction can be expected to do better.
+``python -m benchmarks.capacity [--cpu-seconds] [NAME ...]``. Every task is probed up to a quarter of its rows, within
+the product's price (15 % of a training, 5 % of one of 4,000 steps or more) and within a whole training. After every
+probe follow three steps with each batch half-way between two that the probe ran, and with twice its largest. That is
+repeated seven times, and a ratio is predicted over measured within a repeat, so that what slows the machine for a while
+slows both; printed is the median over the repeats, and in brackets how far single ones scatter: the root mean square of
+log ratio around its median.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import math
 import statistics
 import sys
 import time
@@ -23,7 +26,7 @@ from surefoot.recipe import Recipe
 from surefoot.records import Capacity
 
 TASKS = ("digits", "fashion_mlp", "fashion_cnn", "shakespeare_gru", "clinc150")
-VISITS, STEPS = 4, 5  # 20 steps a size
+REPEATS, STEPS = 7, 3
 TIME_TARGET, MEMORY_TARGET = 0.15, 0.10
 SMALL_SHARE, LARGE_SHARE, LARGE_STEPS = 0.15, 0.05, 4000
 
@@ -31,56 +34,49 @@ SMALL_SHARE, LARGE_SHARE, LARGE_STEPS = 0.15, 0.05, 4000
 def other_sizes(found: Capacity, num_rows: int) -> list[int]:
     """Batches that were not run: half-way between those that were, and twice the largest."""
     sizes = [point.batch_size for point in found.points]
-    between = [(low + high) // 2 for low, high in zip(sizes, sizes[1:], strict=False)]
+    between = [(low + high) // 2 for low, high in itertools.pairwise(sizes)]
     return [*between, min(2 * sizes[-1], num_rows)] if sizes[-1] < num_rows else between
 
 
-def measured(run: Any, sizes: list[int]) -> dict[int, tuple[list[float], int]]:
-    """Seconds of twenty steps a size, and the bytes of one."""
-    seconds: dict[int, list[float]] = {size: [] for size in sizes}
-    peaks: dict[int, int] = {}
+def ratios(found: Capacity, run: Any, num_rows: int) -> dict[int, tuple[float, float]]:
+    """Predicted over measured of seconds and of bytes, by batch size."""
+    compared: dict[int, tuple[float, float]] = {}
+    assert found.overhead is not None
+    assert found.per_row is not None
+    assert found.fixed_bytes is not None
+    assert found.bytes_per_row is not None
     with run.restored():
-        for _ in range(VISITS):
-            for size in sizes:
-                peaks[size] = run.step_cost(batch_size=size, with_memory=True).peak_bytes
-                steps = [run.step_cost(batch_size=size, with_memory=False) for _ in range(STEPS)]
-                seconds[size] += [step.seconds for step in steps]
-    return {size: (seconds[size], peaks[size]) for size in sizes}
+        for size in other_sizes(found, num_rows):
+            peak = run.step_cost(batch_size=size, with_memory=True).peak_bytes
+            seconds = statistics.median(run.step_cost(batch_size=size, with_memory=False).seconds for _ in range(STEPS))
+            predicted = found.overhead + found.per_row * size, found.fixed_bytes + found.bytes_per_row * size
+            compared[size] = predicted[0] / seconds, predicted[1] / peak
+    return compared
 
 
-def farthest(ratios: list[float]) -> float:
-    """The ratio farthest from 1."""
-    return max(ratios, key=lambda ratio: max(ratio, 1 / ratio))
+def compare(factory: TorchFactory, price: float) -> bool:
+    """Print the repeats of one probe beside their measurements; whether both targets hold."""
+    rows, repeats = factory.num_rows, list[dict[int, tuple[float, float]]]()
+    for _ in range(REPEATS):
+        run = factory.create(Recipe(batch={"size": 16}).complete(rows), seed=0)
+        found = capacity(run, max_samples=int(price * factory.training_samples), num_rows=rows, largest=rows // 4)
+        repeats.append(ratios(found, run, rows))
+    times = {size: statistics.median(repeat[size][0] for repeat in repeats) for size in repeats[0]}
+    scatter = [math.log(repeat[size][0] / times[size]) for repeat in repeats for size in times]
+    memory = max((repeat[size][1] for repeat in repeats for size in times), key=lambda ratio: abs(math.log(ratio)))
+    in_time = all(abs(ratio - 1) <= TIME_TARGET for ratio in times.values())
+    in_memory = abs(memory - 1) <= MEMORY_TARGET
+    limit = found.limited_by or "a quarter of the rows"
+    print(f"    {found.samples} samples on {found.device}, 16 to {found.largest} ({limit}), knee {found.knee}, "
+          f"last law {1e6 * found.overhead:.0f} us + {1e6 * found.per_row:.2f} us a row")  # fmt: skip
+    print(f"    time {_verdict(in_time)}: " + " ".join(f"{size}:{ratio:.2f}" for size, ratio in times.items()), end="")
+    print(f" ({math.sqrt(statistics.fmean(value**2 for value in scatter)):.2f})")
+    print(f"    memory {_verdict(in_memory)}: {memory:.4f}", flush=True)
+    return in_time and in_memory
 
 
-def line(found: Capacity, run: Any, num_rows: int) -> tuple[str, bool]:
-    """One probe against its measurements; whether both targets hold."""
-    if found.overhead is None or found.per_row is None:
-        return found.reason, False
-    seen = measured(run, other_sizes(found, num_rows))
-    times = {
-        size: (found.overhead + found.per_row * size) / statistics.median(seconds)
-        for size, (seconds, _) in seen.items()
-    }
-    peaks = {
-        size: ((found.fixed_bytes or 0.0) + (found.bytes_per_row or 0.0) * size) / peak
-        for size, (_, peak) in seen.items()
-    }
-    half = VISITS * STEPS // 2
-    repeats = farthest(
-        [statistics.median(seconds[:half]) / statistics.median(seconds[half:]) for seconds, _ in seen.values()]
-    )
-    time_held = all(1 - TIME_TARGET <= ratio <= 1 + TIME_TARGET for ratio in times.values())
-    memory_held = all(1 - MEMORY_TARGET <= ratio <= 1 + MEMORY_TARGET for ratio in peaks.values())
-    ratios = " ".join(f"{size}:{ratio:.2f}" for size, ratio in times.items())
-    text = (
-        f"{found.samples:>7} samples, {found.points[0].batch_size} to {found.largest} ({found.limited_by}), "
-        f"knee {found.knee}, {1e6 * found.overhead:.0f} us + {1e6 * found.per_row:.2f} us a row (fit {found.error:.2f})\n"
-        f"    time {farthest(list(times.values())):.2f} {'holds' if time_held else 'MISSED'}, repeats {repeats:.2f}"
-        f"   [{ratios}]\n"
-        f"    memory {farthest(list(peaks.values())):.3f} {'holds' if memory_held else 'MISSED'}"
-    )
-    return text, time_held and memory_held
+def _verdict(holds: bool) -> str:
+    return "holds" if holds else "MISSED"
 
 
 def main() -> int:
@@ -91,21 +87,17 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.cpu_seconds:
         weighing.time = SimpleNamespace(perf_counter=time.process_time)  # type: ignore[assignment] # a clock
-    held = []
+    held = list[bool]()
     for name in arguments.names:
         task = load(name)
         if task is None:
             print(f"{name}: its data set is not here")
             continue
         factory = TorchFactory(task)
-        rows, training = factory.num_rows, factory.training_samples
-        share = SMALL_SHARE if training / 16 < LARGE_STEPS else LARGE_SHARE
+        share = SMALL_SHARE if factory.training_samples / 16 < LARGE_STEPS else LARGE_SHARE
         for price in (share, 1.0):
-            run = factory.create(Recipe(batch={"size": 16}).complete(rows), seed=0)
-            found = capacity(run, max_samples=int(price * training), num_rows=rows)
-            text, holds = line(found, run, rows)
-            print(f"{name}, {price:.0%} of a training on {found.device}:\n    {text}", flush=True)
-            held.append(holds)
+            print(f"{name}, {price:.0%} of a training:")
+            held.append(compare(factory, price))
     return 0 if all(held) else 1
 
 

@@ -22,7 +22,8 @@ __all__ = ["capacity", "find_knee"]
 # A visit to a batch size is one step that weighs the memory, and whose seconds do not count, then so many that do.
 TIMED_STEPS = 3
 VISIT_STEPS = 1 + TIMED_STEPS
-# Visits to every size, far apart in time, so that what slows the machine for a while does not decide a median alone.
+# Visits to every size, far apart in time. The least of their medians counts: other processes only ever slow a step.
+# Under load a prediction scatters less by it than by the median of all steps (measured: see docs/log.md, 2026-11-21).
 VISITS = 3
 # Share of the price that is kept for the later visits.
 LATER_SHARE = 0.25
@@ -110,7 +111,7 @@ class _Climb:
         failed: the smallest that did not fit in memory, 0 before any did.
         limited_by: what kept ``largest`` from being larger, where that was neither the rows nor the caller.
         is_stopped: ``should_stop`` said so.
-        seconds: by batch size, of the steps that count.
+        medians: by batch size, seconds of a step: the median of every visit.
         peak_bytes: by batch size, where it can be told.
     """
 
@@ -122,7 +123,7 @@ class _Climb:
     failed: int = 0
     limited_by: Literal["memory", "price", ""] = ""
     is_stopped: bool = False
-    seconds: dict[int, list[float]] = field(default_factory=dict)
+    medians: dict[int, list[float]] = field(default_factory=dict)
     peak_bytes: dict[int, int] = field(default_factory=dict)
 
     def run(self, first: int, top: int) -> None:
@@ -133,7 +134,7 @@ class _Climb:
         if self.failed:
             self._locate()
         for _ in range(VISITS - 1):
-            for size in sorted(self.seconds):
+            for size in sorted(self.medians):
                 if self._can_pay(VISIT_STEPS * size):
                     self._visit(size)
 
@@ -143,11 +144,11 @@ class _Climb:
         return tuple(
             CapacityPoint(
                 batch_size=size,
-                seconds=statistics.median(counted),
-                steps=len(counted),
+                seconds=min(medians),
+                steps=TIMED_STEPS * len(medians),
                 peak_bytes=self.peak_bytes.get(size),
             )
-            for size, counted in sorted(self.seconds.items())
+            for size, medians in sorted(self.medians.items())
         )
 
     def _climb(self, size: int, top: int) -> None:
@@ -173,7 +174,7 @@ class _Climb:
                 self.largest = size
             elif not self.is_stopped:
                 self.failed = size
-        if self.largest not in self.seconds and self.largest and self._can_pay(VISIT_STEPS * self.largest):
+        if self.largest not in self.medians and self.largest and self._can_pay(VISIT_STEPS * self.largest):
             self._visit(self.largest)
 
     def _visit(self, size: int) -> bool:
@@ -185,10 +186,9 @@ class _Climb:
             cost = self._step(size)
             if cost is None:
                 return False
-            if 0.0 < cost.seconds < math.inf:
-                timed.append(cost.seconds)
-        if timed:
-            self.seconds.setdefault(size, []).extend(timed)
+            timed.append(cost.seconds)
+        if 0.0 < statistics.median(timed) < math.inf:
+            self.medians.setdefault(size, []).append(statistics.median(timed))
         return True
 
     def _weigh(self, size: int) -> bool:
@@ -243,9 +243,9 @@ def _reason(climb: _Climb, first: int) -> str:
     price = f"{climb.max_samples} samples"
     if not climb.largest:
         return f"{price} do not pay for {VISIT_STEPS} steps of {first} rows"
-    if not climb.seconds:
+    if not climb.medians:
         return "no step took a time that could be measured"
-    if len(climb.seconds) == 1:
+    if len(climb.medians) == 1:
         why = {"price": f"{price} pay for no more", "memory": "no other fits in memory", "": "there are no more"}
         return f"only batches of {climb.largest} were timed, for {why[climb.limited_by]}: one size gives no line"
     return ""
