@@ -126,6 +126,18 @@ def test_the_price_is_never_passed(max_samples: int, num_rows: int, room: int) -
     )
 
 
+def test_a_busy_machine_slows_only_what_it_meets() -> None:
+    class Disturbed(LawfulRun):
+        def step_cost(self, *, batch_size: int, with_memory: bool) -> StepCost | None:
+            cost = super().step_cost(batch_size=batch_size, with_memory=with_memory)
+            is_busy = len(self.sizes) < 40  # the climb, and a little more
+            return cost and cost._replace(seconds=cost.seconds * (3.0 if is_busy or len(self.sizes) % 4 == 1 else 1.0))
+
+    found = probed(Disturbed())
+    assert (found.overhead, found.per_row) == pytest.approx((1e-2, 1e-4), rel=1e-6)
+    assert {point.steps for point in found.points} == {9}
+
+
 def test_a_price_decides_how_far_the_climb_goes() -> None:
     found = probed(LawfulRun(), max_samples=3000)
     assert (found.largest, found.limited_by) == (256, "price")
@@ -283,6 +295,28 @@ def test_the_largest_row_is_among_those_that_are_weighed() -> None:
     padded = 8 * 90 * 4 * (1 + 2)  # inputs, and what tanh keeps, of eight rows as long as the longest
     assert all(cost is not None and cost.peak_bytes is not None and cost.peak_bytes > padded for cost in few)
     assert len({cost.peak_bytes for cost in few if cost is not None}) == 1
+
+
+def test_workers_are_not_started_for_a_few_steps() -> None:
+    task = sf.Task(Mean, Sequences([3] * 200), validation=Sequences([3, 3]), loss="cross_entropy", epochs=1)
+    run = run_of(task, data={"workers": 2})
+    found = capacity(run, max_samples=PLENTY, num_rows=200)
+    assert found.largest == 200
+    assert run._loader._workers._loader is None  # type: ignore[attr-defined] # of a dataset's loader
+
+
+def test_as_many_threads_as_a_training_with_that_batch_would_use(make_task: Make) -> None:
+    task = make_task(model=lambda: nn.Sequential(nn.Linear(4, 50_000), nn.Linear(50_000, 3)))
+    fixed, moving = (run_of(task, batch={"size": 8, "policy": policy})._weighing for policy in ("fixed", "noise_scale"))
+    assert [fixed.is_single_threaded(size, by_default=True) for size in (8, 48)] == [True, False]
+    assert [moving.is_single_threaded(size, by_default=True) for size in (8, 48)] == [True, True]
+
+
+def test_batch_normalisation_is_not_asked_to_train_on_a_row(make_task: Make) -> None:
+    run = run_of(make_task(model=lambda: nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))))
+    with run.restored():
+        assert run.step_cost(batch_size=1, with_memory=False) is None
+        assert run.step_cost(batch_size=2, with_memory=False) is not None
 
 
 def raise_above(most: int, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
