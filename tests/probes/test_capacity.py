@@ -218,6 +218,19 @@ def test_a_run_is_as_before(make_task: Make, is_trained: bool) -> None:
             each.advance(30, should_stop=lambda: False)
 
 
+def test_a_step_takes_the_next_rows_and_hardly_moves_the_weights(make_task: Make) -> None:
+    run = run_of(make_task())
+    before = [value.clone() for value in run.model.parameters()]
+    with run.restored():
+        for with_memory in (False, True):
+            assert run.step_cost(batch_size=20, with_memory=with_memory) is not None
+        assert run.samples_seen == 40
+        assert run.step_cost(batch_size=20, with_memory=False) is not None
+        assert run.samples_seen == 48 + 20, "the next epoch, where a whole batch is left"
+        for value, old in zip(run.model.parameters(), before, strict=True):
+            torch.testing.assert_close(value, old, rtol=1e-6, atol=1e-9)
+
+
 def hand_count(batch_size: int, *, hidden: int, part: int | None = None) -> int:
     """Bytes of a step of Linear(4, hidden), ReLU, Linear(hidden, 3), cross-entropy under Adam, in float32."""
     weights = 4 * hidden + hidden + hidden * 3 + 3
