@@ -2,10 +2,10 @@
 
 ``python -m benchmarks.capacity [--cpu-seconds] [NAME ...]``. Every task is probed up to a quarter of its rows, within
 the product's price (15 % of a training, 5 % of one of 4,000 steps or more) and within a whole training. After every
-probe follow three steps with each batch half-way between two that the probe ran, and with twice its largest. That is
-repeated seven times, and a ratio is predicted over measured within a repeat, so that what slows the machine for a while
-slows both; printed is the median over the repeats, and in brackets how far single ones scatter: the root mean square of
-log ratio around its median.
+probe follow steps with each batch half-way between two that the probe ran, and with twice its largest: three that
+count, after four that let the size settle. That is repeated seven times, and a ratio is predicted over measured within
+a repeat, so that what slows the machine for a while slows both. Printed is the median over the repeats, and in brackets
+how far single ones scatter: the root mean square of log ratio around its median.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from surefoot.recipe import Recipe
 from surefoot.records import Capacity
 
 TASKS = ("digits", "fashion_mlp", "fashion_cnn", "shakespeare_gru", "clinc150")
-REPEATS, STEPS = 7, 3
+REPEATS, SETTLING, STEPS = 7, 4, 3
 TIME_TARGET, MEMORY_TARGET = 0.15, 0.10
 SMALL_SHARE, LARGE_SHARE, LARGE_STEPS = 0.15, 0.05, 4000
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,9 +20,9 @@ from surefoot.records import Capacity, CapacityPoint
 
 __all__ = ["capacity", "find_knee"]
 
-# A visit to a batch size is one step that weighs the memory, and whose seconds do not count, then so many that do.
-TIMED_STEPS = 3
-VISIT_STEPS = 1 + TIMED_STEPS
+# A visit to a batch size is one step that weighs the memory, and whose seconds do not count, then so many that do: more
+# where they are cheap, as the first ones after another size are still slow (measured: see docs/log.md, 2026-11-21).
+FEWEST_STEPS, MOST_STEPS, CHEAP_SHARE = 3, 9, 1 / 16
 # Visits to every size, far apart in time. The least of their medians counts: other processes only ever slow a step.
 # Under load a prediction scatters less by it than by the median of all steps (measured: see docs/log.md, 2026-11-21).
 VISITS = 3
@@ -112,6 +113,7 @@ class _Climb:
         limited_by: what kept ``largest`` from being larger, where that was neither the rows nor the caller.
         is_stopped: ``should_stop`` said so.
         medians: by batch size, seconds of a step: the median of every visit.
+        steps: by batch size, how many counted.
         peak_bytes: by batch size, where it can be told.
     """
 
@@ -124,6 +126,7 @@ class _Climb:
     limited_by: Literal["memory", "price", ""] = ""
     is_stopped: bool = False
     medians: dict[int, list[float]] = field(default_factory=dict)
+    steps: Counter[int] = field(default_factory=Counter)
     peak_bytes: dict[int, int] = field(default_factory=dict)
 
     def run(self, first: int, top: int) -> None:
@@ -135,7 +138,7 @@ class _Climb:
             self._locate()
         for _ in range(VISITS - 1):
             for size in sorted(self.medians):
-                if self._can_pay(VISIT_STEPS * size):
+                if self._can_pay(self.price(size)):
                     self._visit(size)
 
     @property
@@ -145,15 +148,22 @@ class _Climb:
             CapacityPoint(
                 batch_size=size,
                 seconds=min(medians),
-                steps=TIMED_STEPS * len(medians),
+                steps=self.steps[size],
                 peak_bytes=self.peak_bytes.get(size),
             )
             for size, medians in sorted(self.medians.items())
         )
 
+    def price(self, size: int) -> int:
+        """Samples of a visit."""
+        return (1 + self._num_timed(size)) * size
+
+    def _num_timed(self, size: int) -> int:
+        return min(MOST_STEPS, max(FEWEST_STEPS, int(CHEAP_SHARE * self.max_samples) // size))
+
     def _climb(self, size: int, top: int) -> None:
         """Visit ``size``, twice that, and so on to ``top``, until one does not fit or the price forbids it."""
-        while self._can_pay(VISIT_STEPS * size, share=1.0 - LATER_SHARE if self.largest else 1.0):
+        while self._can_pay(self.price(size), share=1.0 - LATER_SHARE if self.largest else 1.0):
             if not self._visit(size):
                 self.failed = 0 if self.is_stopped else size
                 return
@@ -174,7 +184,7 @@ class _Climb:
                 self.largest = size
             elif not self.is_stopped:
                 self.failed = size
-        if self.largest not in self.medians and self.largest and self._can_pay(VISIT_STEPS * self.largest):
+        if self.largest not in self.medians and self.largest and self._can_pay(self.price(self.largest)):
             self._visit(self.largest)
 
     def _visit(self, size: int) -> bool:
@@ -182,13 +192,14 @@ class _Climb:
         if not self._weigh(size):
             return False
         timed = list[float]()
-        for _ in range(TIMED_STEPS):
+        for _ in range(self._num_timed(size)):
             cost = self._step(size)
             if cost is None:
                 return False
             timed.append(cost.seconds)
         if 0.0 < statistics.median(timed) < math.inf:
             self.medians.setdefault(size, []).append(statistics.median(timed))
+            self.steps[size] += len(timed)
         return True
 
     def _weigh(self, size: int) -> bool:
@@ -214,7 +225,7 @@ def _first_size(smallest: int, top: int, max_samples: int) -> int:
     >>> _first_size(16, 1000, 10_000), _first_size(16, 10, 10_000), _first_size(16, 1000, 150), _first_size(16, 1, 99)
     (16, 5, 7, 1)
     """
-    two_sizes = WARM_UP + 3 * VISIT_STEPS  # in rows of the first size: the second is twice as large
+    two_sizes = WARM_UP + 3 * (1 + FEWEST_STEPS)  # in rows of the first size: the second is twice as large
     affordable = int((1.0 - LATER_SHARE) * max_samples) // two_sizes
     return min(smallest, max(affordable, 2), max(top // 2, min(top, 2)))
 
@@ -242,7 +253,7 @@ def _reason(climb: _Climb, first: int) -> str:
         return "not even a single row fits in memory"
     price = f"{climb.max_samples} samples"
     if not climb.largest:
-        return f"{price} do not pay for {VISIT_STEPS} steps of {first} rows"
+        return f"{price} do not pay for {1 + FEWEST_STEPS} steps of {first} rows"
     if not climb.medians:
         return "no step took a time that could be measured"
     if len(climb.medians) == 1:
