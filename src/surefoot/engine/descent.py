@@ -90,11 +90,14 @@ class Descent:
         self._buffers = list(model.buffers())
         self._least_look = 4 if has_batch_statistics(model) else 2  # two rows a part
 
-    def step(self, batch: Any, count: int, settings: Settings, *, look: bool = False) -> Stepped:
+    def step(
+        self, batch: Any, count: int, settings: Settings, *, look: bool = False, may_halve: bool = True
+    ) -> Stepped:
         """One step on a batch of ``count`` rows, which lies on the model's device.
 
         Raises:
-            OutOfRoom: a single row does not fit in memory, or the optimizer's own step does not.
+            OutOfRoom: a single row does not fit in memory, or the whole batch where it may not be halved, or the
+                optimizer's own step.
         """
         stream, buffers = stream_of(self._device), [buffer.clone() for buffer in self._buffers]
         look = look and self._least_look <= count <= self._num_rows
@@ -107,6 +110,8 @@ class Descent:
                     raise
             self._clear()
             make_room()
+            if not may_halve:
+                raise OutOfRoom(f"a batch of {count} does not fit in memory")
             self._halve(count)
             set_stream(self._device, stream)
             for buffer, before in zip(self._buffers, buffers, strict=True):

@@ -25,8 +25,9 @@ from surefoot.engine.objective import Objective
 from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import is_small, limited_threads
+from surefoot.engine.weighing import Weighing, device_name
 from surefoot.errors import TaskError
-from surefoot.protocols import Advance, Eigenvalue, Problem, Split
+from surefoot.protocols import Advance, Eigenvalue, Problem, Split, StepCost
 from surefoot.recipe import Recipe
 from surefoot.records import Change
 from surefoot.steering import LOOK_OFTEN, LOOK_SELDOM, Settings, Steering
@@ -41,7 +42,7 @@ TIMED_EVERY = 4
 
 
 class TorchRun:
-    """A ``Trainable`` with ``RatePerStep`` and ``Curved``: a recipe trained on a PyTorch model.
+    """A ``Trainable`` with every capability of a probe: a recipe trained on a PyTorch model.
 
     The clock is samples seen. A step's rate is the schedule's value at the middle of its batch, so that Σ η over a run
     hardly depends on the batch size and no step has a rate of zero.
@@ -89,6 +90,9 @@ class TorchRun:
             micro_batch=recipe.batch.micro_batch,
             wants_dots=self._steering.wants_dots,
             wants_timing=recipe.batch.policy == "goodput",
+        )
+        self._weighing = Weighing(
+            self._model, self._optimizer, self._descent, recipe=recipe, rows=parts["train"], seed=seed
         )
         if recipe.batch.micro_batch is not None and has_batch_statistics(self._model):
             reason = "as batch.micro_batch says, and that is what batch normalisation sees"
@@ -252,6 +256,23 @@ class TorchRun:
                 raise TaskError(str(limit)) from None
         self._samples += size
         return found
+
+    @property
+    def device(self) -> str:
+        """The accelerator's name, or the CPU with its threads."""
+        return device_name(self._device)
+
+    def step_cost(self, *, batch_size: int, with_memory: bool) -> StepCost | None:
+        """Take one step at a rate near 0 and weigh it; None when it does not fit in memory."""
+        size = self._make_ready(batch_size)
+        to_one = self._weighing.is_single_threaded(size, by_default=self._single_thread)
+        with isolated(self._random), limited_threads(to_one=to_one):
+            try:
+                cost = self._weighing.step(self._samples, size, fetch=self._batch, with_memory=with_memory)
+            except OutOfRoom:
+                return None
+        self._samples += size
+        return cost
 
     def _make_ready(self, batch_size: int) -> int:
         """Go to the next place with ``batch_size`` rows before the epoch's end, ready to train; the rows there are."""

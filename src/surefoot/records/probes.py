@@ -62,7 +62,8 @@ class NoiseReading(Record):
 class CapacityPoint(Record):
     """Steps that were really run at one batch size, with the optimizer's state in place.
 
-    ``seconds`` is the median of one step; ``peak_bytes`` what it needed at most, None where it cannot be told.
+    ``seconds`` is the median of one step in the quietest of several visits; ``peak_bytes`` what it needed at most, None
+    where it cannot be told.
     """
 
     batch_size: int

@@ -7,14 +7,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from surefoot.protocols import RatePerStep, Trainable
+from surefoot.protocols import RatePerStep, TellsCost, Trainable
 from surefoot.training import never
 
 __all__ = ["check_trainable"]
 
 
 def check_trainable(make: Callable[[], Trainable]) -> None:
-    """Check a trainable's core, and its rate per step where it has that.
+    """Check a trainable's core, and its rate per step and the cost of its steps where it tells them.
 
     Args:
         make: gives a fresh run of the same recipe with the same seed at every call, of at least four steps.
@@ -30,6 +30,7 @@ def check_trainable(make: Callable[[], Trainable]) -> None:
     _check_weights(make, whole)
     if isinstance(make(), RatePerStep):
         _check_range_test(make, whole)
+        _check_cost(make, whole)
 
 
 def _trained(run: Trainable) -> dict[str, float]:
@@ -101,6 +102,21 @@ def _check_range_test(make: Callable[[], Trainable], whole: dict[str, float]) ->
         pass
     assert run.samples_seen == 0, "restored must bring back the clock, also on an exception"
     assert _trained(run) == whole, "probing and then training must equal training"
+
+
+def _check_cost(make: Callable[[], Trainable], whole: dict[str, float]) -> None:
+    run = make()
+    if not isinstance(run, TellsCost):
+        return
+    assert isinstance(run, RatePerStep)
+    assert run.device, "a device has a name"
+    with run.restored():
+        for with_memory in (False, True):
+            cost = run.step_cost(batch_size=2, with_memory=with_memory)
+            assert cost is not None, "a step of two rows must fit in memory"
+            assert cost.seconds > 0, "a step takes time"
+            assert cost.peak_bytes is None or cost.peak_bytes > 0, "a step takes memory, or it cannot be told"
+    assert _trained(run) == whole, "weighing and then training must equal training"
 
 
 class _InterruptionError(Exception):

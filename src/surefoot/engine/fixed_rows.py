@@ -1,0 +1,88 @@
+"""The loss on the same few rows again and again: what a step did, without the noise of batches."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import nn, optim
+from torch.utils.data import Subset
+
+from surefoot import seeds
+from surefoot.engine import averaging, snapshot
+from surefoot.engine.data import DatasetRows, Rows, TensorRows
+from surefoot.engine.loading import open_loader
+from surefoot.engine.memory import is_out_of_memory, make_room
+from surefoot.engine.objective import Objective
+from surefoot.engine.randomness import RandomState, isolated
+from surefoot.protocols import Split
+
+__all__ = ["FixedRows"]
+
+
+class FixedRows:
+    """Rows drawn once from the validation part, or from the training part where there is none.
+
+    They are the same for every run of a task, so that the losses of two runs differ by what was trained alone.
+
+    Args:
+        model: that is trained.
+        optimizer: whose average the weights to use may be.
+        objective: the loss of a batch.
+        parts: the task's rows by part.
+        device: where the model is.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: optim.Optimizer,
+        objective: Objective,
+        parts: dict[Split, Rows],
+        *,
+        device: torch.device,
+    ) -> None:
+        self._model, self._optimizer, self._objective, self._device = model, optimizer, objective, device
+        validation = parts.get("validation")
+        self._rows = validation if validation is not None and len(validation) else parts["train"]
+        self._batch: Any = None
+        self._count = 0
+
+    @torch.no_grad()
+    def loss(self, num_rows: int) -> float:
+        """Their mean loss: dropout off, batch normalisation over these rows; not-a-number when they do not fit."""
+        modes = snapshot.training_modes(self._model)
+        buffers = [(buffer, buffer.clone()) for buffer in self._model.buffers()]
+        streams = RandomState.seeded(seeds.derive(0, "fixed rows"))
+        try:
+            with isolated(streams), averaging.evaluation_weights(self._model, self._optimizer, ()):
+                self._model.eval()
+                batch = self._fetched(min(num_rows, len(self._rows)))
+                for module in self._model.modules() if self._count > 1 else ():
+                    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                        module.train()
+                found = self._objective(self._model, batch, self._count)
+                return float(found.plain)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        finally:
+            for buffer, before in buffers:
+                buffer.copy_(before)
+            for module, mode in modes:
+                module.training = mode
+        make_room()
+        return math.nan
+
+    def _fetched(self, count: int) -> Any:
+        """The first ``count`` of the drawn rows, kept for the next time."""
+        if self._count != count:
+            drawn = torch.from_numpy(seeds.stream(0, "fixed rows").permutation(len(self._rows))[:count])
+            if isinstance(self._rows, TensorRows):
+                rows: Rows = TensorRows(*(values[drawn.to(values.device)] for values in self._rows.tensors))
+            else:
+                rows = DatasetRows(Subset(self._rows.dataset, drawn.tolist()))
+            loader = open_loader(rows, seed=0, plan=lambda _: 0, device=self._device, is_shuffled=False)
+            self._batch, self._count = loader.batch(0, count)[0], count
+        return self._batch
