@@ -23,7 +23,7 @@ import surefoot as sf
 from surefoot.engine import TorchFactory, loading
 from surefoot.engine.data import DatasetRows, TensorRows, as_rows, rows_at, step_size
 from surefoot.engine.loading import in_order, open_loader
-from surefoot.engine.run import TorchRun
+from surefoot.engine.probed_run import TorchRun
 from surefoot.errors import RecipeError, TaskError
 from surefoot.recipe import Recipe
 from surefoot.tasks.resolve import resolve

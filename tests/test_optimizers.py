@@ -15,7 +15,7 @@ from torch import nn
 
 import surefoot as sf
 from surefoot.engine import TorchFactory, averaging, optimizers
-from surefoot.engine.run import TorchRun
+from surefoot.engine.probed_run import TorchRun
 from surefoot.errors import MissingExtraError, RecipeError, RequestError
 from surefoot.recipe import OptimizerName, Recipe
 from surefoot.training import never

@@ -13,7 +13,7 @@ from torch import nn
 from surefoot.engine import TorchFactory, optimizers
 from surefoot.engine.initialization import initialize
 from surefoot.engine.penalties import Penalties
-from surefoot.engine.run import TorchRun
+from surefoot.engine.probed_run import TorchRun
 from surefoot.errors import RecipeError, TaskError
 from surefoot.recipe import Initialization, Recipe
 from surefoot.training import never

@@ -22,6 +22,7 @@ __all__ = [
     "Curved",
     "Eigenvalue",
     "HoldsWorkers",
+    "KnowsFixedLoss",
     "LooksAtNoise",
     "Observer",
     "Problem",
@@ -181,6 +182,19 @@ class Eigenvalue(NamedTuple):
     residual: float
     products: int
     rows: int
+
+
+@runtime_checkable
+class KnowsFixedLoss(Protocol):
+    """A trainable that can tell its loss on the same rows again and again, without the noise of batches."""
+
+    def fixed_loss(self, num_rows: int) -> float:
+        """The mean loss over fixed rows that are not trained on, as many as asked for or as there are.
+
+        Dropout is off, batch normalisation takes the statistics of these rows, and nothing is changed by it. Forward
+        passes only; not-a-number when the rows do not fit in memory.
+        """
+        ...
 
 
 @runtime_checkable

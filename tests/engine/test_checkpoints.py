@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import surefoot as sf
 from surefoot.engine import TorchFactory, checkpoint
-from surefoot.engine.run import TorchRun
+from surefoot.engine.probed_run import TorchRun
 from surefoot.recipe import OptimizerName
 from surefoot.training import never
 

@@ -18,7 +18,7 @@ from surefoot.batching import NoiseSample, from_examples, from_micro_gradients
 from surefoot.engine import TorchFactory, descent
 from surefoot.engine.dropout import MaskStream
 from surefoot.engine.noise import PartNorms, RowNorms
-from surefoot.engine.run import TorchRun
+from surefoot.engine.probed_run import TorchRun
 from surefoot.engine.slicing import part_of, part_sizes
 from surefoot.errors import TaskError
 from surefoot.training import never

@@ -16,7 +16,7 @@ from torch import nn
 import surefoot as sf
 from surefoot.batching import OBSERVING, NoiseSample
 from surefoot.engine import TorchFactory, optimizers
-from surefoot.engine.run import TorchRun
+from surefoot.engine.probed_run import TorchRun
 from surefoot.errors import RecipeError
 from surefoot.protocols import Candidate
 from surefoot.steering import Steering

@@ -17,7 +17,7 @@ from torch import Tensor, nn, optim
 import surefoot as sf
 from surefoot.engine import TorchFactory, curvature
 from surefoot.engine.lanczos import largest_eigenvalue
-from surefoot.engine.run import TorchRun
+from surefoot.engine.probed_run import TorchRun
 from surefoot.errors import RequestError
 from surefoot.probes import divides_by_moments, sharpness, stability_limit
 from surefoot.protocols import Curved

@@ -43,28 +43,31 @@ class Reading:
     reason: str = ""
 
 
-def read_sweep(rates: Sequence[float], losses: Sequence[float]) -> Reading:
+def read_sweep(rates: Sequence[float], losses: Sequence[float], *, memory: float = 0.8) -> Reading:
     """The band of learning rates that a range test suggests.
 
     The curve is cut where it blows up, smoothed without lag over equal steps of the logarithm of the rate, and its
-    minimum is taken for the edge.
+    minimum is taken for the edge. What lies above the start counts as the start, so that the cliff behind the edge
+    does not reach into the average before it.
 
     Args:
         rates: rising, evenly spaced on a logarithmic scale.
         losses: the loss at each rate, before the step taken with it.
+        memory: of the smoothing, in [0, 1): 0.8 suits losses of batches; less where they hold no batch's noise.
     """
     values = np.asarray(losses, dtype=float)
     end = next((index for index in range(len(values)) if has_blown_up(values[: index + 1])), None)
     diverged_above = None if end is None else float(rates[end])
     usable = values if end is None else values[:end]
-    if len(usable) < 2 * START:
+    if len(usable) < START + LAST:
         reason = "the loss left at once" if end is not None else f"only {len(usable)} steps could be taken"
         return Reading(tuple(usable.tolist()), diverged_above=diverged_above, reason=reason)
-    smoothed = zero_lag(usable)
+    start = float(np.mean(usable[:START]))
+    smoothed = zero_lag(np.minimum(usable, start + _noise(usable[:START])), memory=memory)
     edge = int(np.argmin(smoothed))
-    fall = float(np.mean(usable[:START]) - smoothed[edge])
+    fall = start - float(smoothed[edge])
     # Chance alone makes the lowest of the smoothed losses about one deviation lower than the start.
-    if fall <= max(_noise(usable), 1e-3 * abs(float(smoothed[0]))):
+    if fall <= max(_noise(usable), 1e-6 * abs(float(smoothed[0]))):
         reason = "the loss never fell by more than its own noise"
         return Reading(tuple(smoothed.tolist()), diverged_above=diverged_above, reason=reason)
     value = float(rates[edge]) / BELOW_MINIMUM

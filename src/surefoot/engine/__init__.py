@@ -2,7 +2,7 @@
 
 from surefoot.engine.factory import TorchFactory
 from surefoot.engine.predict import predict
-from surefoot.engine.run import TorchRun
+from surefoot.engine.probed_run import TorchRun
 from surefoot.engine.snapshot import load_weights
 from surefoot.engine.tensorboard import TensorBoardWriter
 

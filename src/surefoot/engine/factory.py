@@ -17,8 +17,8 @@ from surefoot.engine.data import Rows, TensorRows, as_rows, first
 from surefoot.engine.labels import check_labels
 from surefoot.engine.loading import open_loader
 from surefoot.engine.objective import BatchLoss, Objective, loss_name, to_device
+from surefoot.engine.probed_run import TorchRun
 from surefoot.engine.randomness import RandomState, isolated
-from surefoot.engine.run import TorchRun
 from surefoot.errors import RecipeError, SurefootError, TaskError, nearest, raised_at
 from surefoot.protocols import Problem, Split
 from surefoot.recipe import Recipe

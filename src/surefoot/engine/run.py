@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from surefoot import seeds
-from surefoot.engine import averaging, checkpoint, curvature, optimizers, snapshot
+from surefoot.engine import averaging, checkpoint, optimizers, snapshot
 from surefoot.engine.data import Rows, step_size
 from surefoot.engine.descent import Descent, Stepped
 from surefoot.engine.evaluation import Evaluator
@@ -25,14 +24,13 @@ from surefoot.engine.objective import Objective
 from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import is_small, limited_threads
-from surefoot.engine.weighing import Weighing, device_name
 from surefoot.errors import TaskError
-from surefoot.protocols import Advance, Eigenvalue, Problem, Split, StepCost
+from surefoot.protocols import Advance, Problem, Split
 from surefoot.recipe import Recipe
 from surefoot.records import Change
-from surefoot.steering import LOOK_OFTEN, LOOK_SELDOM, Settings, Steering
+from surefoot.steering import LOOK_OFTEN, LOOK_SELDOM, Steering
 
-__all__ = ["TorchRun"]
+__all__ = ["Training"]
 
 # A batch loss this many times the first one (or 1, if that is more) is beyond return. Generous on purpose: a high
 # rate may spike by a hundred in its warmup and still end as the best run of a study.
@@ -41,8 +39,8 @@ BLOW_UP = 1e3
 TIMED_EVERY = 4
 
 
-class TorchRun:
-    """A ``Trainable`` with every capability of a probe: a recipe trained on a PyTorch model.
+class Training:
+    """A ``Trainable`` that is ``Steered`` and ``HoldsWorkers``: a recipe trained on a PyTorch model.
 
     The clock is samples seen. A step's rate is the schedule's value at the middle of its batch, so that Σ η over a run
     hardly depends on the batch size and no step has a rate of zero.
@@ -90,9 +88,6 @@ class TorchRun:
             micro_batch=recipe.batch.micro_batch,
             wants_dots=self._steering.wants_dots,
             wants_timing=recipe.batch.policy == "goodput",
-        )
-        self._weighing = Weighing(
-            self._model, self._optimizer, self._descent, recipe=recipe, rows=parts["train"], seed=seed
         )
         if recipe.batch.micro_batch is not None and has_batch_statistics(self._model):
             reason = "as batch.micro_batch says, and that is what batch normalisation sees"
@@ -221,87 +216,6 @@ class TorchRun:
         self._is_training = False
         self._loader.close()
         self._evaluator.close()
-
-    def step_at(self, learning_rate: float, *, batch_size: int) -> float:
-        """Take one step at ``learning_rate`` and give back the loss before it; not-a-number when it failed."""
-        size = self._make_ready(batch_size)
-        with isolated(self._random), limited_threads(to_one=self._single_thread):
-            try:
-                stepped = self._descent.step(self._batch(size), size, Settings(learning_rate))
-            except OutOfRoom:
-                return math.nan
-        self._samples += size
-        return stepped.loss
-
-    def top_eigenvalue(self, *, batch_size: int, max_products: int, preconditioned: bool) -> Eigenvalue | None:
-        """The largest eigenvalue of the loss's Hessian over the next ``batch_size`` rows, in training mode.
-
-        Raises:
-            TaskError: the loss cannot be differentiated twice, or its graph does not fit in memory.
-        """
-        size = self._make_ready(batch_size)
-        with isolated(self._random), limited_threads(to_one=self._single_thread):
-            try:
-                found = curvature.top_eigenvalue(
-                    self._model,
-                    self._optimizer,
-                    self._objective,
-                    self._batch(size),
-                    size,
-                    max_products=max_products,
-                    preconditioned=preconditioned,
-                    seed=self.seed,
-                )
-            except OutOfRoom as limit:
-                raise TaskError(str(limit)) from None
-        self._samples += size
-        return found
-
-    @property
-    def device(self) -> str:
-        """The accelerator's name, or the CPU with its threads."""
-        return device_name(self._device)
-
-    def step_cost(self, *, batch_size: int, with_memory: bool) -> StepCost | None:
-        """Take one step at a rate near 0 and weigh it; None when it does not fit in memory."""
-        size = self._make_ready(batch_size)
-        to_one = self._weighing.is_single_threaded(size, by_default=self._single_thread)
-        with isolated(self._random), limited_threads(to_one=to_one):
-            try:
-                cost = self._weighing.step(self._samples, size, fetch=self._batch, with_memory=with_memory)
-            except OutOfRoom:
-                return None
-        self._samples += size
-        return cost
-
-    def _make_ready(self, batch_size: int) -> int:
-        """Go to the next place with ``batch_size`` rows before the epoch's end, ready to train; the rows there are."""
-        rows = self._num_rows
-        size = min(batch_size, rows)
-        left = rows - self._samples % rows
-        if left < size:
-            self._samples += left
-        self._model.train()
-        averaging.averaging_mode(self._optimizer, training=True)
-        return size
-
-    @contextlib.contextmanager
-    def restored(self) -> Iterator[None]:
-        """A block after which weights, buffers, optimizer, gradients, modes, streams and clock are as before it."""
-        before = self._snapshot({})
-        modes, gradients = snapshot.training_modes(self._model), snapshot.gradients(self._model)
-        try:
-            yield
-        finally:
-            before.put_back(self._model, self._optimizer)
-            self._adopt(before)
-            self._descent.changes.clear()
-            self.release()
-            for module, mode in modes:
-                module.training = mode
-            for parameter, gradient, wants_gradient in gradients:
-                parameter.grad = gradient
-                parameter.requires_grad_(wants_gradient)
 
     def keep_best(self) -> None:
         """Remember the weights as they are now as the best ones."""

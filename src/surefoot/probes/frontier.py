@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from surefoot.batching import StepTime, default_coupling, efficiency, rate_factor
+from surefoot.batching import StepTime, efficiency
+from surefoot.probes.suggestion import batch_factor
 from surefoot.records import Capacity, FrontierPoint, NoiseReading, Suggestion
 
 __all__ = ["frontier", "suggest_batch"]
@@ -23,7 +24,7 @@ def frontier(
     batch_size: int,
     learning_rate: Suggestion,
     samples: int,
-    edge: float | None = None,
+    highest: float | None = None,
 ) -> tuple[FrontierPoint, ...]:
     """One line a batch size: the smallest that was run, twice that, and so on to the largest that was.
 
@@ -38,14 +39,16 @@ def frontier(
         batch_size: B₀, to which ``samples`` and ``learning_rate`` belong.
         learning_rate: suggested at B₀.
         samples: of a whole training.
-        edge: no rate above it is given to a larger batch.
+        highest: no rate above it is given to a larger batch.
     """
     scale = next((reading.value for reading in reversed(noise) if reading.value is not None), None)
     if scale is None or capacity is None or not capacity.points or capacity.largest is None:
         return ()
     ran = {point.batch_size for point in capacity.points}
     sizes = {batch_size, *ran} if batch_size <= capacity.largest else {*ran}
-    law = None if capacity.overhead is None or capacity.per_row is None else StepTime(capacity.overhead, capacity.per_row)
+    law = (
+        None if capacity.overhead is None or capacity.per_row is None else StepTime(capacity.overhead, capacity.per_row)
+    )
     measured = {point.batch_size: point.seconds for point in capacity.points}
     points = []
     for size in sorted(sizes)[-MOST_SIZES:]:
@@ -53,9 +56,9 @@ def frontier(
         step = measured.get(size) if law is None else law.seconds(size)
         rate = None
         if learning_rate.value is not None:
-            rule = default_coupling(optimizer)
-            rate = learning_rate.value * rate_factor(rule, batch_size=batch_size, new_batch_size=size, noise_scale=scale)
-            rate = min(rate, max(edge, learning_rate.value)) if edge is not None else rate
+            factor = batch_factor(optimizer, batch_size=batch_size, new_batch_size=size, noise_scale=scale)
+            rate = learning_rate.value * factor
+            rate = min(rate, max(highest, learning_rate.value)) if highest is not None else rate
         points.append(
             FrontierPoint(
                 batch_size=size,

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from surefoot.batching import NoiseSample
-from surefoot.curves import read_early
+from surefoot.curves.ends import read_ends
 from surefoot.errors import RequestError
 from surefoot.probes.range_test import FIXED_ROWS
 from surefoot.protocols import KnowsFixedLoss, LooksAtNoise, RatePerStep, Trainable
 from surefoot.records import ShortTrainings
 
-__all__ = ["Looks", "multiplier", "short_trainings"]
+__all__ = ["MOST_TRAININGS", "Looks", "multiplier", "short_trainings"]
 
 # Peak rates are this far apart.
 SPACING = 10.0**0.5
+FEWEST_TRAININGS, MOST_TRAININGS = 3, 4
 # Moments of a training at which its loss is taken, where it has as many steps.
 MOMENTS = 16
 WARMUP = 0.1
@@ -44,12 +45,11 @@ def short_trainings(
     after_first: Callable[[], None] = lambda: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> ShortTrainings:
-    """Train at three rates from the same weights on the same batches; the trainable is as before afterwards.
+    """Train at three or four rates from the same weights on the same batches; the trainable is as before afterwards.
 
-    Each has a warmup and a linear decay to zero of its own, so that what is compared has ended: a schedule that is cut off
-    compares rates that still wait for their decay. The second rate is half a decade below the first, the third a step
-    further in the direction that was better. What ends lowest is read by ``curves.read_early``, which also lowers the
-    rate to what the whole horizon bears.
+    Each has a warmup and a linear decay to zero of its own, so that what is compared has ended: a schedule that is cut
+    off compares rates that still wait for their decay. The second rate is half a decade below the first; the third
+    lies a step further in the direction that was better, and so does a fourth where the third was better still.
 
     Args:
         trainable: a run, which must be able to set its rate step by step.
@@ -71,31 +71,25 @@ def short_trainings(
         )
     started = time.perf_counter()
     tried = list[_Training]()
-    first = min(center, highest)
-    for rate in (first, first / SPACING, None):
-        peak = _third(tried, highest) if rate is None else rate
+    peak: float | None = min(center, highest)
+    while peak is not None:
         training = _Training(trainable, peak, batch_size, num_steps)
         with trainable.restored():
             is_whole = training.run(looks, should_stop)
             if is_whole and not tried:
                 after_first()
         tried.append(training)
-        if not is_whole:
-            break
+        peak = _next(tried, highest) if is_whole else None
     tried.sort(key=lambda training: training.peak)
     rates, curves = [training.peak for training in tried], [training.losses for training in tried]
-    # a moment stands for so many steps, and the horizon is counted in moments
-    each = max(1.0, num_steps / MOMENTS)
-    reading = read_early(rates, curves, horizon=max(1.0, horizon / each))
+    reading = read_ends(rates, curves, share=num_steps / horizon)
     is_cut = should_stop()
     return ShortTrainings(
         batch_size=batch_size,
         steps=num_steps,
         rates=tuple(rates),
         curves=tuple(tuple(curve) for curve in curves),
-        low=None if is_cut else reading.low,
         value=None if is_cut else reading.value,
-        high=None if is_cut else reading.high,
         reason="stopped before they ended" if is_cut else reading.reason,
         samples=sum(training.samples for training in tried),
         seconds=time.perf_counter() - started,
@@ -112,11 +106,18 @@ def multiplier(step: int, num_steps: int) -> float:
     return min(1.0, passed / WARMUP) * (1.0 - passed)
 
 
-def _third(tried: list[_Training], highest: float) -> float:
-    """Half a decade further on the better side of the first two rates."""
-    fast, slow = tried
-    wants_faster = fast.end < slow.end and fast.peak * SPACING <= highest
-    return fast.peak * SPACING if wants_faster else slow.peak / SPACING
+def _next(tried: Sequence[_Training], highest: float) -> float | None:
+    """The next peak rate: beside the best so far, where that side is still open; None when it is enclosed."""
+    ranked = sorted(tried, key=lambda training: training.peak)
+    if len(ranked) == 1:
+        return ranked[0].peak / SPACING
+    best = min(range(len(ranked)), key=lambda index: ranked[index].end)
+    slower, faster = ranked[0].peak / SPACING, ranked[-1].peak * SPACING
+    if len(tried) >= MOST_TRAININGS:
+        return None
+    if best == len(ranked) - 1 and math.isfinite(ranked[best].end) and faster <= highest:
+        return faster
+    return slower if best == 0 or len(ranked) < FEWEST_TRAININGS else None
 
 
 @dataclass

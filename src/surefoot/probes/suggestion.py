@@ -5,22 +5,27 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from surefoot.batching import default_coupling, rate_factor
+from surefoot.batching import adascale_gain, default_coupling, rate_factor
 from surefoot.recipe import Optimizer
 from surefoot.records import Suggestion
 
-__all__ = ["Witness", "from_range_test", "from_short_trainings", "prior", "suggest_rate", "to_batch"]
+__all__ = ["Witness", "at_batch", "from_range_test", "from_short_trainings", "prior", "suggest_rate"]
 
 # Standard errors in decades, of the rate for a whole training at a batch of 16 (measured: docs/log.md, 2026-11-21).
 PRIOR_ERROR, SWEEP_ERROR = 0.6, 0.5
-# A short training of 48 steps is off by this, a longer one by less: its error falls with the root of its steps.
-SHORT_ERROR, SHORT_STEPS = 0.35, 48
+# A short training over so many samples is off by this, a longer one by less: as the root of its samples.
+SHORT_ERROR, SHORT_SAMPLES = 0.35, 768
 SMALLEST_ERROR, LARGEST_ERROR = 0.2, 0.8
 # Where the loss of a sweep is lowest lies this far above the best rate of a whole training.
 BELOW_EDGE = 10.0**0.6
+# Short trainings decay, and so stand peaks above the edge.
+PAST_EDGE = 2.0
+NOISE_GROWS = 4.0
+# How the best rate follows AdaScale's gain, by the optimizer's usual rule.
+_POWERS = {"linear": 1.0, "sqrt": 0.5, "adascale": 1.0, "none": 0.0}
 # Rates to start from at a batch of 16 and a momentum of 0.9, for whoever has measured nothing.
 _PRIORS = {"sgd": 0.03, "adam": 0.007, "adamw": 0.007, "nadamw": 0.007, "rmsprop": 0.003}
-_PRIOR_MOMENTUM = 0.9
+_PRIOR_MOMENTUM, _PRIOR_BATCH = 0.9, 16
 # 90 % of a normal error, and the widest interval that still says something: a decade.
 DEVIATIONS, WIDEST = 1.645, 0.5
 
@@ -40,12 +45,14 @@ class Witness:
     name: str
 
 
-def prior(optimizer: Optimizer) -> Witness:
+def prior(optimizer: Optimizer, *, batch_size: int) -> Witness:
     """What is known before anything was measured; momentum β makes a step 1/(1 − β) times as long."""
     assert optimizer.learning_rate is not None, "a complete recipe has a rate"
     rate = _PRIORS.get(optimizer.name, optimizer.learning_rate)
     if optimizer.name == "sgd":
         rate *= (1.0 - (optimizer.momentum or 0.0)) / (1.0 - _PRIOR_MOMENTUM)
+    rule = default_coupling(optimizer.name)
+    rate *= rate_factor(rule, batch_size=_PRIOR_BATCH, new_batch_size=batch_size)
     return Witness(rate, PRIOR_ERROR, "the usual rate of this optimizer")
 
 
@@ -54,38 +61,78 @@ def from_range_test(edge: float) -> Witness:
     return Witness(edge / BELOW_EDGE, SWEEP_ERROR, "the range test")
 
 
-def from_short_trainings(value: float, *, steps: int) -> Witness:
-    """What short trainings of so many steps say."""
-    error = SHORT_ERROR * math.sqrt(SHORT_STEPS / steps)
+def from_short_trainings(value: float, *, samples: int) -> Witness:
+    """What short trainings over so many samples each say."""
+    error = SHORT_ERROR * math.sqrt(SHORT_SAMPLES / samples)
     return Witness(value, min(max(error, SMALLEST_ERROR), LARGEST_ERROR), "short trainings")
 
 
 def suggest_rate(*witnesses: Witness) -> Suggestion:
-    """The mean of their logarithms, each weighed by the inverse square of its error; the interval holds it with 90 %."""
+    """The mean of their logarithms, each weighed by the inverse square of its error, and where it lies with 90 %."""
     weights = [witness.error**-2 for witness in witnesses]
     total = sum(weights)
-    center = sum(
-        weight * math.log10(witness.rate) for weight, witness in zip(weights, witnesses, strict=True)
-    ) / total
+    center = sum(weight * math.log10(witness.rate) for weight, witness in zip(weights, witnesses, strict=True)) / total
     reach = min(WIDEST, DEVIATIONS / math.sqrt(total))
     said = ", ".join(f"{witness.name} {witness.rate:.2g}" for witness in witnesses)
     return Suggestion(low=10.0 ** (center - reach), value=10.0**center, high=10.0 ** (center + reach), reason=said)
 
 
-def to_batch(
-    suggestion: Suggestion, optimizer: str, *, measured_at: int, batch_size: int, edge: float | None
+def batch_factor(optimizer: str, *, batch_size: int, new_batch_size: int, noise_scale: float | None) -> float:
+    """What the best rate is multiplied by for another batch: AdaScale's gain for SGD, its root for Adam's family.
+
+    (1 + B_s/B)/(1 + B_s/B_new), which is B_new/B without a noise scale (McCandlish et al. 2018, arXiv:1812.06162,
+    section 2.2; the root: Malladi et al. 2022, arXiv:2205.10287). The noise scale grows while a model trains, so that
+    of a whole training is taken as four times what the probe saw.
+    """
+    scale = math.inf if noise_scale is None else NOISE_GROWS * noise_scale
+    gain = adascale_gain(new_batch_size / batch_size, noise_scale=scale, batch_size=batch_size)
+    return float(gain ** _POWERS[default_coupling(optimizer)])
+
+
+def at_batch(
+    suggestion: Suggestion,
+    optimizer: str,
+    *,
+    measured_at: int,
+    batch_size: int,
+    noise_scale: float | None = None,
+    limit: float | None = None,
 ) -> Suggestion:
     """The suggestion for another batch size than it was measured at.
 
-    The rate follows the batch by the optimizer's usual rule, upwards no further than ``edge``: the rate at which a sweep's
-    loss was lowest is the last that is known to be stable.
+    Args:
+        suggestion: at ``measured_at``.
+        optimizer: a recipe's name for it.
+        measured_at: rows a step of the probe.
+        batch_size: rows a step of the training.
+        noise_scale: S/‖G‖² after a short descent, where it is known.
+        limit: no rate above this.
     """
-    if suggestion.value is None or suggestion.low is None or suggestion.high is None or batch_size == measured_at:
+    if suggestion.value is None or suggestion.low is None or suggestion.high is None:
         return suggestion
-    factor = rate_factor(default_coupling(optimizer), batch_size=measured_at, new_batch_size=batch_size)
+    factor, reason = 1.0, suggestion.reason
+    if batch_size != measured_at:
+        factor = batch_factor(optimizer, batch_size=measured_at, new_batch_size=batch_size, noise_scale=noise_scale)
+        reason += f"; times {factor:.2g} from a batch of {measured_at} to {batch_size}"
     value = suggestion.value * factor
-    reason = f"{suggestion.reason}, at a batch of {measured_at}"
-    if edge is not None and factor > 1.0 and value > edge:
-        value = max(edge, suggestion.value)
+    if limit is not None and value > limit:
+        value = max(limit, suggestion.value * min(1.0, factor))
+        reason += f"; no further than {limit:.2g}, above which it may be unstable"
     ratio = value / suggestion.value
     return Suggestion(low=suggestion.low * ratio, value=value, high=suggestion.high * ratio, reason=reason)
+
+
+def highest_rate(*, edge: float | None, curvature_limit: float | None, ratio: float) -> float | None:
+    """The rate that a larger batch should not pass: by the curvature, or else by where a sweep's loss was lowest.
+
+    Training becomes unsteady below the limit of a quadratic (measured: docs/log.md, 2026-11-21), so half of it counts.
+    The edge of a small batch is where its noise takes over, and that rises with the root of the batch.
+
+    Args:
+        edge: where a sweep's loss was lowest.
+        curvature_limit: the rate above which a quadratic of the measured curvature diverges.
+        ratio: of the batch sizes of the training and of the sweep.
+    """
+    if curvature_limit is not None:
+        return curvature_limit / 2.0
+    return None if edge is None else edge * max(PAST_EDGE, math.sqrt(ratio))

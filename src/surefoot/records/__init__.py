@@ -13,6 +13,7 @@ from surefoot.records.probes import (
     ProbeReport,
     RangeTest,
     Sharpness,
+    ShortTrainings,
     Suggestion,
 )
 from surefoot.records.study import Study, StudyStatus
@@ -34,6 +35,7 @@ __all__ = [
     "Run",
     "RunStatus",
     "Sharpness",
+    "ShortTrainings",
     "Study",
     "StudyStatus",
     "Suggestion",

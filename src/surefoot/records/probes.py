@@ -16,6 +16,7 @@ __all__ = [
     "ProbeReport",
     "RangeTest",
     "Sharpness",
+    "ShortTrainings",
     "Suggestion",
 ]
 
@@ -37,6 +38,25 @@ class RangeTest(Record):
     value: float | None = None
     high: float | None = None
     diverged_above: float | None = None
+    reason: str = ""
+    samples: int
+    seconds: float
+
+
+class ShortTrainings(Record):
+    """A few trainings of some dozen steps from the same weights, each with a whole schedule at its own peak rate.
+
+    ``curves`` hold the loss at evenly spaced moments, one curve a rate; a shorter one left before its end. ``value`` is
+    the rate for the whole training that they speak for, None when they do not say.
+    """
+
+    batch_size: int
+    steps: int
+    rates: tuple[float, ...]
+    curves: tuple[tuple[Number, ...], ...]
+    low: float | None = None
+    value: float | None = None
+    high: float | None = None
     reason: str = ""
     samples: int
     seconds: float
@@ -144,6 +164,7 @@ class ProbeReport(Record):
     seed: int
     recipe: dict[str, Any]
     range_test: RangeTest | None = None
+    short_trainings: ShortTrainings | None = None
     noise: tuple[NoiseReading, ...] = ()
     capacity: Capacity | None = None
     sharpness: Sharpness | None = None

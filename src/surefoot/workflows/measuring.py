@@ -14,7 +14,7 @@ from surefoot.records import RangeTest
 from surefoot.training import never
 from surefoot.tuning.ladder import Start
 
-__all__ = ["measure", "starts"]
+__all__ = ["PROBE_BATCH", "allowance", "measure", "starts"]
 
 # All probes together cost at most this share of a training, of a small one or of a large one.
 SMALL_SHARE, LARGE_SHARE, LARGE_STEPS = 0.15, 0.05, 4000
@@ -24,6 +24,12 @@ MOST_STEPS, FEWEST_STEPS = 60, 24
 # the first sweeps, above the medians measured since (docs/log.md, 2026-11-20). Other optimizers behave like Adam.
 PRIOR_EDGES = {"sgd": 0.3}
 PRIOR_EDGE = 0.07
+
+
+def allowance(factory: TrainableFactory, recipe: Recipe) -> float:
+    """Samples that all probes of a training may see together."""
+    steps = factory.training_samples / (recipe.batch.size or 1)
+    return (SMALL_SHARE if steps < LARGE_STEPS else LARGE_SHARE) * factory.training_samples
 
 
 def measure(
@@ -46,9 +52,7 @@ def measure(
         should_stop: asked before every step.
     """
     batch = min(PROBE_BATCH, factory.num_rows, *(recipe.batch.size or PROBE_BATCH for recipe in recipes))
-    steps_of_a_training = factory.training_samples / (recipes[0].batch.size or 1)
-    share = SMALL_SHARE if steps_of_a_training < LARGE_STEPS else LARGE_SHARE
-    affordable = int(share * min(1.0, budget) * factory.training_samples / batch)
+    affordable = int(min(1.0, budget) * allowance(factory, recipes[0]) / batch)
     count = min(len(recipes), affordable // FEWEST_STEPS)
     observer, tests = observer or Silent(), list[RangeTest]()
     for recipe in recipes[:count]:

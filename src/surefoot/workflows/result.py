@@ -20,7 +20,7 @@ from surefoot.tasks.builder import reference_to
 from surefoot.tuning import Outcome
 from surefoot.workflows import output
 
-__all__ = ["Result", "Spending", "conclude"]
+__all__ = ["Result", "Spending", "conclude", "versions"]
 
 PARTS: tuple[Split, ...] = ("train", "validation", "test")
 _PACKAGES = ("surefoot", "torch", "numpy", "optuna", "scikit-learn")
@@ -128,7 +128,7 @@ def conclude(
         guess=_guess(task, _loss_name(task, outcome)),
         cost=Cost(trainings=samples / factory.training_samples, samples=samples, seconds=spending.seconds),
         notes=(*task.notes, *notes, *_loading(task, directory)),
-        versions=_versions(),
+        versions=versions(),
     )
     study = study.model_copy(update={"findings": tuple(diagnosis.findings(study))})
     if directory is not None:
@@ -196,7 +196,8 @@ def _num_rows(part: Any) -> int:
     return len(part[0]) if isinstance(part, tuple) else len(part)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that a result may hang on."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
