@@ -47,10 +47,10 @@ def capacity(
 ) -> Capacity:
     """Run steps of ``smallest``, twice that, and so on; the trainable is as before afterwards.
 
-    The step time is Pollux's on one device, T(B) = overhead + per_row · B with least relative error (Qiao et al. 2021,
-    OSDI, section 3.2); memory is a least-squares line. After a batch that does not fit, the largest that does is
-    located to an eighth by trying. Beyond ``largest`` both lines are guesses: glibc maps tensors above 32 MiB anew at every
-    step, and a step on the CPU then takes up to twice as long a row (measured: see docs/log.md, 2026-11-21).
+    The step time is Pollux's on one device, T(B) = overhead + per_row · B (Qiao et al. 2021, OSDI); memory is a line
+    as well; both have the least relative error. After a batch that does not fit, the largest that does is located to an
+    eighth by trying. Beyond ``largest`` both lines are guesses: on the CPU, glibc maps tensors above 32 MiB anew at
+    every step, and a row may then take twice as long (measured: see docs/log.md, 2026-11-21).
 
     Args:
         trainable: a run, which must be able to weigh its steps and to be restored.
