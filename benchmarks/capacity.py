@@ -2,10 +2,11 @@
 
 ``python -m benchmarks.capacity [--cpu-seconds] [NAME ...]``. Every task is probed up to a quarter of its rows, within
 the product's price (15 % of a training, 5 % of one of 4,000 steps or more) and within a whole training. After every
-probe follow steps with each batch half-way between two that the probe ran, and with twice its largest: three that
-count, after four that let the size settle. That is repeated seven times, and a ratio is predicted over measured within
-a repeat, so that what slows the machine for a while slows both. Printed is the median over the repeats, and in brackets
-how far single ones scatter: the root mean square of log ratio around its median.
+probe follow steps with each batch half-way between two that the probe ran, and with twice its largest: three in each of
+three visits, once the size has settled, and the least of the visits' medians, as in the probe. That is repeated seven
+times, and a ratio is predicted over measured within a repeat, so that what slows the machine for a while slows both.
+Printed is the median over the repeats, and in brackets how far single ones scatter: the root mean square of log ratio
+around its median.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from surefoot.recipe import Recipe
 from surefoot.records import Capacity
 
 TASKS = ("digits", "fashion_mlp", "fashion_cnn", "shakespeare_gru", "clinc150")
-REPEATS, SETTLING, STEPS = 7, 4, 3
+REPEATS, VISITS, STEPS = 7, 3, 3
+SETTLING = 0.02  # seconds of steps that do not count, and two steps at least: caches, and the allocator's heap
 TIME_TARGET, MEMORY_TARGET = 0.15, 0.10
 SMALL_SHARE, LARGE_SHARE, LARGE_STEPS = 0.15, 0.05, 4000
 
@@ -40,18 +42,28 @@ def other_sizes(found: Capacity, num_rows: int) -> list[int]:
 
 def ratios(found: Capacity, run: Any, num_rows: int) -> dict[int, tuple[float, float]]:
     """Predicted over measured of seconds and of bytes, by batch size."""
-    compared: dict[int, tuple[float, float]] = {}
     assert found.overhead is not None
     assert found.per_row is not None
     assert found.fixed_bytes is not None
     assert found.bytes_per_row is not None
+    sizes = other_sizes(found, num_rows)
+    seconds, peaks = dict.fromkeys(sizes, math.inf), dict.fromkeys(sizes, 0)
     with run.restored():
-        for size in other_sizes(found, num_rows):
-            peak = run.step_cost(batch_size=size, with_memory=True).peak_bytes
-            seconds = statistics.median(run.step_cost(batch_size=size, with_memory=False).seconds for _ in range(STEPS))
-            predicted = found.overhead + found.per_row * size, found.fixed_bytes + found.bytes_per_row * size
-            compared[size] = predicted[0] / seconds, predicted[1] / peak
-    return compared
+        for visit in range(VISITS):
+            for size in sizes if visit % 2 else reversed(sizes):
+                peaks[size] = run.step_cost(batch_size=size, with_memory=True).peak_bytes
+                settling = list[float]()
+                while len(settling) < 2 or sum(settling) < SETTLING:
+                    settling.append(run.step_cost(batch_size=size, with_memory=False).seconds)
+                steps = [run.step_cost(batch_size=size, with_memory=False).seconds for _ in range(STEPS)]
+                seconds[size] = min(seconds[size], statistics.median(steps))
+    return {
+        size: (
+            (found.overhead + found.per_row * size) / seconds[size],
+            (found.fixed_bytes + found.bytes_per_row * size) / peaks[size],
+        )
+        for size in sizes
+    }
 
 
 def compare(factory: TorchFactory, price: float) -> bool:

@@ -26,7 +26,7 @@ FEWEST_STEPS, MOST_STEPS, CHEAP_SHARE = 3, 9, 1 / 16
 # Visits to every size, far apart in time. The least of their medians counts: other processes only ever slow a step.
 # Under load a prediction scatters less by it than by the median of all steps (measured: see docs/log.md, 2026-11-21).
 VISITS = 3
-# Share of the price that is kept for the later visits.
+# Share of the price that is kept for the later visits: set by eye.
 LATER_SHARE = 0.25
 # Steps with the smallest batch before anything is measured: libraries wake up, the optimizer's state appears.
 WARM_UP = 3
@@ -47,9 +47,10 @@ def capacity(
 ) -> Capacity:
     """Run steps of ``smallest``, twice that, and so on; the trainable is as before afterwards.
 
-    The step time is Pollux's on one device, T(B) = overhead + per_row · B with least relative error (Qiao et al. 2021,
-    OSDI, section 3.2); memory is a least-squares line. After a batch that does not fit, the largest that does is
-    located to an eighth by trying.
+    The step time is Pollux's on one device, T(B) = overhead + per_row · B (Qiao et al. 2021, OSDI); memory is a line
+    as well; both have the least relative error. After a batch that does not fit, the largest that does is located to an
+    eighth by trying. Beyond ``largest`` both lines are guesses: on the CPU, glibc maps tensors above 32 MiB anew at
+    every step, and a row may then take twice as long (measured: see docs/log.md, 2026-11-21).
 
     Args:
         trainable: a run, which must be able to weigh its steps and to be restored.

@@ -53,6 +53,8 @@ FEWEST_SHORT_STEPS, MOST_SHORT_STEPS = 12, 512
 SMALL_BATCH = 8
 # Rows that the curvature is taken over, such that so many products are affordable.
 FEWEST_CURVED_ROWS, MOST_CURVED_ROWS, USUAL_PRODUCTS = 8, 256, 8
+# No batch is larger than one of so many of all rows: an epoch must hold some steps.
+LARGEST_SHARE = 4
 # The decay that does well nearly everywhere, in its own coordinate (docs/log.md, 2026-11-20).
 DECAY = 1.5
 
@@ -282,6 +284,8 @@ class _Probing:
             self.factory.create(self.recipe, seed=seeds.derive(self.seed, "probe", 0)),
             max_samples=max(0, int(self.allowed - self.spent)),
             num_rows=self.factory.num_rows,
+            smallest=self.probe_batch,
+            largest=max(self.batch_size, self.factory.num_rows // LARGEST_SHARE),
             should_stop=self.should_stop,
         )
         self.spent += found.samples
