@@ -70,6 +70,9 @@ def test_probe_and_compare(call: Call, tmp_path: Path) -> None:
     code, out, _ = call("probe", "digits", "--set", "optimizer.name=sgd")
     assert code == 0
     assert re.search(r"Learning rate +\d\S* +\(\S+ to \S+\)", out)
+    code, out, _ = call("probe", "iris", "--epochs", "1")
+    assert code == 0
+    assert "no suggestion: so short a training can pay for no probe" in out
     (tmp_path / "slow.toml").write_text("[optimizer]\nlearning_rate = 1e-4\n")
     (tmp_path / "fast.toml").write_text("[optimizer]\nlearning_rate = 1e-2\n")
     code, out, _ = call("compare", "iris", "slow=slow.toml", "fast=fast.toml", "--epochs", "3", "--out", "both")
@@ -203,7 +206,7 @@ def loss_raises(): return make(loss=lambda output, target: output @ target)
         (["compare", "digits", "--grid", "batch.size"], "--grid takes KEY=V1,V2"),
         (["compare", "digits", "slow.toml"], "a recipe is given as NAME=FILE"),
         (["compare", "digits", "a=x.toml", "--grid", "batch.size=8"], "not both"),
-        (["probe", "iris", "--epochs", "1"], "too short for a range test"),
+        (["probe", "iris", "--plot", "probe.pdf"], ".html"),
     ],
 )  # fmt: skip
 def test_a_wrong_request_gets_one_line(call: Call, tmp_path: Path, arguments: list[str], said: str) -> None:

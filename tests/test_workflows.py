@@ -103,20 +103,6 @@ def test_a_space_and_a_recipe_steer_the_search(make_task: Make) -> None:
     assert {run.recipe["model"]["hidden"] for run in result.study.runs} == {4, 16}
 
 
-def test_probe_says_a_band_or_why_not(make_task: Make) -> None:
-    found = sf.probe(tasks.builtin("digits"))
-    assert found.learning_rate.low is not None
-    assert found.learning_rate.value is not None
-    assert found.learning_rate.high is not None
-    assert 1e-4 < found.learning_rate.low < found.learning_rate.value < found.learning_rate.high < 1
-    assert found.trainings <= 0.15
-    flat = sf.probe(make_task(rows=400, epochs=40, loss=lambda output, target: 0.0 * output.sum() + 1.0))
-    assert flat.learning_rate.value is None
-    assert flat.reason
-    with pytest.raises(RecipeError, match="too short for a range test"):
-        sf.probe(make_task(rows=20, epochs=1))
-
-
 def test_compare_trains_each_recipe_alike(make_task: Make, tmp_path: Path) -> None:
     recipes = {"slow": sf.Recipe(optimizer={"learning_rate": 1e-4}), "fast <&>": sf.Recipe()}
     results = sf.compare(make_task(), recipes, directory=tmp_path / "out")

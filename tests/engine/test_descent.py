@@ -21,6 +21,7 @@ from surefoot.engine.noise import PartNorms, RowNorms
 from surefoot.engine.probed_run import TorchRun
 from surefoot.engine.slicing import part_of, part_sizes
 from surefoot.errors import TaskError
+from surefoot.steering import LOOK_OFTEN
 from surefoot.training import never
 
 Make = Callable[..., Any]
@@ -567,4 +568,4 @@ def test_dense_layers_speak_for_a_network_that_is_nearly_all_dense() -> None:
     )
     factory = TorchFactory(task)
     run = factory.create(sf.Recipe(batch={"policy": "noise_scale", "size": 8}).complete(factory.num_rows), seed=0)
-    assert run._steering.looks_every == 8
+    assert run._steering.looks_every == LOOK_OFTEN

@@ -7,14 +7,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from surefoot.protocols import RatePerStep, TellsCost, Trainable
+from surefoot.protocols import Curved, KnowsFixedLoss, LooksAtNoise, RatePerStep, TellsCost, Trainable
 from surefoot.training import never
 
 __all__ = ["check_trainable"]
 
 
 def check_trainable(make: Callable[[], Trainable]) -> None:
-    """Check a trainable's core, and its rate per step and the cost of its steps where it tells them.
+    """Check a trainable's core, and what probes may ask it for where it has that.
 
     Args:
         make: gives a fresh run of the same recipe with the same seed at every call, of at least four steps.
@@ -31,6 +31,7 @@ def check_trainable(make: Callable[[], Trainable]) -> None:
     if isinstance(make(), RatePerStep):
         _check_range_test(make, whole)
         _check_cost(make, whole)
+        _check_looks(make, whole)
 
 
 def _trained(run: Trainable) -> dict[str, float]:
@@ -117,6 +118,22 @@ def _check_cost(make: Callable[[], Trainable], whole: dict[str, float]) -> None:
             assert cost.seconds > 0, "a step takes time"
             assert cost.peak_bytes is None or cost.peak_bytes > 0, "a step takes memory, or it cannot be told"
     assert _trained(run) == whole, "weighing and then training must equal training"
+
+
+def _check_looks(make: Callable[[], Trainable], whole: dict[str, float]) -> None:
+    run = make()
+    assert isinstance(run, RatePerStep)
+    with run.restored():
+        if isinstance(run, LooksAtNoise):
+            loss, _ = run.look_at(1e-6, batch_size=4)
+            assert math.isfinite(loss), "a look is a step, and tells the loss before it"
+        if isinstance(run, KnowsFixedLoss):
+            assert run.fixed_loss(4) == run.fixed_loss(4), "the same rows have the same loss again"
+        if isinstance(run, Curved):
+            run.top_eigenvalue(batch_size=4, max_products=2, preconditioned=False)
+    if isinstance(run, KnowsFixedLoss):
+        run.fixed_loss(4)
+    assert _trained(run) == whole, "looking and then training must equal training"
 
 
 class _InterruptionError(Exception):

@@ -167,12 +167,12 @@ class _Probing:
         sweep = self._sweep(early)
         edge = None if sweep is None or sweep.value is None else BELOW_MINIMUM * sweep.value
         curvature = list[Sharpness]()
-        short = self._short(edge, late, curvature)
+        short = self._short(sweep, edge, late, curvature)
         room = self._capacity()
         noise = self._noise(early, late, short)
         ratio = self.batch_size / self.probe_batch
         highest = highest_rate(edge=edge, curvature_limit=_limit(curvature), ratio=ratio)
-        rate = self._rate(sweep, edge, short, noise, highest)
+        rate = self._rate(sweep, edge, short, noise, highest, room)
         points = frontier(
             noise,
             room,
@@ -233,7 +233,9 @@ class _Probing:
         self.spent += test.samples
         return test
 
-    def _short(self, edge: float | None, looks: Looks, curvature: list[Sharpness]) -> ShortTrainings | None:
+    def _short(
+        self, sweep: RangeTest | None, edge: float | None, looks: Looks, curvature: list[Sharpness]
+    ) -> ShortTrainings | None:
         """Short complete trainings around what the sweep and the usual rates say."""
         affordable = (SWEEP_SHARE + SHORT_SHARE) * self.allowed - self.spent
         steps = min(MOST_SHORT_STEPS, int(affordable / self.probe_batch / MOST_TRAININGS))
@@ -268,7 +270,7 @@ class _Probing:
             batch_size=self.probe_batch,
             num_steps=steps,
             horizon=horizon,
-            highest=PAST_EDGE * edge if edge else math.inf,
+            highest=_ceiling(sweep, edge),
             looks=looks,
             after_first=measure_curvature,
             should_stop=self.should_stop,
@@ -307,6 +309,7 @@ class _Probing:
         short: ShortTrainings | None,
         noise: Sequence[NoiseReading],
         highest: float | None,
+        room: Capacity | None,
     ) -> Suggestion:
         """One rate from everything that speaks; none where nothing was measured that says one."""
         witnesses = list[Witness]()
@@ -315,8 +318,7 @@ class _Probing:
         if short is not None and short.value is not None:
             witnesses.append(from_short_trainings(short.value, samples=short.steps * short.batch_size))
         if not witnesses:
-            parts = [part.reason for part in (sweep, short) if part is not None and part.reason]
-            return Suggestion(reason="; ".join(parts) or "a probe of so short a training can measure nothing")
+            return Suggestion(reason=_why_nothing(sweep, short, room))
         found = suggest_rate(*witnesses, prior(self.recipe.optimizer, batch_size=self.probe_batch))
         return at_batch(
             found,
@@ -341,6 +343,21 @@ class _Probing:
         return Suggestion(low=low, value=value, high=high, reason=f"Σ ηλ = {DECAY:g} over the training")
 
 
+def _ceiling(sweep: RangeTest | None, edge: float | None) -> float:
+    """No short training's peak is above this."""
+    if edge is not None:
+        return PAST_EDGE * edge
+    return math.inf if sweep is None or sweep.diverged_above is None else sweep.diverged_above / PAST_EDGE
+
+
 def _limit(curvature: Sequence[Sharpness]) -> float | None:
     """The rate that the curvature forbids; one that was divided by young moments says too little to be used."""
     return curvature[0].limit if curvature and not curvature[0].is_preconditioned else None
+
+
+def _why_nothing(sweep: RangeTest | None, short: ShortTrainings | None, room: Capacity | None) -> str:
+    """Why there is no rate to suggest."""
+    if room is not None and room.largest is None and room.limited_by == "memory":
+        return room.reason or "not even the smallest batch fits in memory"
+    reasons = dict.fromkeys(part.reason for part in (sweep, short) if part is not None and part.reason)
+    return "; ".join(reasons) or "so short a training can pay for no probe: give more epochs"
