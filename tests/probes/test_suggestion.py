@@ -77,7 +77,7 @@ def test_another_batch_moves_the_whole_interval_and_stops_at_the_limit() -> None
     assert held.value == pytest.approx(0.05)
     assert "unstable" in held.reason
     assert at_batch(Suggestion(reason="no"), "sgd", measured_at=8, batch_size=32).value is None
-    assert highest_rate(edge=0.1, curvature_limit=3.0, ratio=4.0) == 1.5
+    assert highest_rate(edge=0.1, curvature_limit=3.0, ratio=4.0) == 0.75
     assert highest_rate(edge=0.1, curvature_limit=None, ratio=16.0) == pytest.approx(0.4)
     assert highest_rate(edge=None, curvature_limit=None, ratio=16.0) is None
 

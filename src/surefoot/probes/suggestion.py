@@ -125,8 +125,9 @@ def at_batch(
 def highest_rate(*, edge: float | None, curvature_limit: float | None, ratio: float) -> float | None:
     """The rate that a larger batch should not pass: by the curvature, or else by where a sweep's loss was lowest.
 
-    Training becomes unsteady below the limit of a quadratic (measured: docs/log.md, 2026-11-21), so half of it counts.
-    The edge of a small batch is where its noise takes over, and that rises with the root of the batch.
+    Training becomes unsteady below the limit of a quadratic, young weights from a quarter of it on (measured:
+    docs/log.md, 2026-11-21), so a quarter counts. The edge of a small batch is where its noise takes over, and that
+    rises with the root of the batch.
 
     Args:
         edge: where a sweep's loss was lowest.
@@ -134,5 +135,5 @@ def highest_rate(*, edge: float | None, curvature_limit: float | None, ratio: fl
         ratio: of the batch sizes of the training and of the sweep.
     """
     if curvature_limit is not None:
-        return curvature_limit / 2.0
+        return curvature_limit / 4.0
     return None if edge is None else edge * max(PAST_EDGE, math.sqrt(ratio))
