@@ -12,9 +12,11 @@ from surefoot.records import Suggestion
 __all__ = ["Witness", "at_batch", "from_range_test", "from_short_trainings", "prior", "suggest_rate"]
 
 # Standard errors in decades, of the rate for a whole training at a batch of 16 (measured: docs/log.md, 2026-11-21).
-PRIOR_ERROR, SWEEP_ERROR = 0.6, 0.5
+PRIOR_ERROR, SWEEP_ERROR = 0.6, 0.6
+# Of SGD's rate less is known beforehand: nothing in its step takes the gradient's own scale out.
+SGD_PRIOR_ERROR = 0.8
 # A short training over so many samples is off by this, a longer one by less: as the root of its samples.
-SHORT_ERROR, SHORT_SAMPLES = 0.35, 768
+SHORT_ERROR, SHORT_SAMPLES = 0.3, 768
 SMALLEST_ERROR, LARGEST_ERROR = 0.2, 0.8
 # Where the loss of a sweep is lowest lies this far above the best rate of a whole training.
 BELOW_EDGE = 10.0**0.6
@@ -53,7 +55,8 @@ def prior(optimizer: Optimizer, *, batch_size: int) -> Witness:
         rate *= (1.0 - (optimizer.momentum or 0.0)) / (1.0 - _PRIOR_MOMENTUM)
     rule = default_coupling(optimizer.name)
     rate *= rate_factor(rule, batch_size=_PRIOR_BATCH, new_batch_size=batch_size)
-    return Witness(rate, PRIOR_ERROR, "the usual rate of this optimizer")
+    error = SGD_PRIOR_ERROR if rule == "linear" else PRIOR_ERROR
+    return Witness(rate, error, "the usual rate of this optimizer")
 
 
 def from_range_test(edge: float) -> Witness:

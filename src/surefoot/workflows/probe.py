@@ -16,7 +16,6 @@ from surefoot.probes import capacity, range_test, read_noise, sharpness, short_t
 from surefoot.probes.frontier import frontier, suggest_batch
 from surefoot.probes.short_trainings import MOST_TRAININGS, Looks
 from surefoot.probes.suggestion import (
-    PAST_EDGE,
     Witness,
     at_batch,
     from_range_test,
@@ -46,7 +45,7 @@ from surefoot.workflows.result import versions
 __all__ = ["Probe", "probe"]
 
 # How what a probe may cost is shared out; what one part leaves, the next may take.
-SWEEP_SHARE, SHORT_SHARE, SHARPNESS_SHARE = 0.2, 0.6, 0.1
+SWEEP_SHARE, SHORT_SHARE, SHARPNESS_SHARE = 0.15, 0.65, 0.1
 FEWEST_SWEEP_STEPS, USUAL_SWEEP_STEPS, MOST_SEEDS = 24, 48, 3
 FEWEST_SHORT_STEPS, MOST_SHORT_STEPS = 12, 512
 # Rows a step of a probe: small ones learn the most from a sample, and a probe pays by the sample.
@@ -270,7 +269,7 @@ class _Probing:
             batch_size=self.probe_batch,
             num_steps=steps,
             horizon=horizon,
-            highest=_ceiling(sweep, edge),
+            highest=_ceiling(sweep),
             looks=looks,
             after_first=measure_curvature,
             should_stop=self.should_stop,
@@ -343,11 +342,9 @@ class _Probing:
         return Suggestion(low=low, value=value, high=high, reason=f"Σ ηλ = {DECAY:g} over the training")
 
 
-def _ceiling(sweep: RangeTest | None, edge: float | None) -> float:
+def _ceiling(sweep: RangeTest | None) -> float:
     """No short training's peak is above this."""
-    if edge is not None:
-        return PAST_EDGE * edge
-    return math.inf if sweep is None or sweep.diverged_above is None else sweep.diverged_above / PAST_EDGE
+    return math.inf if sweep is None or sweep.diverged_above is None else sweep.diverged_above
 
 
 def _limit(curvature: Sequence[Sharpness]) -> float | None:
