@@ -140,12 +140,13 @@ def test_the_text_says_the_answer() -> None:
     assert lines[0] == "Learning rate   0.0131 (0.0041 to 0.0415)"
     assert lines[1] == "Weight decay    0.011 (0.003 to 0.03)"
     assert lines[2] == "Batch size      64 (32 to 128): as fast as the knee"
-    assert lines[3] == "Noise scale     now 23.4 rows (14 to 37); after 1,280 samples 181 rows (90 to 420)"
-    assert lines[4] == ("Speed           up to 56,140 rows/s, knee at batch 64, largest run 128 (no more rows); on cpu")
-    assert lines[5] == "Sharpness       31.7 (preconditioned); adamw is unstable above a rate of 0.0387"
-    assert lines[6] == "Divergence      the loss diverged at a rate of 0.794"
-    assert lines[7] == "Price           0.123 trainings, 15,280 samples, 1.25 s"
-    assert lines[8] == "Note            curvature was read from 256 rows"
+    assert lines[3] == "Short runs      not measured"
+    assert lines[4] == "Noise scale     now 23.4 rows (14 to 37); after 1,280 samples 181 rows (90 to 420)"
+    assert lines[5] == ("Speed           up to 56,140 rows/s, knee at batch 64, largest run 128 (no more rows); on cpu")
+    assert lines[6] == "Sharpness       31.7 (preconditioned); adamw is unstable above a rate of 0.0387"
+    assert lines[7] == "Divergence      the loss diverged at a rate of 0.794"
+    assert lines[8] == "Price           0.123 trainings, 15,280 samples, 1.25 s"
+    assert lines[9] == "Note            curvature was read from 256 rows"
     assert re.split(r"  +", lines[-2].strip()) == ["64", "0.008", "150", "9,600", "112 s", "yes", "suggested"]
     assert re.split(r"  +", lines[-4].strip()) == ["16", "0.004", "300", "4,800", "7.5 min", "no"]
 
@@ -163,7 +164,7 @@ def test_the_text_says_why_there_is_no_answer() -> None:
     ):
         assert line in text.splitlines()
     assert "predicted time" not in text
-    assert reports.probe_text(absent()).count("not measured") == 5
+    assert reports.probe_text(absent()).count("not measured") == 6
     assert "now at least 90 rows (mostly noise)" in reports.probe_text(one_point())
     assert "none up to a rate of" in reports.probe_text(full(range_test=full_test(diverged_above=None)))
 

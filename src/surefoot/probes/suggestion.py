@@ -18,8 +18,6 @@ SGD_PRIOR_ERROR = 0.8
 # A short training over so many samples is off by this, a longer one by less: as the root of its samples.
 SHORT_ERROR, SHORT_SAMPLES = 0.3, 768
 SMALLEST_ERROR, LARGEST_ERROR = 0.2, 0.8
-# Where the loss of a sweep is lowest lies this far above the best rate of a whole training.
-BELOW_EDGE = 10.0**0.6
 # Short trainings decay, and so stand peaks above the edge.
 PAST_EDGE = 2.0
 NOISE_GROWS = 4.0
@@ -59,9 +57,9 @@ def prior(optimizer: Optimizer, *, batch_size: int) -> Witness:
     return Witness(rate, error, "the usual rate of this optimizer")
 
 
-def from_range_test(edge: float) -> Witness:
-    """What a sweep says whose loss was lowest at ``edge``."""
-    return Witness(edge / BELOW_EDGE, SWEEP_ERROR, "the range test")
+def from_range_test(value: float) -> Witness:
+    """What a sweep says."""
+    return Witness(value, SWEEP_ERROR, "the range test")
 
 
 def from_short_trainings(value: float, *, samples: int) -> Witness:

@@ -65,7 +65,7 @@ def _pictures(study: Study) -> list[dict[str, str]]:
         caption = "A dot a run; the larger, the longer it trained."
         found.append(picture("What was tried, and what it cost", caption, tried_figure(study)))
     if study.probes:
-        caption = "One step at each rate; the shaded band is the suggestion, the dotted line the rate that diverged."
+        caption = "One step at each rate; the band is what this alone suggests, the dotted line the rate that diverged."
         found.append(picture("Learning-rate range tests", caption, range_test_figure(study.probes)))
     if study.winning_run is not None:
         found.append(picture("Rate and batch of the kept run", "", rates_figure(study.winning_run)))

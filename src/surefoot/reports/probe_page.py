@@ -19,7 +19,7 @@ __all__ = ["probe_page", "require_probe_file", "write_probe"]
 
 ENDINGS = (".html", ".png")
 _CAPTIONS = {
-    "range_test": "One step at each rate; the shaded band is the suggestion, the dotted line the rate that diverged.",
+    "range_test": "One step at each rate; the band is what this alone suggests, the dotted line where it diverged.",
     "noise": "A batch far below it wastes steps, one far above it wastes samples. Bars hold it with 90 % confidence; "
     "one that reaches the edge is open there.",
     "capacity": "Steps that were really run, and the law through them; beyond the knee (star) a larger batch is hardly "

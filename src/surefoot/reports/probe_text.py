@@ -6,7 +6,16 @@ import math
 import textwrap
 from collections.abc import Iterable
 
-from surefoot.records import Capacity, FrontierPoint, NoiseReading, ProbeReport, RangeTest, Sharpness, Suggestion
+from surefoot.records import (
+    Capacity,
+    FrontierPoint,
+    NoiseReading,
+    ProbeReport,
+    RangeTest,
+    Sharpness,
+    ShortTrainings,
+    Suggestion,
+)
 
 __all__ = [
     "PARTS",
@@ -61,6 +70,7 @@ def probe_text(report: ProbeReport) -> str:
 def measurements(report: ProbeReport) -> list[tuple[str, str]]:
     """What was measured beside the pictures, each with a label."""
     return [
+        ("Short runs", _short(report.short_trainings)),
         ("Noise scale", _noise(report)),
         ("Speed", _speed(report.capacity)),
         ("Sharpness", _sharpness(report.sharpness)),
@@ -180,6 +190,16 @@ def _reading(reading: NoiseReading) -> str:
     if reading.value is not None:
         return f"{rows(reading.value)} rows" + (f" ({around})" if around else "")
     return _joined([f"{around} rows" if around else "", f"({reading.reason})" if reading.reason else ""], " ")
+
+
+def _short(tried: ShortTrainings | None) -> str:
+    if tried is None or not tried.rates:
+        return "not measured"
+    peaks = f"{number(tried.rates[0])} to {number(tried.rates[-1])}"
+    parts = [f"{len(tried.rates)} trainings of {tried.steps} steps at peaks of {peaks}", tried.reason]
+    if tried.value is not None:
+        parts.append(f"{number(tried.value)} for the whole training at a batch of {tried.batch_size}")
+    return _joined(parts, "; ")
 
 
 def _speed(capacity: Capacity | None) -> str:

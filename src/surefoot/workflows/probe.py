@@ -39,7 +39,7 @@ from surefoot.tasks import Task
 from surefoot.tuning.decay import with_decay_coordinate
 from surefoot.workflows.backend import open_task, require_recipe, require_seed
 from surefoot.workflows.interrupt import interruptible
-from surefoot.workflows.measuring import allowance
+from surefoot.workflows.measuring import PROBE_BATCH, allowance
 from surefoot.workflows.result import versions
 
 __all__ = ["Probe", "probe"]
@@ -48,8 +48,8 @@ __all__ = ["Probe", "probe"]
 SWEEP_SHARE, SHORT_SHARE, SHARPNESS_SHARE = 0.15, 0.65, 0.1
 FEWEST_SWEEP_STEPS, USUAL_SWEEP_STEPS, MOST_SEEDS = 24, 48, 3
 FEWEST_SHORT_STEPS, MOST_SHORT_STEPS = 12, 512
-# Rows a step of a probe: small ones learn the most from a sample, and a probe pays by the sample.
-SMALL_BATCH = 8
+# Rows a step of a probe: halved, down to the smallest, until it can pay for so many steps.
+SMALLEST_BATCH, ENOUGH_STEPS = 4, 160
 # Rows that the curvature is taken over, such that so many products are affordable.
 FEWEST_CURVED_ROWS, MOST_CURVED_ROWS, USUAL_PRODUCTS = 8, 256, 8
 # No batch is larger than one of so many of all rows: an epoch must hold some steps.
@@ -157,7 +157,10 @@ class _Probing:
     def __post_init__(self) -> None:
         self.allowed = allowance(self.factory, self.recipe)
         self.batch_size = min(self.recipe.batch.first_size(self.factory.num_rows), self.factory.num_rows)
-        self.probe_batch = min(SMALL_BATCH, self.batch_size)
+        self.probe_batch = PROBE_BATCH
+        while self.probe_batch > SMALLEST_BATCH and self.allowed < ENOUGH_STEPS * self.probe_batch:
+            self.probe_batch //= 2
+        self.probe_batch = min(self.probe_batch, self.batch_size)
 
     def report(self, task: str) -> ProbeReport:
         """Measure everything that is affordable, and say what follows."""
@@ -166,12 +169,12 @@ class _Probing:
         sweep = self._sweep(early)
         edge = None if sweep is None or sweep.value is None else BELOW_MINIMUM * sweep.value
         curvature = list[Sharpness]()
-        short = self._short(sweep, edge, late, curvature)
+        short = self._short(sweep, late, curvature)
         room = self._capacity()
         noise = self._noise(early, late, short)
         ratio = self.batch_size / self.probe_batch
         highest = highest_rate(edge=edge, curvature_limit=_limit(curvature), ratio=ratio)
-        rate = self._rate(sweep, edge, short, noise, highest, room)
+        rate = self._rate(sweep, short, noise, highest, room)
         points = frontier(
             noise,
             room,
@@ -232,16 +235,16 @@ class _Probing:
         self.spent += test.samples
         return test
 
-    def _short(
-        self, sweep: RangeTest | None, edge: float | None, looks: Looks, curvature: list[Sharpness]
-    ) -> ShortTrainings | None:
+    def _short(self, sweep: RangeTest | None, looks: Looks, curvature: list[Sharpness]) -> ShortTrainings | None:
         """Short complete trainings around what the sweep and the usual rates say."""
         affordable = (SWEEP_SHARE + SHORT_SHARE) * self.allowed - self.spent
         steps = min(MOST_SHORT_STEPS, int(affordable / self.probe_batch / MOST_TRAININGS))
         if self.should_stop() or steps < FEWEST_SHORT_STEPS:
             self.notes.append("no short trainings: they would have cost too much")
             return None
-        known = [prior(self.recipe.optimizer, batch_size=self.probe_batch), *([from_range_test(edge)] if edge else [])]
+        known = [prior(self.recipe.optimizer, batch_size=self.probe_batch)]
+        if sweep is not None and sweep.value is not None:
+            known.append(from_range_test(sweep.value))
         value = suggest_rate(*known).value
         assert value is not None
         horizon = self.factory.training_samples / self.probe_batch
@@ -304,7 +307,6 @@ class _Probing:
     def _rate(
         self,
         sweep: RangeTest | None,
-        edge: float | None,
         short: ShortTrainings | None,
         noise: Sequence[NoiseReading],
         highest: float | None,
@@ -312,8 +314,8 @@ class _Probing:
     ) -> Suggestion:
         """One rate from everything that speaks; none where nothing was measured that says one."""
         witnesses = list[Witness]()
-        if edge is not None:
-            witnesses.append(from_range_test(edge))
+        if sweep is not None and sweep.value is not None:
+            witnesses.append(from_range_test(sweep.value))
         if short is not None and short.value is not None:
             witnesses.append(from_short_trainings(short.value, samples=short.steps * short.batch_size))
         if not witnesses:
