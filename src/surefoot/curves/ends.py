@@ -53,7 +53,7 @@ def read_ends(rates: Sequence[float], curves: Sequence[Sequence[float]], *, shar
     held = [index for index, look in enumerate(looks.looks) if look.status == "falling"]
     if not held:
         return EndsReading(reason=looks.reason)
-    ends = [curves[index][-1] for index in range(len(rates))]
+    ends = [curve[-1] if curve else math.inf for curve in curves]
     best = min(held, key=lambda index: ends[index])
     shift = 0.0
     if best - 1 in held and best + 1 in held:

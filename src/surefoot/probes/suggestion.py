@@ -15,6 +15,8 @@ __all__ = ["Witness", "at_batch", "from_range_test", "from_short_trainings", "pr
 PRIOR_ERROR, SWEEP_ERROR = 0.6, 0.6
 # Of SGD's rate less is known beforehand: nothing in its step takes the gradient's own scale out.
 SGD_PRIOR_ERROR = 0.8
+# Prodigy finds its rate itself: a factor of 1 is its authors' word, and hardly anything speaks against it.
+PRODIGY_PRIOR_ERROR = 0.1
 # A short training over so many samples is off by this, a longer one by less: as the root of its samples.
 SHORT_ERROR, SHORT_SAMPLES = 0.3, 768
 SMALLEST_ERROR, LARGEST_ERROR = 0.2, 0.8
@@ -53,7 +55,8 @@ def prior(optimizer: Optimizer, *, batch_size: int) -> Witness:
         rate *= (1.0 - (optimizer.momentum or 0.0)) / (1.0 - _PRIOR_MOMENTUM)
     rule = default_coupling(optimizer.name)
     rate *= rate_factor(rule, batch_size=_PRIOR_BATCH, new_batch_size=batch_size)
-    error = SGD_PRIOR_ERROR if rule == "linear" else PRIOR_ERROR
+    error = {"linear": SGD_PRIOR_ERROR}.get(rule, PRIOR_ERROR)
+    error = PRODIGY_PRIOR_ERROR if optimizer.name == "prodigy" else error
     return Witness(rate, error, "the usual rate of this optimizer")
 
 
