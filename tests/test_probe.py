@@ -132,6 +132,24 @@ def test_out_of_memory_at_the_smallest_batch_is_a_result(make_task: Make, monkey
     assert "memory" in found.reason
 
 
+class Bare:
+    """A run of another framework: it can set its rate and go back, and nothing else."""
+
+    def __init__(self, run: TorchRun) -> None:
+        self.step_at, self.restored = run.step_at, run.restored
+
+
+def test_what_a_framework_cannot_be_asked_for_is_left_out_with_a_note(
+    make_task: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = TorchFactory.create
+    monkeypatch.setattr(TorchFactory, "create", lambda self, *args, **named: Bare(create(self, *args, **named)))
+    found = sf.probe(make_task(rows=400, epochs=40))
+    assert found.learning_rate.value is not None
+    assert (found.sharpness, found.capacity, found.noise_scale) == (None, None, None)
+    assert sum("not supported by Bare" in note for note in found.record.notes) == 2
+
+
 def test_ctrl_c_ends_it_with_what_is_known(make_task: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = iter(range(10**6))
 

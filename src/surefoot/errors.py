@@ -7,6 +7,7 @@
         ├── BudgetError                   the budget
         ├── OutputError                   the folder that should receive the result
         ├── CallbackError                 a callback of yours raised, or answered what is no answer
+        ├── UnsupportedError              what is asked of a trainable is none of its capabilities
         └── MissingExtraError             an optional dependency is not installed
 
 A training that diverges, that does not fit in memory or that is interrupted is not an error: it is a result
@@ -30,6 +31,7 @@ __all__ = [
     "RequestError",
     "SurefootError",
     "TaskError",
+    "UnsupportedError",
     "nearest",
     "raised_at",
 ]
@@ -49,6 +51,10 @@ class RecipeError(RequestError):
 
 class TaskError(RequestError):
     """A task cannot be trained: its model, its loss, its data or its target is wrong."""
+
+
+class UnsupportedError(RequestError):
+    """A trainable lacks the capability that a probe or a policy needs."""
 
 
 class BudgetError(RequestError):

@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from surefoot.curves.smoothing import noise_of
+
 __all__ = ["EarlyReading", "RateLook", "Status", "read_early"]
 
 Curve = npt.NDArray[np.float64]
@@ -155,7 +157,7 @@ def _look(rates: Curve, curves: list[Curve], num_steps: int) -> tuple[RateLook, 
 
 def _look_at(rate: float, curve: Curve, slowest: Curve, start: float) -> RateLook:
     stretches = [float(np.mean(stretch)) for stretch in np.array_split(curve, STRETCHES)]
-    level, error = stretches[-1], _noise(curve[len(curve) // 2 :]) / math.sqrt(len(curve) // STRETCHES)
+    level, error = stretches[-1], noise_of(curve[len(curve) // 2 :]) / math.sqrt(len(curve) // STRETCHES)
     if not (math.isfinite(level) and math.isfinite(error)):
         return RateLook(rate, "diverged")
     room = MOVED * math.sqrt(2.0) * error  # two means differ by √2 errors
@@ -179,11 +181,6 @@ def _gap(curve: Curve, other: Curve) -> tuple[float, float]:
 
 def _late(curve: Curve) -> Curve:
     return curve[-(len(curve) // STRETCHES) :]
-
-
-def _noise(losses: Curve) -> float:
-    """The deviation of one loss, from the differences of neighbours, which a slope hardly touches."""
-    return float(np.median(np.abs(np.diff(losses))) / 0.6745 / math.sqrt(2.0))
 
 
 def _lowest_tied(curves: list[Curve], looks: tuple[RateLook, ...], best: int) -> int:
@@ -217,12 +214,12 @@ def _is_limited_by_curvature(rates: Curve, curves: list[Curve], looks: tuple[Rat
     share = 1.0 - 1.0 / ratio  # g(η) − g(η / ratio) for a g in proportion to η
     half = len(curve) // 2
     error = math.hypot(
-        _noise(curve[:half]) / math.sqrt(len(equally_far)), _noise(curves[slower][half:]) / math.sqrt(len(late))
+        noise_of(curve[:half]) / math.sqrt(len(equally_far)), noise_of(curves[slower][half:]) / math.sqrt(len(late))
     )
     most_noise = (float(np.mean(equally_far) - np.mean(late)) + TIED * error) / share
     before = curve[(len(curve) - len(late)) // 2 : half]
     fall = float(np.mean(before) - np.mean(_late(curve)))
-    least_fall = (fall - TIED * _noise(curve[half:]) * math.sqrt(1.0 / len(before) + 1.0 / len(late))) / math.log(2.0)
+    least_fall = (fall - TIED * noise_of(curve[half:]) * math.sqrt(1.0 / len(before) + 1.0 / len(late))) / math.log(2.0)
     return bool(most_noise < least_fall)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["zero_lag"]
+__all__ = ["noise_of", "zero_lag"]
 
 Curve = npt.NDArray[np.float64]
 
@@ -37,3 +37,11 @@ def _average(values: Curve, memory: float) -> Curve:
         weight = memory * weight + 1.0
         smoothed[index] = total / weight
     return smoothed
+
+
+def noise_of(values: Curve) -> float:
+    """The deviation of one value, from the differences of neighbours, which a slope hardly touches.
+
+    The median of their sizes over 0.6745 is a normal deviation, and a difference has √2 times that of a value.
+    """
+    return float(np.median(np.abs(np.diff(values))) / 0.6745 / np.sqrt(2.0))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from surefoot.curves.smoothing import zero_lag
+from surefoot.curves.smoothing import noise_of, zero_lag
 
 __all__ = ["Reading", "has_blown_up", "read_sweep"]
 
@@ -64,11 +64,11 @@ def read_sweep(rates: Sequence[float], losses: Sequence[float], *, memory: float
         reason = "the loss left at once" if end is not None else f"only {len(usable)} steps could be taken"
         return Reading(tuple(usable.tolist()), diverged_above=diverged_above, reason=reason)
     start = float(np.mean(usable[:START]))
-    smoothed = zero_lag(np.minimum(usable, start + _noise(usable[:START])), memory=memory)
+    smoothed = zero_lag(np.minimum(usable, start + noise_of(usable[:START])), memory=memory)
     edge = int(np.argmin(smoothed))
     fall = start - float(smoothed[edge])
     # Chance alone makes the lowest of the smoothed losses about one deviation lower than the start.
-    if fall <= max(_noise(usable), 1e-6 * abs(float(smoothed[0]))):
+    if fall <= max(noise_of(usable), 1e-6 * abs(float(smoothed[0]))):
         reason = "the loss never fell by more than its own noise"
         return Reading(tuple(smoothed.tolist()), diverged_above=diverged_above, reason=reason)
     value = float(rates[edge]) / BELOW_MINIMUM
@@ -87,14 +87,9 @@ def has_blown_up(losses: Sequence[float] | npt.NDArray[np.float64]) -> bool:
         return False
     start = float(np.mean(values[:START]))
     fall = max(start - float(np.min(_running_mean(values))), 0.0)
-    room = max(FALLS * fall, DEVIATIONS * _noise(values[:START]), 0.5 * abs(start))
+    room = max(FALLS * fall, DEVIATIONS * noise_of(values[:START]), 0.5 * abs(start))
     return float(np.mean(values[-LAST:])) > start + room
 
 
 def _running_mean(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.convolve(values, np.full(LAST, 1.0 / LAST), mode="valid")
-
-
-def _noise(values: npt.NDArray[np.float64]) -> float:
-    """The deviation of one loss, from the differences of neighbours, which a slope hardly touches."""
-    return float(np.median(np.abs(np.diff(values))) / 0.6745 / np.sqrt(2.0))

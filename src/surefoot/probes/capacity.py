@@ -14,7 +14,7 @@ import numpy as np
 
 from surefoot.batching import fit_step_time
 from surefoot.batching.checks import require_count
-from surefoot.errors import RequestError
+from surefoot.errors import UnsupportedError
 from surefoot.protocols import RatePerStep, StepCost, TellsCost, Trainable
 from surefoot.records import Capacity, CapacityPoint
 
@@ -61,12 +61,12 @@ def capacity(
         should_stop: asked before every step.
 
     Raises:
-        RequestError: the trainable cannot weigh its steps or cannot be restored.
+        UnsupportedError: the trainable cannot weigh its steps or cannot be restored.
         ValueError: ``num_rows``, ``smallest`` or ``largest`` is not a whole number of at least 1.
     """
     if not isinstance(trainable, TellsCost) or not isinstance(trainable, RatePerStep):
         lack = "go back to where it was" if isinstance(trainable, TellsCost) else "weigh its steps"
-        raise RequestError(f"a capacity probe is not supported by {type(trainable).__name__}: it cannot {lack}")
+        raise UnsupportedError(f"a capacity probe is not supported by {type(trainable).__name__}: it cannot {lack}")
     started = time.perf_counter()
     largest = num_rows if largest is None else largest
     for name, count in (("num_rows", num_rows), ("smallest", smallest), ("largest", largest)):

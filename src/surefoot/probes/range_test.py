@@ -12,7 +12,7 @@ import numpy as np
 from surefoot.batching import NoiseSample
 from surefoot.curves import read_sweep
 from surefoot.curves.sweep import has_blown_up
-from surefoot.errors import RequestError
+from surefoot.errors import UnsupportedError
 from surefoot.protocols import KnowsFixedLoss, LooksAtNoise, RatePerStep, Trainable
 from surefoot.records import RangeTest
 
@@ -50,12 +50,12 @@ def range_test(
         should_stop: asked before every rate.
 
     Raises:
-        RequestError: a trainable cannot set its rate step by step.
+        UnsupportedError: a trainable cannot set its rate step by step.
     """
     runs = list(trainables) if isinstance(trainables, Sequence) else [trainables]
     for run in runs:
         if not isinstance(run, RatePerStep):
-            raise RequestError(
+            raise UnsupportedError(
                 f"a range test is not supported by {type(run).__name__}: it cannot set its rate per step"
             )
     rates = np.geomspace(LOWEST_RATE, HIGHEST_RATE, num_steps).tolist()

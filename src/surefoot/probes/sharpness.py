@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 
-from surefoot.errors import RequestError, TaskError
+from surefoot.errors import TaskError, UnsupportedError
 from surefoot.probes.stability import divides_by_moments, stability_limit
 from surefoot.protocols import Curved, Eigenvalue, RatePerStep, Trainable
 from surefoot.recipe import Optimizer
@@ -46,10 +46,10 @@ def sharpness(
         should_stop: asked once, before it begins.
 
     Raises:
-        RequestError: the trainable cannot multiply with its loss's Hessian.
+        UnsupportedError: the trainable cannot multiply with its loss's Hessian.
     """
     if not isinstance(trainable, Curved) or not isinstance(trainable, RatePerStep):
-        raise RequestError(
+        raise UnsupportedError(
             f"sharpness is not supported by {type(trainable).__name__}: it cannot multiply with its loss's Hessian"
         )
     is_preconditioned = divides_by_moments(optimizer.name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from surefoot.batching import NoiseSample
 from surefoot.curves.ends import read_ends
-from surefoot.errors import RequestError
+from surefoot.errors import UnsupportedError
 from surefoot.probes.range_test import FIXED_ROWS
 from surefoot.protocols import KnowsFixedLoss, LooksAtNoise, RatePerStep, Trainable
 from surefoot.records import ShortTrainings
@@ -63,10 +63,10 @@ def short_trainings(
         should_stop: asked before every step; what ran until then is left unread.
 
     Raises:
-        RequestError: the trainable cannot set its rate step by step.
+        UnsupportedError: the trainable cannot set its rate step by step.
     """
     if not isinstance(trainable, RatePerStep):
-        raise RequestError(
+        raise UnsupportedError(
             f"short trainings are not supported by {type(trainable).__name__}: it cannot set its rate per step"
         )
     started = time.perf_counter()

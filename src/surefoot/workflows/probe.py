@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from surefoot import reports, seeds
 from surefoot.batching import NoiseSample
 from surefoot.curves.ends import horizon_factor
 from surefoot.curves.sweep import BELOW_MINIMUM
+from surefoot.errors import UnsupportedError
 from surefoot.probes import capacity, range_test, read_noise, sharpness, short_trainings
 from surefoot.probes.frontier import frontier, suggest_batch
 from surefoot.probes.short_trainings import MOST_TRAININGS, Looks
@@ -43,6 +45,8 @@ from surefoot.workflows.measuring import PROBE_BATCH, allowance
 from surefoot.workflows.result import versions
 
 __all__ = ["Probe", "probe"]
+
+Measured = TypeVar("Measured")
 
 # How what a probe may cost is shared out; what one part leaves, the next may take.
 SWEEP_SHARE, SHORT_SHARE, SHARPNESS_SHARE = 0.15, 0.65, 0.1
@@ -166,11 +170,11 @@ class _Probing:
         """Measure everything that is affordable, and say what follows."""
         started = time.perf_counter()
         early, late = list[NoiseSample](), Looks()
-        sweep = self._sweep(early)
+        sweep = self._asked(lambda: self._sweep(early))
         edge = None if sweep is None or sweep.value is None else BELOW_MINIMUM * sweep.value
         curvature = list[Sharpness]()
-        short = self._short(sweep, late, curvature)
-        room = self._capacity()
+        short = self._asked(lambda: self._short(sweep, late, curvature))
+        room = self._asked(self._capacity)
         noise = self._noise(early, late, short)
         ratio = self.batch_size / self.probe_batch
         highest = highest_rate(edge=edge, curvature_limit=_limit(curvature), ratio=ratio)
@@ -208,6 +212,14 @@ class _Probing:
             seconds=time.perf_counter() - started,
             versions=versions(),
         )
+
+    def _asked(self, measure: Callable[[], Measured | None]) -> Measured | None:
+        """What a probe measures; None and a note where the framework cannot be asked for it."""
+        try:
+            return measure()
+        except UnsupportedError as error:
+            self.notes.append(str(error))
+            return None
 
     def _sweep(self, looks: list[NoiseSample]) -> RangeTest | None:
         """Range tests of as many seeds as are affordable."""
@@ -256,15 +268,17 @@ class _Probing:
             if rows < FEWEST_CURVED_ROWS:
                 self.notes.append("no sharpness: it would have cost too much")
                 return
-            found = sharpness(
-                run,
-                optimizer=self.recipe.optimizer,
-                batch_size=rows,
-                max_samples=affordable,
-                l2=self.recipe.regularization.l2,
-                should_stop=self.should_stop,
+            found = self._asked(
+                lambda: sharpness(
+                    run,
+                    optimizer=self.recipe.optimizer,
+                    batch_size=rows,
+                    max_samples=affordable,
+                    l2=self.recipe.regularization.l2,
+                    should_stop=self.should_stop,
+                )
             )
-            curvature.append(found)
+            curvature.extend([found] if found is not None else [])
 
         found = short_trainings(
             run,
