@@ -325,6 +325,17 @@ def test_an_error_in_training_leaves_no_process() -> None:
         sf.fit(augmented_task(loss=loss), Recipe(batch={"size": 6}, data={"workers": 1}))
 
 
+def test_a_probe_reads_no_more_than_it_looks_at() -> None:
+    """Workers read ahead what the probe will ask for, not what the training would have."""
+    factory = TorchFactory(augmented_task())
+    run = factory.create(Recipe(batch={"size": 16}, data={"workers": 1}).complete(ROWS), seed=0)
+    with run.restored():
+        run.step_at(1e-3, batch_size=4)
+        sizes = {run._planned(position, num_rows=factory.num_rows) for position in range(0, 12, 4)}
+    assert sizes == {4}
+    assert run._planned(0, num_rows=factory.num_rows) == 16
+
+
 def test_a_range_test_leaves_no_process() -> None:
     factory = TorchFactory(augmented_task())
     run = factory.create(Recipe(data={"workers": 1}).complete(ROWS), seed=0)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import surefoot as sf
 from surefoot import tasks
 from surefoot.engine import TorchFactory, TorchRun
+from surefoot.engine.fixed_rows import FixedRows
 from surefoot.engine.randomness import RandomState
 from surefoot.probes import capacity, range_test, sharpness, short_trainings
 from surefoot.workflows.measuring import allowance
@@ -95,6 +96,41 @@ def test_probe_then_train_equals_train(
         run.advance(run.horizon, should_stop=lambda: False)
     weights = plain.model.state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in probed.model.state_dict().items())
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adagrad"])
+def test_the_recipe_s_own_rate_is_not_looked_at(make_task: Make, optimizer: str) -> None:
+    task = make_task(rows=300, epochs=30)
+    low, high = (
+        sf.probe(task, sf.Recipe(optimizer={"name": optimizer, "learning_rate": rate})).learning_rate
+        for rate in (1e-6, 1.0)
+    )
+    assert low == high
+
+
+def test_decay_that_an_optimizer_would_divide_is_not_suggested(make_task: Make) -> None:
+    found = sf.probe(make_task(rows=300, epochs=30), sf.Recipe(optimizer={"name": "adam"}))
+    assert found.learning_rate.value is not None
+    assert found.weight_decay.value is None
+    assert "adamw does not" in found.weight_decay.reason
+
+
+def test_rows_that_do_not_fit_are_halved_and_the_rate_is_found(
+    make_task: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch, asked = FixedRows._fetched, []
+
+    def narrow(self: FixedRows, count: int) -> Any:
+        asked.append(count)
+        if count > 20:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return fetch(self, count)
+
+    monkeypatch.setattr(FixedRows, "_fetched", narrow)
+    found = sf.probe(make_task(rows=400, epochs=40))
+    assert found.learning_rate.value is not None, found.reason
+    assert max(asked) > 20
+    assert asked[-1] <= 20
 
 
 def test_a_loss_that_never_moves_gets_no_rate(make_task: Make) -> None:

@@ -206,7 +206,7 @@ def test_the_page_holds_the_numbers_and_loads_nothing() -> None:
     assert shown.startswith("digits: learning rate 0.0131, batch size 64")
     for said in (
         "0.0041 to 0.0415", "0.003 to 0.03", "32 to 128", "as fast as the knee", "0.123 trainings", "15,280 samples",
-        "--set optimizer.learning_rate=0.0131 --set optimizer.weight_decay=0.011 --set batch.size=64",
+        "--set optimizer.name=adamw --set optimizer.learning_rate=0.0131 --set optimizer.weight_decay=0.011",
         "64 0.008 150 9,600 112 s yes suggested", "after 1,280 samples 181 rows (90 to 420)", "31.7 (preconditioned)",
         "at a rate of 0.794", "curvature was read from 256 rows", "surefoot 0.1.0",
     ):  # fmt: skip

@@ -183,7 +183,7 @@ def test_the_value_is_the_exact_one(model: str) -> None:
     found = measured(run)
     assert found.value == pytest.approx(expected, rel=1e-4)
     assert found.limit == pytest.approx(2.0 / expected, rel=1e-4)
-    assert (found.rows, found.samples) == (ROWS, 2 * found.products * ROWS)
+    assert (found.rows, found.samples) == (ROWS, (2 * found.products + 1) * ROWS)
 
 
 def test_the_search_ends_where_the_value_is_good_enough() -> None:
@@ -282,21 +282,21 @@ def test_rates_of_their_own() -> None:
 
 def test_the_price_is_kept() -> None:
     run = started(trained=200)
-    found = measured(run, batch_size=20, max_samples=125)
-    assert (found.products, found.rows, found.samples) == (3, 20, 120)
-    none = measured(run, batch_size=20, max_samples=39)
+    found = measured(run, batch_size=20, max_samples=145)
+    assert (found.products, found.rows, found.samples) == (3, 20, 140)
+    none = measured(run, batch_size=20, max_samples=59)
     assert (none.value, none.products, none.samples) == (None, 0, 0)
-    assert "costs 40 samples" in none.reason
+    assert "costs 60 samples" in none.reason
 
 
 def test_one_product_does_not_settle_it() -> None:
-    found = measured(started(trained=200), max_samples=2 * ROWS)
+    found = measured(started(trained=200), max_samples=3 * ROWS)
     assert found.products == 1 and found.limit is None and "not settled" in found.reason
 
 
 def test_a_loss_that_is_not_finite() -> None:
     found = measured(started(loss=lambda output, target: output.square().mean() * math.inf))
-    assert (found.value, found.limit, found.samples) == (None, None, 2 * ROWS)
+    assert (found.value, found.limit, found.samples) == (None, None, 3 * ROWS)
     assert "not finite" in found.reason
 
 
@@ -313,7 +313,7 @@ def test_a_batch_that_does_not_fit_gives_way_to_fewer_rows(monkeypatch: pytest.M
         return nn.functional.cross_entropy(model(batch[0]), batch[1])
 
     found = measured(started(step=narrow, loss=None))
-    assert found.value is not None and (found.rows, found.samples) == (10, 20 * found.products)
+    assert found.value is not None and (found.rows, found.samples) == (10, 10 * (2 * found.products + 1))
 
 
 def test_what_cannot_multiply_says_so() -> None:

@@ -78,7 +78,7 @@ def test_a_rate_that_leaves_is_neither_chosen_nor_paid_for_in_full() -> None:
 def test_nothing_holds() -> None:
     found = tried(Bowl(best=0.1, cliff=0.0))
     assert found.value is None
-    assert "failed" in found.reason or "few" in found.reason
+    assert found.reason.startswith("the loss left at every rate, down to 0.00")
 
 
 def test_no_peak_above_the_highest() -> None:
@@ -98,6 +98,15 @@ def test_what_is_measured_in_between_sees_the_first_one_s_weights() -> None:
     seen = []
     tried(run, after_first=lambda: seen.append(run.steps))
     assert seen == [32]
+
+
+def test_nothing_is_measured_at_weights_that_left() -> None:
+    run = Bowl(best=0.01, cliff=0.02)
+    seen = []
+    found = tried(run, after_first=lambda: seen.append(run.peak))
+    assert len(seen) == 1
+    assert seen[0] <= 0.02
+    assert math.isnan(found.ends[-1])
 
 
 def test_ends_without_an_answer() -> None:

@@ -5,7 +5,16 @@ a recipe can name them. Measured ones (``Measured`` with a reading, ``PlateauGro
 over immutable state, for a loop that measures. Plain numbers in and out: no framework.
 """
 
-from surefoot.batching.coupling import COUPLINGS, Change, Knobs, couple, default_coupling, rate_after_jump, rate_factor
+from surefoot.batching.coupling import (
+    COUPLINGS,
+    HOLD_DECAY,
+    Change,
+    Knobs,
+    couple,
+    default_coupling,
+    rate_after_jump,
+    rate_factor,
+)
 from surefoot.batching.default import default_batch_size
 from surefoot.batching.goodput import Goodput, goodput
 from surefoot.batching.laws import CriticalBatch, adascale_gain, efficiency, fit_critical_batch
@@ -42,6 +51,7 @@ from surefoot.batching.stream import NoiseEstimate, NoiseState, NoiseStream
 __all__ = [
     "CABS",
     "COUPLINGS",
+    "HOLD_DECAY",
     "OBSERVING",
     "POLICIES",
     "AdaBatch",

@@ -14,12 +14,12 @@ from surefoot.batching.checks import require_above, require_count
 from surefoot.batching.laws import adascale_gain
 from surefoot.errors import nearest
 
-__all__ = ["COUPLINGS", "Change", "Knobs", "couple", "default_coupling", "rate_after_jump", "rate_factor"]
+__all__ = ["COUPLINGS", "HOLD_DECAY", "Change", "Knobs", "couple", "default_coupling", "rate_after_jump", "rate_factor"]
 
 COUPLINGS = ("none", "linear", "sqrt", "adascale")
 # Decay that stands beside the step (adamw, nadamw) or in plain SGD's gradient is held per sample through
 # c = Σ ηλ; where an adaptive optimizer normalises the gradient that holds it, c says nothing and λ stays.
-_HOLD_DECAY = ("sgd", "adamw", "nadamw", "schedule_free_sgd", "schedule_free_adamw")
+HOLD_DECAY = ("sgd", "adamw", "nadamw", "schedule_free_sgd", "schedule_free_adamw")
 _DEFAULT = {"sgd": "linear", "schedule_free_sgd": "linear", "adagrad": "none", "prodigy": "none"}
 # Here β₁ says where between two weights the gradient is taken: it is no memory of samples, and stays.
 _BETA1_IS_NO_MEMORY = ("schedule_free_adamw",)
@@ -155,7 +155,7 @@ def couple(
         memories = ("beta2",) if optimizer in _BETA1_IS_NO_MEMORY else ("beta1", "beta2")
         moved, more = _moments(moved, memories, ratio, factor)
         reasons |= more
-    if knobs.weight_decay > 0 and rule != "none" and optimizer in _HOLD_DECAY:
+    if knobs.weight_decay > 0 and rule != "none" and optimizer in HOLD_DECAY:
         moved = replace(moved, weight_decay=knobs.weight_decay * ratio * knobs.learning_rate / rate)
         reasons["weight_decay"] = "keeps rate × decay the same for every sample"
     return moved, tuple(_changes(knobs, moved, reasons))

@@ -140,7 +140,7 @@ def observing_from_recipe(
 
     >>> policy = observing_from_recipe("noise_scale", arguments={"share": 0.25, "largest": 512}, horizon=10_000)
     >>> policy.reading, policy.limits.largest, policy.memory
-    (NoiseScale(share=0.25), 512, 1000.0)
+    (NoiseScale(share=0.25), 512, 100.0)
     """
     given = dict(arguments or {})
     if num_rows is not None:

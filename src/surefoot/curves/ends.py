@@ -21,13 +21,11 @@ class EndsReading:
     Attributes:
         best: the peak rate that ends lowest, between those that were tried.
         value: the rate for the whole horizon.
-        is_at_edge: the lowest end is that of the fastest rate that held, or of the slowest.
         reason: what ``value`` follows from, or why there is none.
     """
 
     best: float | None = None
     value: float | None = None
-    is_at_edge: bool = False
     reason: str = ""
 
 
@@ -45,11 +43,12 @@ def read_ends(rates: Sequence[float], curves: Sequence[Sequence[float]], *, shar
     >>> ends = [2.0, 1.0, 1.0, 3.0]
     >>> curves = [[4.0 - (4.0 - end) * step / 15 for step in range(16)] for end in ends]
     >>> round(read_ends([0.01, 0.1, 1.0, 10.0], curves, share=1.0).value or 0, 3)
-    0.261
+    0.316
     """
+    longest = max(map(len, curves), default=0)
+    if curves and not longest:
+        return EndsReading(reason=f"the loss left at every rate, down to {rates[0]:.2g}")
     looks = read_early(rates, curves)
-    if not looks.looks:
-        return EndsReading(reason=looks.reason)
     held = [index for index, look in enumerate(looks.looks) if look.status == "falling"]
     if not held:
         return EndsReading(reason=looks.reason)
@@ -63,11 +62,9 @@ def read_ends(rates: Sequence[float], curves: Sequence[Sequence[float]], *, shar
     step = math.log(rates[1] / rates[0]) if len(rates) > 1 else 0.0
     rate = rates[best] * math.exp(step * min(max(shift, -FURTHEST), FURTHEST))
     reason = f"{rates[best]:.2g} ends lowest"
-    is_at_edge = best in (held[0], held[-1])
-    if is_at_edge:
-        reason += ", and no faster one was tried" if best == len(rates) - 1 else ""
-        reason += ", and no slower one was tried" if best == 0 else ""
-    return EndsReading(rate, rate * horizon_factor(share), is_at_edge, reason)
+    reason += ", and no faster one was tried" if best == len(rates) - 1 else ""
+    reason += ", and no slower one was tried" if best == 0 else ""
+    return EndsReading(rate, rate * horizon_factor(share), reason)
 
 
 def horizon_factor(share: float) -> float:

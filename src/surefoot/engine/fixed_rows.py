@@ -48,32 +48,45 @@ class FixedRows:
         self._rows = validation if validation is not None and len(validation) else parts["train"]
         self._batch: Any = None
         self._count = 0
+        self._most = len(self._rows)  # less once they did not fit in memory
+
+    def loss(self, num_rows: int) -> float:
+        """The mean loss over as many of them, or over half as many until they fit in memory.
+
+        Dropout is off, and batch normalisation takes the statistics of these rows. Not-a-number when not one row fits.
+        """
+        while True:
+            count = min(num_rows, self._most)
+            try:
+                return self._loss(count)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._batch, self._count = None, 0
+            make_room()
+            if count == 1:
+                return math.nan
+            self._most = count // 2
 
     @torch.no_grad()
-    def loss(self, num_rows: int) -> float:
-        """Their mean loss: dropout off, batch normalisation over these rows; not-a-number when they do not fit."""
+    def _loss(self, num_rows: int) -> float:
         modes = snapshot.training_modes(self._model)
         buffers = [(buffer, buffer.clone()) for buffer in self._model.buffers()]
         streams = RandomState.seeded(seeds.derive(0, "fixed rows"))
         try:
             with isolated(streams), averaging.evaluation_weights(self._model, self._optimizer, ()):
                 self._model.eval()
-                batch = self._fetched(min(num_rows, len(self._rows)))
+                batch = self._fetched(num_rows)
                 for module in self._model.modules() if self._count > 1 else ():
                     if isinstance(module, nn.modules.batchnorm._BatchNorm):
                         module.train()
                 found = self._objective(self._model, batch, self._count)
                 return float(found.plain)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
         finally:
             for buffer, before in buffers:
                 buffer.copy_(before)
             for module, mode in modes:
                 module.training = mode
-        make_room()
-        return math.nan
 
     def _fetched(self, count: int) -> Any:
         """The first ``count`` of the drawn rows, kept for the next time."""

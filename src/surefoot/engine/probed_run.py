@@ -36,6 +36,7 @@ class TorchRun(Training):
     """
 
     def __init__(self, problem: Problem, recipe: Recipe, parts: dict[Split, Rows], *, seed: int, horizon: int) -> None:
+        self._asked = 0  # rows of the latest step of a probe, 0 outside of one
         super().__init__(problem, recipe, parts, seed=seed, horizon=horizon)
         self._weighing = Weighing(
             self._model, self._optimizer, self._descent, recipe=recipe, rows=parts["train"], seed=seed
@@ -118,7 +119,14 @@ class TorchRun(Training):
             self._samples += left
         self._model.train()
         averaging.averaging_mode(self._optimizer, training=True)
+        self._asked = size
         return size
+
+    def _planned(self, position: int, *, num_rows: int) -> int:
+        """A probe goes on as it began, with whole batches within an epoch."""
+        if not self._asked:
+            return super()._planned(position, num_rows=num_rows)
+        return self._asked if num_rows - position % num_rows >= self._asked else 0
 
     @contextlib.contextmanager
     def restored(self) -> Iterator[None]:
@@ -130,6 +138,7 @@ class TorchRun(Training):
         finally:
             before.put_back(self._model, self._optimizer)
             self._adopt(before)
+            self._asked = 0
             self._descent.changes.clear()
             self.release()
             for module, mode in modes:

@@ -95,7 +95,7 @@ class Training:
         self._best: dict[str, Tensor] = {}
         self._samples = self._steps = 0
         self._first_loss: float | None = None
-        plan = partial(_size_at, steering=self._steering, num_rows=rows, horizon=horizon)
+        plan = partial(self._planned, num_rows=rows)
         workers = recipe.data.workers
         self._loader = open_loader(parts["train"], seed=seed, plan=plan, workers=workers, device=self._device)
         self._evaluator = Evaluator(
@@ -151,6 +151,10 @@ class Training:
         mean = losses / weights if weights else math.nan
         samples = self._samples - start
         return Advance(samples, steps, mean, rate, wanted, failure, reason, weights)  # type: ignore[arg-type] # "" widens
+
+    def _planned(self, position: int, *, num_rows: int) -> int:
+        """How many rows the step at a position takes, as far as can be known: how workers read ahead."""
+        return step_size(self._steering.batch_size(position), position, num_rows=num_rows, horizon=self.horizon)
 
     def _batch(self, size: int) -> Any:
         """The next ``size`` rows, on the device.
@@ -313,11 +317,6 @@ class Training:
         """Read the model's weights from safetensors."""
         snapshot.load_weights(self._model, path)
         self._model.eval()
-
-
-def _size_at(position: int, *, steering: Steering, num_rows: int, horizon: int) -> int:
-    """How many rows the step at a position takes, as far as can be known: how workers read ahead."""
-    return step_size(steering.batch_size(position), position, num_rows=num_rows, horizon=horizon)
 
 
 def _look_every(model: nn.Module, *, is_small: bool) -> int:

@@ -77,7 +77,7 @@ def suggest_batch(points: Sequence[FrontierPoint], capacity: Capacity | None) ->
 
     Without a frontier the knee of the throughput is what is left: past it a larger batch saves no time at all.
     """
-    timed = {point.batch_size: point.seconds for point in points if point.seconds is not None}
+    timed = {point.batch_size: point.seconds for point in points if point.seconds is not None and point.was_run}
     if len(timed) > 1:
         shortest = min(timed.values())
         near = [size for size, seconds in timed.items() if seconds <= NEAR_BEST * shortest]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,17 +16,18 @@ from surefoot.errors import UnsupportedError
 from surefoot.protocols import KnowsFixedLoss, LooksAtNoise, RatePerStep, Trainable
 from surefoot.records import RangeTest
 
-__all__ = ["FIXED_ROWS", "range_test"]
+__all__ = ["range_test"]
 
 LOWEST_RATE, HIGHEST_RATE = 1e-5, 10.0
-# Rows that the loss is looked at on after every step: enough to order two rates, and little beside a step's work.
-FIXED_ROWS = 256
+# Rows that the loss is looked at on after every step, as a multiple of the batch: forward alone, they take about as
+# long again as the step (a backward pass costs two forward ones).
+FIXED_ROWS_A_ROW = 4
 # Of the smoothing: losses of batches need more of it than losses on fixed rows.
 NOISY_MEMORY, FIXED_MEMORY = 0.8, 0.5
 
 
 def range_test(
-    trainables: Trainable | Sequence[Trainable],
+    trainables: Trainable | Iterable[Trainable],
     *,
     optimizer: str,
     batch_size: int,
@@ -42,7 +43,7 @@ def range_test(
 
     Args:
         trainables: runs of one recipe with different seeds, whose curves are averaged; each must be able to set its
-            rate step by step.
+            rate step by step. One is drawn after the other, so that an iterator need hold no more than one.
         optimizer: their optimizer's name, for the record.
         batch_size: rows a step.
         num_steps: how many rates, evenly spaced on a logarithmic scale from 1e-5 to 10.
@@ -52,24 +53,24 @@ def range_test(
     Raises:
         UnsupportedError: a trainable cannot set its rate step by step.
     """
-    runs = list(trainables) if isinstance(trainables, Sequence) else [trainables]
-    for run in runs:
+    rates = np.geomspace(LOWEST_RATE, HIGHEST_RATE, num_steps).tolist()
+    started = time.perf_counter()
+    sweeps, is_noisy = list[_Sweep](), False
+    for run in trainables if isinstance(trainables, Iterable) else [trainables]:
         if not isinstance(run, RatePerStep):
             raise UnsupportedError(
                 f"a range test is not supported by {type(run).__name__}: it cannot set its rate per step"
             )
-    rates = np.geomspace(LOWEST_RATE, HIGHEST_RATE, num_steps).tolist()
-    started = time.perf_counter()
-    sweeps = [_Sweep(run, batch_size) for run in runs]
-    for sweep in sweeps:
-        with sweep.run.restored():  # type: ignore[attr-defined] # checked above
+        is_noisy = is_noisy or not isinstance(run, KnowsFixedLoss)
+        sweep = _Sweep(batch_size)
+        with run.restored():
             for index, rate in enumerate(rates):
                 if should_stop() or not sweep.goes_on:
                     break
-                sweep.step(rate, looks if 4 * index < num_steps else None)
+                sweep.step(run, rate, looks if 4 * index < num_steps else None)
+        sweeps.append(sweep)
     longest = max(len(sweep.losses) for sweep in sweeps)
     losses = _mean([sweep.losses for sweep in sweeps], longest)
-    is_noisy = not all(isinstance(run, KnowsFixedLoss) for run in runs)
     reading = read_sweep(rates[: len(losses)], losses, memory=NOISY_MEMORY if is_noisy else FIXED_MEMORY)
     return RangeTest(
         optimizer=optimizer,
@@ -98,23 +99,21 @@ class _Sweep:
         samples: rows that were stepped on.
     """
 
-    run: Trainable
     batch_size: int
     losses: list[float] = field(default_factory=list)
     goes_on: bool = True
     samples: int = 0
 
-    def step(self, rate: float, looks: list[NoiseSample] | None) -> None:
+    def step(self, run: RatePerStep, rate: float, looks: list[NoiseSample] | None) -> None:
         """A step at ``rate``, and the loss that belongs to it."""
-        if looks is not None and isinstance(self.run, LooksAtNoise):
-            loss, look = self.run.look_at(rate, batch_size=self.batch_size)
+        if looks is not None and isinstance(run, LooksAtNoise):
+            loss, look = run.look_at(rate, batch_size=self.batch_size)
             looks += [look] if look is not None else []
         else:
-            assert isinstance(self.run, RatePerStep)
-            loss = self.run.step_at(rate, batch_size=self.batch_size)
+            loss = run.step_at(rate, batch_size=self.batch_size)
         self.samples += self.batch_size
-        if math.isfinite(loss) and isinstance(self.run, KnowsFixedLoss):
-            loss = self.run.fixed_loss(FIXED_ROWS)
+        if math.isfinite(loss) and isinstance(run, KnowsFixedLoss):
+            loss = run.fixed_loss(FIXED_ROWS_A_ROW * self.batch_size)
         self.losses.append(loss)
         self.goes_on = not has_blown_up(self.losses)
 

@@ -41,7 +41,7 @@ def sharpness(
         trainable: a run, which must be able to multiply with its loss's Hessian.
         optimizer: its recipe's, complete.
         batch_size: rows that the Hessian is taken over, at most; the larger, the nearer to that of all rows.
-        max_samples: price, at most: 2 · products · rows. Ten products are usual.
+        max_samples: price, at most: (2 · products + 1) · rows, the gradient itself included. Ten products are usual.
         l2: λ₂ of the recipe's penalty.
         should_stop: asked once, before it begins.
 
@@ -53,12 +53,12 @@ def sharpness(
             f"sharpness is not supported by {type(trainable).__name__}: it cannot multiply with its loss's Hessian"
         )
     is_preconditioned = divides_by_moments(optimizer.name)
-    max_products = min(MOST_PRODUCTS, max_samples // (2 * batch_size))
+    max_products = min(MOST_PRODUCTS, (max_samples // batch_size - 1) // 2)
     found: Eigenvalue | None = None
     reason = ""
     started = time.perf_counter()
     if max_products < 1:
-        reason = f"one product over {batch_size} rows costs {2 * batch_size} samples, and there are {max_samples}"
+        reason = f"one product over {batch_size} rows costs {3 * batch_size} samples, and there are {max_samples}"
     elif should_stop():
         reason = "stopped before it began"
     else:
@@ -82,7 +82,7 @@ def sharpness(
         products=products,
         rows=rows,
         reason=reason,
-        samples=2 * products * rows,
+        samples=(2 * products + 1) * rows,
         seconds=time.perf_counter() - started,
     )
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from surefoot.batching import NoiseSample
 from surefoot.curves.ends import read_ends
 from surefoot.errors import UnsupportedError
-from surefoot.probes.range_test import FIXED_ROWS
 from surefoot.protocols import KnowsFixedLoss, LooksAtNoise, RatePerStep, Trainable
 from surefoot.records import ShortTrainings
 
@@ -19,10 +18,13 @@ __all__ = ["MOST_TRAININGS", "Looks", "multiplier", "short_trainings"]
 # Peak rates are this far apart.
 SPACING = 10.0**0.5
 FEWEST_TRAININGS, MOST_TRAININGS = 3, 4
+# Rows that the loss is looked at on at every moment: few looks, so they may be many.
+FIXED_ROWS = 256
 # Moments of a training at which its loss is taken, where it has as many steps.
 MOMENTS = 16
 WARMUP = 0.1
-# A loss so many times as far above the start as a typical one lies above 0 does not come back in a few dozen steps.
+# Set by eye: a loss so many times as far above the start as a typical one is above 0 does not come back in a few dozen
+# steps.
 LEFT = 3.0
 
 
@@ -59,7 +61,7 @@ def short_trainings(
         horizon: steps of that batch size in the whole training.
         highest: no rate above this is tried.
         looks: is filled with looks at the noise over the last quarter of each training.
-        after_first: called when the first training has ended, at its weights: to measure something there.
+        after_first: called at the weights where the first training that held has ended: to measure something there.
         should_stop: asked before every step; what ran until then is left unread.
 
     Raises:
@@ -70,13 +72,14 @@ def short_trainings(
             f"short trainings are not supported by {type(trainable).__name__}: it cannot set its rate per step"
         )
     started = time.perf_counter()
-    tried = list[_Training]()
-    peak: float | None = min(center, highest)
+    tried, is_measured = list[_Training](), False
+    peak: float | None = min(center, highest / SPACING)
     while peak is not None:
         training = _Training(trainable, peak, batch_size, num_steps)
         with trainable.restored():
             is_whole = training.run(looks, should_stop)
-            if is_whole and not tried:
+            if math.isfinite(training.end) and not is_measured:
+                is_measured = True
                 after_first()
         tried.append(training)
         peak = _next(tried, highest) if is_whole else None
@@ -89,6 +92,7 @@ def short_trainings(
         steps=num_steps,
         rates=tuple(rates),
         curves=tuple(tuple(curve) for curve in curves),
+        ends=tuple(training.end if math.isfinite(training.end) else math.nan for training in tried),
         value=None if is_cut else reading.value,
         reason="stopped before they ended" if is_cut else reading.reason,
         samples=sum(training.samples for training in tried),

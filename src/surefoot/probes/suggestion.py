@@ -22,10 +22,11 @@ SHORT_ERROR, SHORT_SAMPLES = 0.3, 768
 SMALLEST_ERROR, LARGEST_ERROR = 0.2, 0.8
 # Short trainings decay, and so stand peaks above the edge.
 PAST_EDGE = 2.0
+# Set by eye; 1 and 2 did as well (docs/log.md, 2026-11-21).
 NOISE_GROWS = 4.0
 # How the best rate follows AdaScale's gain, by the optimizer's usual rule.
 _POWERS = {"linear": 1.0, "sqrt": 0.5, "adascale": 1.0, "none": 0.0}
-# Rates to start from at a batch of 16 and a momentum of 0.9, for whoever has measured nothing.
+# Set by eye: rates to start from at a batch of 16 and a momentum of 0.9, for whoever has measured nothing.
 _PRIORS = {"sgd": 0.03, "adam": 0.007, "adamw": 0.007, "nadamw": 0.007, "rmsprop": 0.003}
 _PRIOR_MOMENTUM, _PRIOR_BATCH = 0.9, 16
 # 90 % of a normal error, and the widest interval that still says something: a decade.
@@ -49,8 +50,9 @@ class Witness:
 
 def prior(optimizer: Optimizer, *, batch_size: int) -> Witness:
     """What is known before anything was measured; momentum β makes a step 1/(1 − β) times as long."""
-    assert optimizer.learning_rate is not None, "a complete recipe has a rate"
-    rate = _PRIORS.get(optimizer.name, optimizer.learning_rate)
+    usual = Optimizer(name=optimizer.name).complete().learning_rate
+    assert usual is not None, "complete() writes a rate"
+    rate = _PRIORS.get(optimizer.name, usual)
     if optimizer.name == "sgd":
         rate *= (1.0 - (optimizer.momentum or 0.0)) / (1.0 - _PRIOR_MOMENTUM)
     rule = default_coupling(optimizer.name)
@@ -110,7 +112,7 @@ def at_batch(
         measured_at: rows a step of the probe.
         batch_size: rows a step of the training.
         noise_scale: S/‖G‖² after a short descent, where it is known.
-        limit: no rate above this.
+        limit: a rate is not raised beyond this for a larger batch.
     """
     if suggestion.value is None or suggestion.low is None or suggestion.high is None:
         return suggestion
@@ -119,9 +121,9 @@ def at_batch(
         factor = batch_factor(optimizer, batch_size=measured_at, new_batch_size=batch_size, noise_scale=noise_scale)
         reason += f"; times {factor:.2g} from a batch of {measured_at} to {batch_size}"
     value = suggestion.value * factor
-    if limit is not None and value > limit:
-        value = max(limit, suggestion.value * min(1.0, factor))
-        reason += f"; no further than {limit:.2g}, above which it may be unstable"
+    if limit is not None and factor > 1.0 and value > limit:
+        value = max(limit, suggestion.value)
+        reason += f"; not raised beyond {value:.2g}, above which it may be unstable"
     ratio = value / suggestion.value
     return Suggestion(low=suggestion.low * ratio, value=value, high=suggestion.high * ratio, reason=reason)
 

@@ -46,17 +46,17 @@ class RangeTest(Record):
 class ShortTrainings(Record):
     """A few trainings of some dozen steps from the same weights, each with a whole schedule at its own peak rate.
 
-    ``curves`` hold the loss at evenly spaced moments, one curve a rate; a shorter one left before its end. ``value`` is
-    the rate for the whole training that they speak for, None when they do not say.
+    ``curves`` hold the loss at evenly spaced moments, one curve a rate; a shorter one left before its end. ``ends`` are
+    the last losses, not-a-number for one that left. ``value`` is the rate for the whole training that they speak for,
+    None when they do not say.
     """
 
     batch_size: int
     steps: int
     rates: tuple[float, ...]
     curves: tuple[tuple[Number, ...], ...]
-    low: float | None = None
+    ends: tuple[Number, ...] = ()
     value: float | None = None
-    high: float | None = None
     reason: str = ""
     samples: int
     seconds: float
@@ -142,7 +142,7 @@ class Suggestion(Record):
 
 
 class FrontierPoint(Record):
-    """What training with one batch size is predicted to take, to reach the loss that the suggested one reaches."""
+    """What training with one batch size is predicted to take, to reach the loss that the recipe's own reaches."""
 
     batch_size: int
     learning_rate: float | None

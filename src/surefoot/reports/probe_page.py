@@ -73,7 +73,7 @@ def probe_page(report: ProbeReport) -> str:
         title=f"{report.task}: {_outcome(report)}",
         report=report,
         answers=answers,
-        changes=[f"{answer['key']}={answer['setting']}" for answer in answers if answer["setting"]],
+        changes=_changes(report),
         price=f"{number(report.trainings)} trainings",
         effort=f"{report.samples:,} samples, {duration(report.seconds)}",
         sections=_sections(report),
@@ -91,25 +91,35 @@ def _outcome(report: ProbeReport) -> str:
     return rate_words + (", no batch size" if batch is None else f", batch size {rows(batch)}")
 
 
+def _changes(report: ProbeReport) -> list[str]:
+    """What to set for a training at the suggested rate: it and the decay belong to the probed optimizer and batch."""
+    if report.learning_rate.value is None:
+        return []
+    name, size = report.recipe.get("optimizer", {}).get("name"), report.recipe.get("batch", {}).get("size")
+    changes = [f"optimizer.name={name}"] if name else []
+    changes.append(f"optimizer.learning_rate={number(report.learning_rate.value)}")
+    if report.weight_decay.value is not None:
+        changes.append(f"optimizer.weight_decay={number(report.weight_decay.value)}")
+    return [*changes, f"batch.size={size}"] if size else changes
+
+
 def _answers(report: ProbeReport) -> list[dict[str, str]]:
     """The suggestions as cards."""
     return [
-        _answer("learning rate", "optimizer.learning_rate", report.learning_rate),
-        _answer("weight decay", "optimizer.weight_decay", report.weight_decay),
-        _answer("batch size", "batch.size", report.batch_size, is_count=True),
+        _answer("learning rate", report.learning_rate),
+        _answer("weight decay", report.weight_decay),
+        _answer("batch size", report.batch_size, is_count=True),
     ]
 
 
-def _answer(title: str, key: str, suggestion: Suggestion, *, is_count: bool = False) -> dict[str, str]:
+def _answer(title: str, suggestion: Suggestion, *, is_count: bool = False) -> dict[str, str]:
     if suggestion.value is None:
         return {
-            "title": title, "key": key, "setting": "", "value": "no suggestion", "interval": "",
+            "title": title, "value": "no suggestion", "interval": "",
             "reason": suggestion.reason or "not measured",
         }  # fmt: skip
     return {
         "title": title,
-        "key": key,
-        "setting": f"{suggestion.value:.0f}" if is_count else number(suggestion.value),
         "value": rows(suggestion.value) if is_count else number(suggestion.value),
         "interval": interval(suggestion, is_count=is_count),
         "reason": suggestion.reason,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from surefoot import reports, seeds
-from surefoot.batching import NoiseSample
+from surefoot.batching import HOLD_DECAY, NoiseSample
 from surefoot.curves.ends import horizon_factor
 from surefoot.curves.sweep import BELOW_MINIMUM
 from surefoot.errors import UnsupportedError
@@ -48,7 +48,7 @@ __all__ = ["Probe", "probe"]
 
 Measured = TypeVar("Measured")
 
-# How what a probe may cost is shared out; what one part leaves, the next may take.
+# Set by eye: how what a probe may cost is shared out; what one part leaves, the next may take.
 SWEEP_SHARE, SHORT_SHARE, SHARPNESS_SHARE = 0.15, 0.65, 0.1
 FEWEST_SWEEP_STEPS, USUAL_SWEEP_STEPS, MOST_SEEDS = 24, 48, 3
 FEWEST_SHORT_STEPS, MOST_SHORT_STEPS = 12, 512
@@ -72,19 +72,23 @@ class Probe:
 
     record: ProbeReport
 
+    def __str__(self) -> str:
+        """What it says, as the command prints it."""
+        return reports.probe_text(self.record)
+
     @property
     def learning_rate(self) -> Suggestion:
-        """The suggested rate: ``.low``, ``.value``, ``.high``, and the ``.reason``."""
+        """The suggested rate at the recipe's own batch size: ``.low``, ``.value``, ``.high``, and the ``.reason``."""
         return self.record.learning_rate
 
     @property
     def weight_decay(self) -> Suggestion:
-        """The suggested decay, in the optimizer's own units."""
+        """The suggested decay for that rate and the recipe's own batch size, in the optimizer's units."""
         return self.record.weight_decay
 
     @property
     def batch_size(self) -> Suggestion:
-        """The suggested batch size."""
+        """The suggested batch size; the rate that goes with it is in ``record.frontier``."""
         return self.record.batch_size
 
     @property
@@ -189,6 +193,8 @@ class _Probing:
             highest=highest,
         )
         size = suggest_batch(points, room)
+        if rate.value is not None and size.value is not None and size.value != self.batch_size:
+            self.notes.append(f"learning rate and decay are for the recipe's batch of {self.batch_size}")
         if self.should_stop():
             self.notes.append("stopped before everything was measured")
         return ProbeReport(
@@ -233,9 +239,9 @@ class _Probing:
                 f"of {self.factory.training_samples} may take {int(self.allowed)}"
             )
             return None
-        runs = [
+        runs = (
             self.factory.create(self.recipe, seed=seeds.derive(self.seed, "probe", index)) for index in range(count)
-        ]
+        )
         test = range_test(
             runs,
             optimizer=self.recipe.optimizer.name,
@@ -264,7 +270,7 @@ class _Probing:
 
         def measure_curvature() -> None:
             affordable = int(SHARPNESS_SHARE * self.allowed)
-            rows = min(MOST_CURVED_ROWS, self.factory.num_rows, affordable // (2 * USUAL_PRODUCTS))
+            rows = min(MOST_CURVED_ROWS, self.factory.num_rows, affordable // (2 * USUAL_PRODUCTS + 1))
             if rows < FEWEST_CURVED_ROWS:
                 self.notes.append("no sharpness: it would have cost too much")
                 return
@@ -310,10 +316,12 @@ class _Probing:
         return found
 
     def _noise(self, early: list[NoiseSample], late: Looks, short: ShortTrainings | None) -> tuple[NoiseReading, ...]:
-        """The noise scale now, and after the short training whose rate is nearest to the best."""
+        """The noise scale now, and near the end of the short training that ended lowest."""
         readings = [read_noise(early, samples_seen=0)]
-        if short is not None and late.by_rate:
-            best = min(late.by_rate, key=lambda rate: abs(math.log(rate / (short.value or rate))))
+        ends = {} if short is None else dict(zip(short.rates, short.ends, strict=True))
+        held = [rate for rate in late.by_rate if math.isfinite(ends.get(rate, math.nan))]
+        if short is not None and held:
+            best = min(held, key=ends.__getitem__)
             seen = short.steps * short.batch_size
             readings.append(read_noise(late.by_rate[best], samples_seen=seen))
         return tuple(readings)
@@ -348,6 +356,9 @@ class _Probing:
         """The decay whose coordinate c = Σ ηλ over the training is the usual one."""
         if rate.value is None or rate.low is None or rate.high is None:
             return Suggestion(reason="it depends on the learning rate")
+        name = self.recipe.optimizer.name
+        if name not in HOLD_DECAY:
+            return Suggestion(reason=f"{name} divides the decay by its moments, or finds its own rate; adamw does not")
         steps = self.factory.training_samples * self.recipe.steps_per_sample(self.factory.num_rows)
         low, value, high = (
             with_decay_coordinate(
