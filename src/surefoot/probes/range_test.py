@@ -19,9 +19,9 @@ from surefoot.records import RangeTest
 __all__ = ["range_test"]
 
 LOWEST_RATE, HIGHEST_RATE = 1e-5, 10.0
-# Rows that the loss is looked at on after every step, as a multiple of the batch: forward alone, they take about as
-# long again as the step (a backward pass costs two forward ones).
-FIXED_ROWS_A_ROW = 4
+# Rows that the loss is looked at on after every step. Forward passes alone, but five times the work of a step of 16; with
+# 64 or 128 of them a sweep of many classes is read worse (measured: docs/log.md, 2026-11-21).
+FIXED_ROWS = 256
 # Of the smoothing: losses of batches need more of it than losses on fixed rows.
 NOISY_MEMORY, FIXED_MEMORY = 0.8, 0.5
 
@@ -113,7 +113,7 @@ class _Sweep:
             loss = run.step_at(rate, batch_size=self.batch_size)
         self.samples += self.batch_size
         if math.isfinite(loss) and isinstance(run, KnowsFixedLoss):
-            loss = run.fixed_loss(FIXED_ROWS_A_ROW * self.batch_size)
+            loss = run.fixed_loss(FIXED_ROWS)
         self.losses.append(loss)
         self.goes_on = not has_blown_up(self.losses)
 
