@@ -19,8 +19,8 @@ from surefoot.records import RangeTest
 __all__ = ["range_test"]
 
 LOWEST_RATE, HIGHEST_RATE = 1e-5, 10.0
-# Rows that the loss is looked at on after every step. Forward passes alone, but five times the work of a step of 16; with
-# 64 or 128 of them a sweep of many classes is read worse (measured: docs/log.md, 2026-11-21).
+# Rows that the loss is looked at on after every step. Forward passes alone, but five times the work of a step of 16;
+# with 64 or 128 of them a sweep of many classes is read worse (measured: docs/log.md, 2026-11-21).
 FIXED_ROWS = 256
 # Of the smoothing: losses of batches need more of it than losses on fixed rows.
 NOISY_MEMORY, FIXED_MEMORY = 0.8, 0.5
