@@ -115,6 +115,12 @@ def test_ends_without_an_answer() -> None:
     assert read_ends([], [], share=0.1).value is None
 
 
+def test_a_loss_that_turns_up_at_its_end_has_still_come_a_long_way() -> None:
+    curves = [[4.0, 3.0, 2.0, *([end] * 9), *([end + 0.1] * 4)] for end in (1.5, 1.0, 1.4)]
+    found = read_ends([0.01, 0.1, 1.0], curves, share=1.0)
+    assert found.value == pytest.approx(0.1, rel=0.5)
+
+
 def test_multipliers_come_to_their_end() -> None:
     values = [multiplier(step, 40) for step in range(40)]
     assert max(values) <= 1.0

@@ -32,8 +32,9 @@ class EndsReading:
 def read_ends(rates: Sequence[float], curves: Sequence[Sequence[float]], *, share: float) -> EndsReading:
     """The peak rate for a whole training from short ones, each with a schedule of its own that came to its end.
 
-    Which rates held is what ``read_early`` says of their curves. Among those the lowest end is found, as a parabola
-    through it and its neighbours over the logarithm of the rate has it, and lowered by share^0.32.
+    Which rates held is what ``read_early`` says of their curves, and any that ends below where the slowest began. Among
+    those the lowest end is found, as a parabola through it and its neighbours over the logarithm of the rate has it, and
+    lowered by share^0.32.
 
     Args:
         rates: peak rates, rising, evenly spaced on a logarithmic scale; three or more are best.
@@ -46,13 +47,20 @@ def read_ends(rates: Sequence[float], curves: Sequence[Sequence[float]], *, shar
     0.316
     """
     longest = max(map(len, curves), default=0)
-    if curves and not longest:
-        return EndsReading(reason=f"the loss left at every rate, down to {rates[0]:.2g}")
+    if not longest:
+        lowest = f", down to {rates[0]:.2g}" if rates else ""
+        return EndsReading(reason=f"the loss left at every rate{lowest}")
     looks = read_early(rates, curves)
-    held = [index for index, look in enumerate(looks.looks) if look.status == "falling"]
+    ends = [curve[-1] if curve else math.inf for curve in curves]
+    start = next(curve[0] for curve in curves if len(curve) == longest)
+    # a loss without noise may turn up a little in its last quarter and still have come a long way
+    held = [
+        index
+        for index, look in enumerate(looks.looks)
+        if look.status == "falling" or (look.status == "rising" and ends[index] < start)
+    ]
     if not held:
         return EndsReading(reason=looks.reason)
-    ends = [curve[-1] if curve else math.inf for curve in curves]
     best = min(held, key=lambda index: ends[index])
     shift = 0.0
     if best - 1 in held and best + 1 in held:
