@@ -32,9 +32,9 @@ class EndsReading:
 def read_ends(rates: Sequence[float], curves: Sequence[Sequence[float]], *, share: float) -> EndsReading:
     """The peak rate for a whole training from short ones, each with a schedule of its own that came to its end.
 
-    Which rates held is what ``read_early`` says of their curves, and any that ends below where the slowest began. Among
-    those the lowest end is found, as a parabola through it and its neighbours over the logarithm of the rate has it, and
-    lowered by share^0.32.
+    Which rates held is what ``read_early`` says of their curves, and any that ends below where the slowest began.
+    Among those the lowest end is found, as a parabola through it and its neighbours over the logarithm of the rate has
+    it, and lowered by share^0.32.
 
     Args:
         rates: peak rates, rising, evenly spaced on a logarithmic scale; three or more are best.
