@@ -68,7 +68,7 @@ def test_the_curve_is_cut_where_it_stops_being_a_number(bad: float) -> None:
     assert reading.value is not None
     at_once = read_sweep(RATES[:1], [bad])
     assert at_once.value is None
-    assert at_once.reason == "the loss left at once"
+    assert at_once.reason == "the loss was not finite at once"
 
 
 def test_too_few_points_say_nothing() -> None:

@@ -61,7 +61,9 @@ def read_sweep(rates: Sequence[float], losses: Sequence[float], *, memory: float
     diverged_above = None if end is None else float(rates[end])
     usable = values if end is None else values[:end]
     if len(usable) < START + LAST:
-        reason = "the loss left at once" if end is not None else f"only {len(usable)} steps could be taken"
+        reason = f"only {len(usable)} steps could be taken"
+        if end is not None:
+            reason = "the loss left at once" if np.isfinite(values[end]) else "the loss was not finite at once"
         return Reading(tuple(usable.tolist()), diverged_above=diverged_above, reason=reason)
     start = float(np.mean(usable[:START]))
     smoothed = zero_lag(np.minimum(usable, start + noise_of(usable[:START])), memory=memory)
