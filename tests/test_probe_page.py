@@ -63,8 +63,8 @@ def full(**changes: Any) -> ProbeReport:
         "recipe": {"optimizer": {"name": "adamw"}},
         "range_test": test,
         "noise": (
-            NoiseReading(samples_seen=0, value=23.4, low=14.0, high=37.0, looks=20, samples=640, seconds=0.1),
-            NoiseReading(samples_seen=1280, value=181.0, low=90.0, high=420.0, looks=20, samples=640, seconds=0.1),
+            NoiseReading(samples_seen=0, value=23.4, low=14.0, high=37.0, looks=20, samples=640),
+            NoiseReading(samples_seen=1280, value=181.0, low=90.0, high=420.0, looks=20, samples=640),
         ),
         "capacity": capacity,
         "sharpness": Sharpness(
@@ -91,7 +91,7 @@ def unknown(**changes: Any) -> ProbeReport:
             optimizer="sgd", batch_size=8, rates=(), losses=(), smoothed=(), reason="no step could be taken", samples=0,
             seconds=0.0,
         ),
-        "noise": (NoiseReading(samples_seen=0, looks=2, reason="two looks are too few", samples=16, seconds=0.0),),
+        "noise": (NoiseReading(samples_seen=0, looks=2, reason="two looks are too few", samples=16),),
         "capacity": Capacity(points=(), reason="not even one row fits", samples=0, seconds=0.0),
         "sharpness": Sharpness(
             optimizer="sgd", products=0, rows=0, reason="no second derivative", samples=0, seconds=0
@@ -123,7 +123,7 @@ def one_point() -> ProbeReport:
     point = CapacityPoint(batch_size=16, seconds=0.0, steps=1)
     capacity = Capacity(points=(point,), largest=16, limited_by="price", reason="one size", samples=16, seconds=0.0)
     timeless = tuple(point.model_copy(update={"seconds": None, "learning_rate": None}) for point in full().frontier)
-    open_reading = NoiseReading(samples_seen=0, low=90.0, looks=9, samples=72, seconds=0.0, reason="mostly noise")
+    open_reading = NoiseReading(samples_seen=0, low=90.0, looks=9, samples=72, reason="mostly noise")
     return full(capacity=capacity, frontier=timeless, noise=(open_reading,))
 
 

@@ -137,12 +137,12 @@ def test_real_runs_are_as_before_and_see_the_same_batches(make_task: Make) -> No
     factory = TorchFactory(make_task(rows=200))
     recipe = sf.Recipe(batch={"size": 8}, model={"dropout": 0.3, "norm": True}).complete(factory.num_rows)
     run, untouched = factory.create(recipe, seed=0), factory.create(recipe, seed=0)
-    looks = Looks()
+    looks: Looks = {}
     arguments: dict[str, Any] = {"batch_size": 8, "num_steps": 24, "horizon": 100.0}
     found = short_trainings(run, center=0.03, looks=looks, **arguments)
     assert found.value is not None, found.reason
-    assert set(looks.by_rate) == set(found.rates)
-    again = short_trainings(run, center=0.03, **arguments, looks=Looks())
+    assert set(looks) == set(found.rates)
+    again = short_trainings(run, center=0.03, **arguments, looks={})
     assert again.curves == found.curves
     for one in (run, untouched):
         one.advance(one.horizon, should_stop=lambda: False)

@@ -83,7 +83,7 @@ def test_another_batch_moves_the_whole_interval_and_stops_at_the_limit() -> None
 
 
 def reading(value: float | None) -> NoiseReading:
-    return NoiseReading(samples_seen=0, value=value, looks=8, samples=128, seconds=0.0)
+    return NoiseReading(samples_seen=0, value=value, looks=8, samples=128)
 
 
 def room(**changes: Any) -> Capacity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from surefoot.batching import StepTime, efficiency
+from surefoot.probes.noise_scale import last_known
 from surefoot.probes.suggestion import batch_factor
 from surefoot.records import Capacity, FrontierPoint, NoiseReading, Suggestion
 
@@ -41,7 +42,8 @@ def frontier(
         samples: of a whole training.
         highest: no rate above it is given to a larger batch.
     """
-    scale = next((reading.value for reading in reversed(noise) if reading.value is not None), None)
+    known = last_known(noise)
+    scale = None if known is None else known.value
     if scale is None or capacity is None or not capacity.points or capacity.largest is None:
         return ()
     ran = {point.batch_size for point in capacity.points}

@@ -16,7 +16,7 @@ from surefoot.errors import UnsupportedError
 from surefoot.protocols import KnowsFixedLoss, LooksAtNoise, RatePerStep, Trainable
 from surefoot.records import RangeTest
 
-__all__ = ["range_test"]
+__all__ = ["FIXED_ROWS", "range_test"]
 
 LOWEST_RATE, HIGHEST_RATE = 1e-5, 10.0
 # Rows that the loss is looked at on after every step. Forward passes alone, but five times the work of a step of 16;

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from surefoot.batching import NoiseSample
 from surefoot.curves.ends import read_ends
 from surefoot.errors import UnsupportedError
+from surefoot.probes.range_test import FIXED_ROWS
 from surefoot.protocols import KnowsFixedLoss, LooksAtNoise, RatePerStep, Trainable
 from surefoot.records import ShortTrainings
 
@@ -18,8 +19,6 @@ __all__ = ["MOST_TRAININGS", "Looks", "multiplier", "short_trainings"]
 # Peak rates are this far apart.
 SPACING = 10.0**0.5
 FEWEST_TRAININGS, MOST_TRAININGS = 3, 4
-# Rows that the loss is looked at on at every moment: few looks, so they may be many.
-FIXED_ROWS = 256
 # Moments of a training at which its loss is taken, where it has as many steps.
 MOMENTS = 16
 WARMUP = 0.1
@@ -28,11 +27,8 @@ WARMUP = 0.1
 LEFT = 3.0
 
 
-@dataclass
-class Looks:
-    """Looks at the noise near the end of each training, by its rate: where the descent has come to."""
-
-    by_rate: dict[float, list[NoiseSample]] = field(default_factory=dict)
+# Looks at the noise near the end of each training, by its rate.
+Looks = dict[float, list[NoiseSample]]
 
 
 def short_trainings(
@@ -170,7 +166,7 @@ class _Training:
         if looks is not None and 4 * step >= 3 * self.num_steps and isinstance(self.trainable, LooksAtNoise):
             loss, sample = self.trainable.look_at(rate, batch_size=self.batch_size)
             if sample is not None:
-                looks.by_rate.setdefault(self.peak, []).append(sample)
+                looks.setdefault(self.peak, []).append(sample)
             return loss
         assert isinstance(self.trainable, RatePerStep)
         return self.trainable.step_at(rate, batch_size=self.batch_size)

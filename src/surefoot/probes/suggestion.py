@@ -9,7 +9,16 @@ from surefoot.batching import adascale_gain, default_coupling, rate_factor
 from surefoot.recipe import Optimizer
 from surefoot.records import Suggestion
 
-__all__ = ["Witness", "at_batch", "from_range_test", "from_short_trainings", "prior", "suggest_rate"]
+__all__ = [
+    "Witness",
+    "at_batch",
+    "batch_factor",
+    "from_range_test",
+    "from_short_trainings",
+    "highest_rate",
+    "prior",
+    "suggest_rate",
+]
 
 # Standard errors in decades, of the rate for a whole training at a batch of 16 (measured: docs/log.md, 2026-11-21).
 PRIOR_ERROR, SWEEP_ERROR = 0.6, 0.6
@@ -20,12 +29,14 @@ PRODIGY_PRIOR_ERROR = 0.1
 # A short training over so many samples is off by this, a longer one by less: as the root of its samples.
 SHORT_ERROR, SHORT_SAMPLES = 0.3, 768
 SMALLEST_ERROR, LARGEST_ERROR = 0.2, 0.8
-# Short trainings decay, and so stand peaks above the edge.
+# Set by eye: a larger batch stands at least so many times the rate at which a sweep's loss was lowest.
 PAST_EDGE = 2.0
+# Of the rate that the curvature forbids; young weights grow unsteady from there on (docs/log.md, 2026-11-21).
+STEADY_SHARE = 0.25
 # Set by eye; 1 and 2 did as well (docs/log.md, 2026-11-21).
 NOISE_GROWS = 4.0
 # How the best rate follows AdaScale's gain, by the optimizer's usual rule.
-_POWERS = {"linear": 1.0, "sqrt": 0.5, "adascale": 1.0, "none": 0.0}
+_POWERS = {"linear": 1.0, "sqrt": 0.5, "none": 0.0}
 # Set by eye: rates to start from at a batch of 16 and a momentum of 0.9, for whoever has measured nothing.
 _PRIORS = {"sgd": 0.03, "adam": 0.007, "adamw": 0.007, "nadamw": 0.007, "rmsprop": 0.003}
 _PRIOR_MOMENTUM, _PRIOR_BATCH = 0.9, 16
@@ -141,5 +152,5 @@ def highest_rate(*, edge: float | None, curvature_limit: float | None, ratio: fl
         ratio: of the batch sizes of the training and of the sweep.
     """
     if curvature_limit is not None:
-        return curvature_limit / 4.0
+        return STEADY_SHARE * curvature_limit
     return None if edge is None else edge * max(PAST_EDGE, math.sqrt(ratio))

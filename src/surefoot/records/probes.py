@@ -76,7 +76,6 @@ class NoiseReading(Record):
     looks: int
     reason: str = ""
     samples: int
-    seconds: float
 
 
 class CapacityPoint(Record):

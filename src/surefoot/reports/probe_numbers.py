@@ -90,7 +90,7 @@ def noise_axis(report: ProbeReport) -> Axis:
 def open_interval(reading: NoiseReading, axis: Axis) -> tuple[float, float] | None:
     """A reading's interval within the axis; an end that is not known lies at the axis's own, None where both are not.
 
-    >>> open_interval(NoiseReading(samples_seen=0, low=20.0, looks=9, samples=72, seconds=0.1), Axis(1.0, 300.0))
+    >>> open_interval(NoiseReading(samples_seen=0, low=20.0, looks=9, samples=72), Axis(1.0, 300.0))
     (20.0, 300.0)
     """
     if reading.low is None and reading.high is None:

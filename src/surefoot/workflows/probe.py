@@ -16,6 +16,7 @@ from surefoot.curves.sweep import BELOW_MINIMUM
 from surefoot.errors import UnsupportedError
 from surefoot.probes import capacity, range_test, read_noise, sharpness, short_trainings
 from surefoot.probes.frontier import frontier, suggest_batch
+from surefoot.probes.noise_scale import last_known
 from surefoot.probes.short_trainings import MOST_TRAININGS, Looks
 from surefoot.probes.suggestion import (
     Witness,
@@ -94,7 +95,7 @@ class Probe:
     @property
     def noise_scale(self) -> NoiseReading | None:
         """The gradient noise scale after a short descent, or now where that is all that is known."""
-        return next((reading for reading in reversed(self.record.noise) if reading.value is not None), None)
+        return last_known(self.record.noise)
 
     @property
     def range_test(self) -> RangeTest | None:
@@ -319,11 +320,11 @@ class _Probing:
         """The noise scale now, and near the end of the short training that ended lowest."""
         readings = [read_noise(early, samples_seen=0)]
         ends = {} if short is None else dict(zip(short.rates, short.ends, strict=True))
-        held = [rate for rate in late.by_rate if math.isfinite(ends.get(rate, math.nan))]
+        held = [rate for rate in late if math.isfinite(ends.get(rate, math.nan))]
         if short is not None and held:
             best = min(held, key=ends.__getitem__)
             seen = short.steps * short.batch_size
-            readings.append(read_noise(late.by_rate[best], samples_seen=seen))
+            readings.append(read_noise(late[best], samples_seen=seen))
         return tuple(readings)
 
     def _rate(
@@ -343,12 +344,13 @@ class _Probing:
         if not witnesses:
             return Suggestion(reason=_why_nothing(sweep, short, room))
         found = suggest_rate(*witnesses, prior(self.recipe.optimizer, batch_size=self.probe_batch))
+        known = last_known(noise)
         return at_batch(
             found,
             self.recipe.optimizer.name,
             measured_at=self.probe_batch,
             batch_size=self.batch_size,
-            noise_scale=next((reading.value for reading in reversed(noise) if reading.value is not None), None),
+            noise_scale=None if known is None else known.value,
             limit=highest,
         )
 
