@@ -42,15 +42,19 @@ class Record:
 def incumbent(study: Record, price: float) -> tuple[float, float, float]:
     """What a user who pays ``price`` trainings holds in hand: the best model by validation among finished trials.
 
+    The best look of a pruned trial counts; a trial that diverged has no model, as the tools see it.
+
     Returns:
         Its validation loss, its test loss, and the seconds that the trials finished by that price took in all;
         infinite losses where there is no model yet.
     """
     done = [trial for trial in study.trials if trial.price <= price * (1 + 1e-5)]
-    if not done:
-        return math.inf, math.inf, 0.0
-    best = min(done, key=lambda trial: trial.validation)
-    return best.validation, best.test, done[-1].seconds
+    usable = [trial for trial in done if trial.status != "diverged"]
+    seconds = done[-1].seconds if done else 0.0
+    if not usable:
+        return math.inf, math.inf, seconds
+    best = min(usable, key=lambda trial: trial.validation)
+    return best.validation, best.test, seconds
 
 
 class Store:
