@@ -3,7 +3,6 @@
 import math
 
 import pytest
-
 from benchmarks import price_store
 from benchmarks.price_store import Finished, Record, Store, incumbent
 
