@@ -15,11 +15,12 @@ from surefoot.protocols.probed import (
     TellsCost,
 )
 from surefoot.protocols.problem import Problem, TrainableFactory
-from surefoot.protocols.trainable import Advance, HoldsWorkers, Split, Steered, Trainable
+from surefoot.protocols.trainable import Advance, Certainty, HoldsWorkers, Split, Steered, TellsCertainty, Trainable
 
 __all__ = [
     "Advance",
     "Candidate",
+    "Certainty",
     "Curved",
     "Eigenvalue",
     "HoldsWorkers",
@@ -32,6 +33,7 @@ __all__ = [
     "Split",
     "Steered",
     "StepCost",
+    "TellsCertainty",
     "TellsCost",
     "Together",
     "Trainable",

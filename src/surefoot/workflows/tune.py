@@ -15,7 +15,7 @@ from surefoot.records import RangeTest
 from surefoot.space import Choice, Dimension
 from surefoot.tasks import Task
 from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
-from surefoot.tuning.ladder import with_optimizer
+from surefoot.tuning.point import with_optimizer
 from surefoot.tuning.study import Supervision
 from surefoot.workflows import output
 from surefoot.workflows.backend import identity, open_task, require_recipe, require_seed
