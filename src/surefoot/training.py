@@ -15,6 +15,7 @@ from typing import Any, Literal
 from surefoot.callbacks import Callback, ask
 from surefoot.errors import CallbackError
 from surefoot.protocols import Advance, Candidate, HoldsWorkers, Observer, Silent, Split, Steered, Trainable
+from surefoot.protocols.search import never
 from surefoot.recipe import Stopping
 from surefoot.records import Evaluation, Objective, Run, RunStatus
 
@@ -31,11 +32,6 @@ def horizon_of(share: float, training_samples: int) -> int:
     (62, 1000, 1)
     """
     return max(1, math.floor(share * training_samples + 1e-6))
-
-
-def never() -> bool:
-    """The answer of whoever does not want a run to stop."""
-    return False
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from surefoot.protocols.probed import (
     TellsCost,
 )
 from surefoot.protocols.problem import Problem, TrainableFactory
+from surefoot.protocols.search import Executor, KeepsRuns, Searcher, Supervision, Trained
 from surefoot.protocols.trainable import Advance, HoldsWorkers, Split, Steered, Trainable
 
 __all__ = [
@@ -22,18 +23,23 @@ __all__ = [
     "Candidate",
     "Curved",
     "Eigenvalue",
+    "Executor",
     "HoldsWorkers",
+    "KeepsRuns",
     "KnowsFixedLoss",
     "LooksAtNoise",
     "Observer",
     "Problem",
     "RatePerStep",
+    "Searcher",
     "Silent",
     "Split",
     "Steered",
     "StepCost",
+    "Supervision",
     "TellsCost",
     "Together",
     "Trainable",
     "TrainableFactory",
+    "Trained",
 ]

@@ -8,7 +8,7 @@ the horizon grows, so every rung starts from what the one below it found, a litt
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -98,7 +98,7 @@ def plan_rungs(trainings: float, *, num_steps: float = math.inf) -> tuple[Rung, 
 
 @dataclass(frozen=True)
 class Ladder:
-    """Proposes the next run from the runs so far; the same runs always give the same proposal.
+    """Proposes the next runs from the runs so far; the same runs always give the same proposal.
 
     Args:
         rungs: from the foot to the top.
@@ -120,20 +120,33 @@ class Ladder:
     seed: int
     space: Mapping[str, Dimension] = field(default_factory=dict)
 
-    def propose(self, runs: Sequence[Run]) -> Candidate | None:
-        """The next run to make, or None when the ladder is climbed."""
+    def propose(self, runs: Sequence[Run]) -> tuple[Candidate, ...]:
+        """The rest of a rung, whose runs do not depend on each other; one run at a time where a rung failed whole."""
         below: Sequence[Run] = ()
         for index, rung in enumerate(self.rungs):
-            here = [run for run in runs if run.coordinates["rung"] == index]
+            earlier = [run for run in runs if run.coordinates["rung"] < index]
+            here = sorted((run for run in runs if run.coordinates["rung"] == index), key=lambda run: run.number)
             if len(here) < rung.runs:
-                point = self._foot(len(here)) if index == 0 else self._next(below, len(here), rung)
-                return self._candidate(runs, index, point)
+                return tuple(self._rung(index, earlier, below, made={run.number for run in here}))
             usable = [run for run in here if run.best is not None]
             if not usable and not below:
-                rescued = here[rung.runs :]
-                return self._candidate(runs, index, self._rescue(here)) if len(rescued) < MAX_RESCUES else None
+                if len(here) - rung.runs >= MAX_RESCUES:
+                    return ()
+                rescue = self._candidate([*earlier, *here], index, self._rescue(here), place=0)
+                return (rescue,) if rescue is not None else ()
             below = usable or below
-        return None
+        return ()
+
+    def _rung(self, index: int, earlier: Sequence[Run], below: Sequence[Run], *, made: set[int]) -> Iterator[Candidate]:
+        """Every run of a rung that is not made yet, as long as the budget lasts."""
+        rung = self.rungs[index]
+        for place in range(rung.runs):
+            if len(earlier) + place not in made:
+                point = self._foot(place) if index == 0 else self._next(below, place, rung)
+                candidate = self._candidate(earlier, index, point, place=place)
+                if candidate is None:
+                    return
+                yield candidate
 
     def _foot(self, index: int) -> dict[str, Any]:
         """The starting points: the optimizers take turns, each walking through its rates."""
@@ -177,11 +190,15 @@ class Ladder:
             return {**_point(lowest.coordinates), "batch.size": max(1, smallest // 2)}
         return {**_point(lowest.coordinates), "learning_rate": lowest.coordinates["learning_rate"] / 10.0}
 
-    def _candidate(self, runs: Sequence[Run], index: int, point: dict[str, Any]) -> Candidate | None:
-        """The run at this point, None when too little of the budget is left for it."""
-        number, rung = len(runs), self.rungs[index]
-        left = (self.allowed_samples - sum(run.samples for run in runs)) / self.training_samples
-        if left * self.training_samples < 1 or (left < rung.share / 2 and any(run.best is not None for run in runs)):
+    def _candidate(self, earlier: Sequence[Run], index: int, point: dict[str, Any], *, place: int) -> Candidate | None:
+        """The run at this point, None when too little of the budget is left for it.
+
+        Those before it in the rung, ``place`` of them, are counted in full, whether they are finished or not.
+        """
+        number, rung = len(earlier) + place, self.rungs[index]
+        spent = sum(run.samples for run in earlier)
+        left = (self.allowed_samples - spent) / self.training_samples - place * rung.share
+        if left * self.training_samples < 1 or (left < rung.share / 2 and any(run.best is not None for run in earlier)):
             return None
         share = min(rung.share, left)
         rate = _readable(point["learning_rate"])
