@@ -21,8 +21,8 @@ from typing import Any
 
 SCRIPT = """
 from surefoot import cli
-from surefoot.tuning import study
-study.CHECKPOINT_SECONDS = 0.05
+from surefoot.protocols import search
+search.CHECKPOINT_SECONDS = 0.05
 cli.main()
 """
 EPOCHS = "300"

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.slow
 # A checkpoint at every look, so that a kill falls into the middle of things.
 SCRIPT = """
 from surefoot import cli
-from surefoot.tuning import study
-study.CHECKPOINT_SECONDS = 0.0
+from surefoot.protocols import search
+search.CHECKPOINT_SECONDS = 0.0
 cli.main()
 """
 

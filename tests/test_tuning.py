@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from surefoot.engine import TorchFactory
 from surefoot.errors import BudgetError
+from surefoot.protocols import Supervision
 from surefoot.recipe import Recipe
 from surefoot.records import Evaluation, Objective, Run
 from surefoot.space import choice, log
 from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
 from surefoot.tuning.decay import decay_coordinate, with_decay_coordinate
 from surefoot.tuning.ladder import Start
-from surefoot.tuning.study import Supervision, best_of
+from surefoot.tuning.study import best_of
 
 Make = Callable[..., Any]
 STARTS = (Start("adamw", 0.05, 0.5), Start("sgd", 0.3))
@@ -66,16 +67,17 @@ def finished(candidate: Any, value: float, status: Any = "completed") -> Run:
 
 def climbed(searcher: Ladder, value_of: Callable[[Any], float]) -> list[Run]:
     runs: list[Run] = []
-    while (candidate := searcher.propose(runs)) is not None:
-        value = value_of(candidate)
-        runs.append(finished(candidate, value, "completed" if math.isfinite(value) else "diverged"))
+    while wave := searcher.propose(runs):
+        for candidate in wave:
+            value = value_of(candidate)
+            runs.append(finished(candidate, value, "completed" if math.isfinite(value) else "diverged"))
         assert len(runs) < 500
     return runs
 
 
 def test_nothing_fits_into_nothing() -> None:
     assert plan_rungs(0.0) == plan_rungs(-0.2) == ()
-    assert ladder(rungs=()).propose([]) is None
+    assert ladder(rungs=()).propose([]) == ()
 
 
 @given(st.floats(0.001, 40))
@@ -101,10 +103,18 @@ def test_the_ladder_is_a_pure_function_of_the_runs(trainings: float, best_rate: 
 
     searcher = ladder(trainings)
     runs = climbed(searcher, value)
-    for end in range(len(runs)):
-        candidate = searcher.propose(runs[:end])
-        assert candidate is not None
+    for end in {0, 1, len(runs) // 2, len(runs) - 1}:
+        candidate = searcher.propose(runs[:end][::-1])[0]
+        assert candidate.number == end
         assert (candidate.recipe.to_dict(), candidate.seed) == (runs[end].recipe, runs[end].seed)
+
+
+def test_a_wave_keeps_its_numbers_whichever_of_it_is_finished() -> None:
+    searcher = ladder()
+    wave = searcher.propose([])
+    assert [candidate.number for candidate in wave] == [0, 1, 2, 3, 4, 5]
+    made = [finished(candidate, 1.0) for candidate in (wave[4], wave[1])]
+    assert searcher.propose(made) == tuple(candidate for candidate in wave if candidate.number not in {1, 4})
 
 
 def test_the_ladder_follows_what_it_learned() -> None:

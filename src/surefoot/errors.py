@@ -1,6 +1,7 @@
 """Every exception Surefoot raises on purpose.
 
     SurefootError
+    ├── StorageError (also OSError)       a file or a database cannot be written; the command exits with 1
     └── RequestError (also ValueError)    the request was wrong; the command exits with 2
         ├── RecipeError                   a key or a value of a recipe
         ├── TaskError                     the task: its model, its loss, its data
@@ -29,6 +30,7 @@ __all__ = [
     "OutputError",
     "RecipeError",
     "RequestError",
+    "StorageError",
     "SurefootError",
     "TaskError",
     "UnsupportedError",
@@ -39,6 +41,10 @@ __all__ = [
 
 class SurefootError(Exception):
     """The root of the tree: catch this to catch everything Surefoot raises on purpose."""
+
+
+class StorageError(SurefootError, OSError):
+    """What should be kept cannot be written: the disk is full, or the database is gone. What was kept stays whole."""
 
 
 class RequestError(SurefootError, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -11,12 +12,47 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["finite_or_null", "read_json", "replacing", "write_json", "write_text"]
+from surefoot.errors import StorageError
+
+__all__ = ["finite_or_null", "read_json", "replacing", "while_disk_lasts", "write_json", "write_text"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_SAYS_FULL = (*(f"os error {number}" for number in _FULL), "database or disk is full")  # safetensors, SQLite
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path whose content takes the place of ``path`` when the block ends without an exception."""
+    """A temporary path whose content takes the place of ``path`` when the block ends without an exception.
+
+    Raises:
+        StorageError: the disk is full; what was at ``path`` is there still.
+    """
+    with while_disk_lasts(path):
+        yield from _replacing(path)
+
+
+@contextlib.contextmanager
+def while_disk_lasts(path: Path) -> Iterator[None]:
+    """A block that writes ``path``; what it raises because the disk is full becomes one line."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_full(error):
+            raise
+        raise StorageError(
+            f"the disk is full: cannot write {path}; free some space and resume: what was written before is whole"
+        ) from error
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether this, or what it came from, says that the disk is full."""
+    if error is None or isinstance(error, StorageError):
+        return False
+    says_so = any(words in str(error) for words in _SAYS_FULL)
+    return says_so or (isinstance(error, OSError) and error.errno in _FULL) or _is_full(error.__cause__)
+
+
+def _replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from surefoot.callbacks import Callback, ask
 from surefoot.errors import CallbackError
+<<<<<<< HEAD
 from surefoot.protocols import (
     Advance,
     Candidate,
@@ -25,6 +26,10 @@ from surefoot.protocols import (
     TellsCertainty,
     Trainable,
 )
+=======
+from surefoot.protocols import Advance, Candidate, HoldsWorkers, Observer, Silent, Split, Steered, Trainable
+from surefoot.protocols.search import never
+>>>>>>> a7465cb32b7ecad2a2f56bbfea036eabd8213c64
 from surefoot.recipe import Stopping
 from surefoot.records import Evaluation, Objective, Run, RunStatus
 
@@ -41,11 +46,6 @@ def horizon_of(share: float, training_samples: int) -> int:
     (62, 1000, 1)
     """
     return max(1, math.floor(share * training_samples + 1e-6))
-
-
-def never() -> bool:
-    """The answer of whoever does not want a run to stop."""
-    return False
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,12 @@ from surefoot.protocols.probed import (
     TellsCost,
 )
 from surefoot.protocols.problem import Problem, TrainableFactory
+<<<<<<< HEAD
 from surefoot.protocols.trainable import Advance, Certainty, HoldsWorkers, Split, Steered, TellsCertainty, Trainable
+=======
+from surefoot.protocols.search import Executor, KeepsRuns, Searcher, Supervision, Trained
+from surefoot.protocols.trainable import Advance, HoldsWorkers, Split, Steered, Trainable
+>>>>>>> a7465cb32b7ecad2a2f56bbfea036eabd8213c64
 
 __all__ = [
     "Advance",
@@ -23,19 +28,27 @@ __all__ = [
     "Certainty",
     "Curved",
     "Eigenvalue",
+    "Executor",
     "HoldsWorkers",
+    "KeepsRuns",
     "KnowsFixedLoss",
     "LooksAtNoise",
     "Observer",
     "Problem",
     "RatePerStep",
+    "Searcher",
     "Silent",
     "Split",
     "Steered",
     "StepCost",
+<<<<<<< HEAD
     "TellsCertainty",
+=======
+    "Supervision",
+>>>>>>> a7465cb32b7ecad2a2f56bbfea036eabd8213c64
     "TellsCost",
     "Together",
     "Trainable",
     "TrainableFactory",
+    "Trained",
 ]

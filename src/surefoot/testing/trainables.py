@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from surefoot.protocols import Curved, KnowsFixedLoss, LooksAtNoise, RatePerStep, TellsCost, Trainable
-from surefoot.training import never
+from surefoot.protocols.search import never
 
 __all__ = ["check_trainable"]
 

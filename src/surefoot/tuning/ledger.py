@@ -7,6 +7,7 @@ trial is closed, so a process killed between the two loses nothing.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import json
 import math
@@ -56,7 +57,8 @@ class Ledger:
             self._study = optuna.create_study(
                 storage=storage, study_name="surefoot", direction=direction, load_if_exists=True
             )
-        self._open: dict[int, tuple[optuna.Trial, set[int]]] = {}
+        self._reported: dict[int, int] = {}
+        self._objective = objective
         self._runs = self._repaired()
 
     def remember(self, key: str, value: Any) -> None:
@@ -74,7 +76,7 @@ class Ledger:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """The finished runs, in order."""
+        """The finished runs, in the order of their numbers."""
         return tuple(self._runs)
 
     def folder(self, number: int) -> Path | None:
@@ -107,20 +109,17 @@ class Ledger:
             )
         )
 
-    def report(self, candidate: Candidate, evaluation: Evaluation, objective: Objective) -> None:
-        """Add a look to the run's trial."""
-        value = evaluation.metrics[objective.name]
-        if math.isfinite(value):
-            if candidate.number not in self._open:
-                self._open = {candidate.number: self._trial(candidate.number)}
-            trial, known = self._open[candidate.number]
-            if evaluation.samples not in known:  # a resumed run passes some points again
+    def report(self, candidate: Candidate, evaluation: Evaluation, *, horizon: int) -> None:
+        """Add about ten of a run's looks to its trial: each costs milliseconds."""
+        value, tenth = evaluation.metrics[self._objective.name], evaluation.samples * 10 // horizon
+        if math.isfinite(value) and tenth > self._reported.get(candidate.number, 0):
+            self._reported[candidate.number] = tenth
+            trial = self._trial(candidate.number)
+            if evaluation.samples not in self._study.trials[candidate.number].intermediate_values:
                 trial.report(value, step=evaluation.samples)
 
-    def _trial(self, number: int) -> tuple[optuna.Trial, set[int]]:
-        """A run's trial, and the steps it has reports for."""
-        frozen = self._study.get_trials(deepcopy=False)[number]
-        return optuna.Trial(self._study, frozen._trial_id), set(frozen.intermediate_values)
+    def _trial(self, number: int) -> optuna.Trial:
+        return optuna.Trial(self._study, self._study.get_trials(deepcopy=False)[number]._trial_id)
 
     def finish(self, run: Run) -> None:
         """Write the record, then close the trial."""
@@ -128,14 +127,14 @@ class Ledger:
         if folder is not None:
             files.write_json(folder / "record.json", run.model_dump())
         self._close(run)
-        self._runs.append(run)
+        bisect.insort(self._runs, run, key=lambda other: other.number)
 
     def _close(self, run: Run) -> None:
         state = _STATES.get(run.status, TrialState.PRUNED)
         value = run.value if state == TrialState.COMPLETE and math.isfinite(run.value) else None
         if value is None:
             state = TrialState.PRUNED
-        trial, _ = self._trial(run.number)
+        trial = self._trial(run.number)
         trial.set_user_attr("status", run.status)
         if run.reason:
             trial.set_user_attr("reason", run.reason)
@@ -149,7 +148,7 @@ class Ledger:
             folder = self.folder(trial.number)
             record = None if folder is None else folder / "record.json"
             if record is None or not record.exists():
-                break
+                continue
             run = Run.model_validate(files.read_json(record))
             runs.append(run)
             if not trial.state.is_finished():

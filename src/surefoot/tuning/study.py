@@ -1,32 +1,20 @@
-"""Drives a study: asks the searcher, runs the candidate, writes it into the ledger, until the searcher is content."""
+"""Drives a study: asks the searcher, has the wave run, writes it into the ledger, until the searcher is content."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from surefoot.callbacks import Callback
-from surefoot.protocols import Candidate, Observer, Silent, Split, Trainable, TrainableFactory
+from surefoot.protocols import Executor, Searcher, Supervision, Trainable, TrainableFactory, Trained
 from surefoot.recipe import Recipe
-from surefoot.records import Evaluation, Run
-from surefoot.training import Conditions, never, train
+from surefoot.records import Run
+from surefoot.tuning.executor import CHECKPOINT, InProcess
 from surefoot.tuning.ledger import Ledger
 
-__all__ = ["Outcome", "Searcher", "best_of", "climb"]
+__all__ = ["Outcome", "best_of", "climb"]
 
-WEIGHTS, CHECKPOINT = "model.safetensors", "checkpoint"
-CHECKPOINT_SECONDS = 5.0
-
-
-class Searcher(Protocol):
-    """A pure function of the recorded runs."""
-
-    def propose(self, runs: Sequence[Run]) -> Candidate | None:
-        """The next run to make, or None when the search is over."""
-        ...
+WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -34,7 +22,7 @@ class Outcome:
     """What a study came to.
 
     Attributes:
-        runs: every run that took at least one step, an interrupted one last.
+        runs: every run that took at least one step, interrupted ones last.
         best: the run whose weights are the result, None when no run reached a usable model.
         trainable: holds those weights.
         stopped: whether ``should_stop`` ended it.
@@ -46,115 +34,101 @@ class Outcome:
     stopped: bool
 
 
-@dataclass(frozen=True)
-class Supervision:
-    """What surrounds a study.
-
-    Attributes:
-        spent: samples spent before the first run, by probes.
-        observer: hears what happens.
-        should_stop: asked before every step.
-        looks_at: the parts of the data that every look measures.
-        callbacks: asked after every look.
-        checkpoint_seconds: the shortest time between two checkpoints of a run.
-    """
-
-    spent: int = 0
-    observer: Observer = field(default_factory=Silent)
-    should_stop: Callable[[], bool] = never
-    looks_at: tuple[Split, ...] = ("validation",)
-    callbacks: tuple[Callback, ...] = ()
-    checkpoint_seconds: float = field(default_factory=lambda: CHECKPOINT_SECONDS)
-
-
-def climb(factory: TrainableFactory, searcher: Searcher, ledger: Ledger, supervision: Supervision) -> Outcome:
+def climb(
+    factory: TrainableFactory,
+    searcher: Searcher,
+    ledger: Ledger,
+    supervision: Supervision,
+    *,
+    executor: Executor | None = None,
+) -> Outcome:
     """Run what the searcher proposes until it is content or somebody asks to stop; the best run is the result."""
-    runs = list(ledger.runs)
-    best, trainable = best_of(runs), None
-    stopped = False
-    while not stopped and (candidate := searcher.propose(runs)) is not None:
+    executor = executor or InProcess()
+    study = _Standing(factory, ledger, supervision.spent)
+    while wave := searcher.propose(ledger.runs):
         if supervision.should_stop():
-            stopped = True
-            break
-        spent = supervision.spent + sum(run.samples for run in runs)
-        challenger = factory.create(candidate.recipe, seed=candidate.seed, share=candidate.share)
-        run = _run(challenger, candidate, factory, ledger, replace(supervision, spent=spent))
-        stopped = run.status == "interrupted"
-        runs.append(run)
-        if best_of(runs) is run:
-            best, trainable = run, challenger
-        if not stopped:
-            _record(run, challenger, ledger, best=best)
-        total = (spent + run.samples) / factory.training_samples
-        supervision.observer.finished(run, spent=total)
-    if best is not None and trainable is None:
-        trainable = _from_ledger(factory, best, ledger)
-    return Outcome(tuple(run for run in runs if run.steps or run.reason), best, trainable, stopped)
+            return study.outcome(stopped=True)
+        supervision = replace(supervision, spent=study.spent)
+        for trained in executor.execute(wave, factory, ledger=ledger, supervision=supervision):
+            study.take(trained)
+            supervision.observer.finished(trained.run, spent=study.spent / factory.training_samples)
+        if study.interrupted:
+            return study.outcome(stopped=True)
+    return study.outcome(stopped=False)
 
 
 def best_of(runs: Sequence[Run]) -> Run | None:
-    """The run with the best value of the objective; the earlier one of two equals."""
+    """The run with the best value of the objective; the one with the lower number of two equals."""
     best: Run | None = None
     for run in runs:
-        if run.best is not None and (best is None or run.objective.is_better(run.value, best.value)):
-            best = run
+        best = run if _is_better(run, best) else best
     return best
 
 
-def _run(
-    challenger: Trainable,
-    candidate: Candidate,
-    factory: TrainableFactory,
-    ledger: Ledger,
-    supervision: Supervision,
-) -> Run:
-    ledger.begin(candidate)
-    folder = ledger.folder(candidate.number)
-    conditions = Conditions(
-        rows=factory.num_rows,
-        training_samples=factory.training_samples,
-        objective=factory.objective,
-        spent=supervision.spent,
-        observer=supervision.observer,
-        report=partial(_report, candidate=candidate, ledger=ledger, factory=factory, horizon=challenger.horizon),
-        should_stop=supervision.should_stop,
-        looks_at=supervision.looks_at,
-        callbacks=supervision.callbacks,
-        directory=None if folder is None else folder / CHECKPOINT,
-        checkpoint_seconds=supervision.checkpoint_seconds,
-    )
-    return train(challenger, candidate, conditions)
+def _is_better(run: Run, best: Run | None) -> bool:
+    if run.best is None or best is None:
+        return run.best is not None
+    return run.objective.is_better(run.value, best.value) or (run.value == best.value and run.number < best.number)
 
 
-def _report(
-    evaluation: Evaluation, *, candidate: Candidate, ledger: Ledger, factory: TrainableFactory, horizon: int
-) -> None:
-    """Write about ten of a run's looks into the ledger: each costs milliseconds."""
-    tenth = max(1, horizon // 10)
-    if evaluation.samples // tenth > (evaluation.samples - factory.num_rows) // tenth or horizon <= factory.num_rows:
-        ledger.report(candidate, evaluation, factory.objective)
+class _Standing:
+    """How a study stands: what it spent, and who holds the weights of the best run."""
 
+    def __init__(self, factory: TrainableFactory, ledger: Ledger, spent: int) -> None:
+        self._factory, self._ledger = factory, ledger
+        self.spent = spent + sum(run.samples for run in ledger.runs)
+        self.interrupted: list[Trained] = []
+        best = best_of(ledger.runs)
+        self._best = Trained(best) if best is not None else None
+        for run in ledger.runs:
+            if run is not best:
+                self._forget(Trained(run))  # a killed process may have been about to
 
-def _record(run: Run, trainable: Trainable, ledger: Ledger, *, best: Run | None) -> None:
-    """Put a finished run into the ledger; its weights, if it is the best so far, before it and the old ones' after."""
-    folder = ledger.folder(run.number)
-    if folder is None:
-        ledger.finish(run)
-        return
-    if best is run:
-        trainable.save_weights(folder / WEIGHTS)
-    ledger.finish(run)
-    shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
-    for other in ledger.runs if best is run else ():
-        old = ledger.folder(other.number)
-        if other is not run and old is not None:
-            (old / WEIGHTS).unlink(missing_ok=True)
+    def take(self, trained: Trained) -> None:
+        """Put a run into the ledger; its weights, if it is the best so far, before it and the old ones' after."""
+        run, before = trained.run, self._best
+        self.spent += run.samples
+        if run.status == "interrupted":
+            self.interrupted.append(trained)  # it goes on when the study is resumed
+            return
+        is_best = _is_better(run, before.run if before is not None else None)
+        folder = self._ledger.folder(run.number)
+        if is_best and folder is not None and trained.trainable is not None:
+            trained.trainable.save_weights(folder / WEIGHTS)
+        self._ledger.finish(run)
+        if is_best:
+            self._best = trained
+        if folder is not None:
+            shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
+        loser = before if is_best else trained
+        if loser is not None:
+            self._forget(loser)
 
+    def _forget(self, trained: Trained) -> None:
+        """Remove the weights of a finished run that is not the best."""
+        folder = self._ledger.folder(trained.run.number)
+        for path in (trained.weights, None if folder is None else folder / WEIGHTS):
+            if path is not None:
+                path.unlink(missing_ok=True)
 
-def _from_ledger(factory: TrainableFactory, run: Run, ledger: Ledger) -> Trainable:
-    """The best run of an earlier process, its weights read back."""
-    folder = ledger.folder(run.number)
-    assert folder is not None, "a study in memory holds its best run"
-    trainable = factory.create(Recipe(**run.recipe), seed=run.seed, share=run.share)
-    trainable.load_weights(folder / WEIGHTS)
-    return trainable
+    def outcome(self, *, stopped: bool) -> Outcome:
+        """What the study came to; an interrupted run may be the best one."""
+        best = self._best
+        for trained in self.interrupted:
+            best = trained if _is_better(trained.run, best.run if best is not None else None) else best
+        runs = (*self._ledger.runs, *sorted((other.run for other in self.interrupted), key=lambda run: run.number))
+        took_part = tuple(run for run in runs if run.steps or run.reason)
+        if best is None:
+            return Outcome(took_part, None, None, stopped)
+        return Outcome(took_part, best.run, self._holder(best), stopped)
+
+    def _holder(self, trained: Trained) -> Trainable:
+        """Whoever holds a run's best weights, read back where they lie in a file."""
+        if trained.trainable is not None:
+            return trained.trainable
+        run, folder = trained.run, self._ledger.folder(trained.run.number)
+        path = folder / WEIGHTS if trained.weights is None and folder is not None else trained.weights
+        assert path is not None, "a study in memory holds its best run"
+        trainable = self._factory.create(Recipe(**run.recipe), seed=run.seed, share=run.share)
+        trainable.load_weights(path)
+        return trainable

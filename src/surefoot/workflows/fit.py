@@ -9,12 +9,11 @@ from pathlib import Path
 
 from surefoot import reports, seeds
 from surefoot.callbacks import Callback, require_callbacks
-from surefoot.protocols import Candidate, Observer, Split, Together
+from surefoot.protocols import Candidate, Observer, Split, Supervision, Together
 from surefoot.recipe import Recipe
 from surefoot.records import Run
 from surefoot.tasks import Task
 from surefoot.tuning import Ledger, climb
-from surefoot.tuning.study import Supervision
 from surefoot.workflows import output
 from surefoot.workflows.backend import identity, open_task, require_recipe, require_seed
 from surefoot.workflows.interrupt import interruptible
@@ -98,5 +97,5 @@ class _One:
 
     candidate: Candidate
 
-    def propose(self, runs: Sequence[Run]) -> Candidate | None:
-        return None if runs else self.candidate
+    def propose(self, runs: Sequence[Run]) -> tuple[Candidate, ...]:
+        return () if runs else (self.candidate,)

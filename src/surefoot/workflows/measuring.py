@@ -9,9 +9,9 @@ from surefoot import seeds
 from surefoot.curves.sweep import BELOW_MINIMUM
 from surefoot.probes import range_test
 from surefoot.protocols import Observer, Silent, TrainableFactory
+from surefoot.protocols.search import never
 from surefoot.recipe import Recipe
 from surefoot.records import RangeTest
-from surefoot.training import never
 from surefoot.tuning.ladder import Start
 
 __all__ = ["PROBE_BATCH", "allowance", "measure", "starts"]

@@ -9,14 +9,18 @@ from pathlib import Path
 
 from surefoot import space as spaces
 from surefoot.errors import RequestError
-from surefoot.protocols import Observer, Silent, TrainableFactory
+from surefoot.protocols import Observer, Silent, Supervision, TrainableFactory
 from surefoot.recipe import Recipe
 from surefoot.records import RangeTest
 from surefoot.space import Choice, Dimension
 from surefoot.tasks import Task
 from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
+<<<<<<< HEAD
 from surefoot.tuning.point import with_optimizer
 from surefoot.tuning.study import Supervision
+=======
+from surefoot.tuning.ladder import with_optimizer
+>>>>>>> a7465cb32b7ecad2a2f56bbfea036eabd8213c64
 from surefoot.workflows import output
 from surefoot.workflows.backend import identity, open_task, require_recipe, require_seed
 from surefoot.workflows.interrupt import interruptible
