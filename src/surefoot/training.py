@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 from surefoot.callbacks import Callback, ask
 from surefoot.errors import CallbackError
-<<<<<<< HEAD
 from surefoot.protocols import (
     Advance,
     Candidate,
@@ -26,10 +25,7 @@ from surefoot.protocols import (
     TellsCertainty,
     Trainable,
 )
-=======
-from surefoot.protocols import Advance, Candidate, HoldsWorkers, Observer, Silent, Split, Steered, Trainable
 from surefoot.protocols.search import never
->>>>>>> a7465cb32b7ecad2a2f56bbfea036eabd8213c64
 from surefoot.recipe import Stopping
 from surefoot.records import Evaluation, Objective, Run, RunStatus
 
@@ -248,7 +244,10 @@ class _Course:
 
     def _asked(self) -> Ending:
         """Whether a callback wants the run to stop; a broken one loses no work."""
-        trainable, look = self._trainable, dict(self.progress.evaluations[-1])
+        trainable, look = (
+            self._trainable,
+            self.progress.evaluations[-1].model_dump(exclude={"judged", "standard_error"}),
+        )
         about = {"run": self._candidate.name, "horizon": trainable.horizon, "model": trainable.model}
         try:
             reason = ask(self._conditions.callbacks, **about, **look)

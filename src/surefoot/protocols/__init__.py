@@ -15,12 +15,8 @@ from surefoot.protocols.probed import (
     TellsCost,
 )
 from surefoot.protocols.problem import Problem, TrainableFactory
-<<<<<<< HEAD
-from surefoot.protocols.trainable import Advance, Certainty, HoldsWorkers, Split, Steered, TellsCertainty, Trainable
-=======
 from surefoot.protocols.search import Executor, KeepsRuns, Searcher, Supervision, Trained
-from surefoot.protocols.trainable import Advance, HoldsWorkers, Split, Steered, Trainable
->>>>>>> a7465cb32b7ecad2a2f56bbfea036eabd8213c64
+from surefoot.protocols.trainable import Advance, Certainty, HoldsWorkers, Split, Steered, TellsCertainty, Trainable
 
 __all__ = [
     "Advance",
@@ -41,11 +37,8 @@ __all__ = [
     "Split",
     "Steered",
     "StepCost",
-<<<<<<< HEAD
-    "TellsCertainty",
-=======
     "Supervision",
->>>>>>> a7465cb32b7ecad2a2f56bbfea036eabd8213c64
+    "TellsCertainty",
     "TellsCost",
     "Together",
     "Trainable",

@@ -1,5 +1,4 @@
-"""The ladder of complete short schedules: many runs at a small share of the horizon, few at a larger one, then one in
-full with what is left.
+"""The ladder of complete short schedules: many short runs, a few longer ones, then one as long as what is left.
 
 A run whose warmup, schedule and decay fit inside a twentieth of the horizon ends as a usable model, and its validation
 loss is comparable as it stands; a long run that is cut short is not. What a rung taught is carried to the next with
@@ -15,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from surefoot import seeds
-from surefoot.curves.ends import horizon_factor
 from surefoot.protocols import Candidate
 from surefoot.recipe import Recipe
 from surefoot.records import Run
@@ -26,14 +24,17 @@ from surefoot.tuning.point import BATCH, RATE, Point, point_of
 
 __all__ = ["Ladder", "Start"]
 
-# The decay coordinate c = Σ ηλ of a run over the whole horizon, and how it rises with the horizon (docs/log.md).
-DECAY_AT_TOP, DECAY_EXPONENT = 1.5, 1 / 3
+# The decay coordinate c = Σ ηλ of a run over so many epochs, and how it rises with them: half way between a constant c
+# and the constant timescale in epochs that Wang and Aitchison 2024 (arXiv:2405.13698) find (docs/log.md, 2026-11-21).
+DECAY, DECAY_EPOCHS, DECAY_EXPONENT = 1.5, 15.0, 0.5
+# How the best rate falls with the horizon (docs/log.md, 2026-11-20: by 1.5 for four times the horizon).
+RATE_EXPONENT = -0.29
 # The rates of the foot, as multiples of the edge of the range test; each optimizer walks through them in this order.
 FOOT_FACTORS = (1 / 3, 1.0, 1 / 9, 3.0, 1 / 27, 3**-0.5, 3**-1.5, 3**0.5, 3**-2.5, 1 / 81)
-# A rung above the foot tries the best point, one more decayed, and one slower: early looks err towards high rates.
-MORE_DECAY, SLOWER = 4.0, 1 / 2.5
-# Another optimizer takes the slower one's place where the foot does not tell the two apart with this certainty.
-CERTAIN = 0.9
+# A rung above the foot tries the best point, a slower one, since early looks err towards high rates, and one more
+# decayed; first another optimizer's best, where the foot does not tell the two apart with this certainty.
+MORE_DECAY, SLOWER = 3.0, 1 / 2.5
+CERTAIN, OPTIMIZER_DRIFT = 0.9, 0.15
 # When the best rate of the foot is the highest or the lowest that was tried, the next one beyond it is tried too.
 SPACING, MOST_WIDENINGS = 3.0, 2
 MAX_RESCUES = 3
@@ -92,6 +93,11 @@ class Ladder:
             done += finished
         return ()
 
+    def at_full_length(self, run: Run) -> Recipe:
+        """The recipe of a whole training at the point of a run that was shorter or longer."""
+        point = self._brought(point_of(run), from_share=run.share, to_share=1.0).within(self.space)
+        return point.recipe(self.base, num_rows=self.num_rows, samples=self.training_samples)
+
     def _wave(self, done: Sequence[Run]) -> tuple[Candidate, ...]:
         """The runs that follow once all of ``done`` have ended."""
         if not self.rungs:
@@ -109,7 +115,7 @@ class Ladder:
                 return self._candidates(done, 0, [wider])
             points = self._top(done) if level + 2 == len(self.rungs) else self._middle(here, level + 1)
             return self._candidates(done, level + 1, points)
-        return self._candidates(done, level, self._again(done, here))
+        return self._candidates(done, level, self._again(here))
 
     # What to try
 
@@ -154,11 +160,11 @@ class Ladder:
         order = ranked(below)
         rung = self.rungs[level]
         best = self._carried(order[0], below, rung.share)
-        points = [best, best.moved(decay=MORE_DECAY)]
+        points = [best]
         other = next((run for run in order if run.coordinates["optimizer"] != best.optimizer), None)
-        if other is not None and belief(order[0], other) < CERTAIN:
+        if other is not None and belief(order[0], other, drift=OPTIMIZER_DRIFT) < CERTAIN:
             points.append(self._carried(other, below, rung.share))
-        points.append(best.moved(rate=SLOWER))
+        points += [best.moved(rate=SLOWER), best.moved(decay=MORE_DECAY)]
         points += [self._carried(run, [run], rung.share) for run in order[1:] if not _is_like(run, order[0])]
         points += [best.moved(rate=SLOWER, decay=MORE_DECAY), best.moved(rate=1 / SLOWER)]
         return [points[index % len(points)] for index in range(rung.runs)]
@@ -179,7 +185,7 @@ class Ladder:
             count = 2  # four times the horizon gained nothing: two shorter runs, one of them more decayed
         return [points[index % len(points)] for index in range(count)]
 
-    def _again(self, done: Sequence[Run], top: Sequence[Run]) -> list[Point]:
+    def _again(self, top: Sequence[Run]) -> list[Point]:
         """What to do with what is left when the top has run: lower the rate where it diverged, else be content."""
         lost = [run for run in top if run.status == "diverged"]
         if len(lost) < len(top) or len(lost) >= MAX_RESCUES:
@@ -220,10 +226,12 @@ class Ladder:
     def _brought(self, point: Point, *, from_share: float, to_share: float) -> Point:
         """A point at another horizon: the best rate falls with it, the best decay rises."""
         longer = to_share / from_share
-        return point.moved(rate=horizon_factor(1.0 / longer), decay=longer**DECAY_EXPONENT)
+        return point.moved(rate=longer**RATE_EXPONENT, decay=longer**DECAY_EXPONENT)
 
     def _decay(self, share: float) -> float:
-        return float(DECAY_AT_TOP * min(1.0, share) ** DECAY_EXPONENT)
+        """The c that a run over this share begins with."""
+        epochs = share * self.training_samples / self.num_rows
+        return float(DECAY * (epochs / DECAY_EPOCHS) ** DECAY_EXPONENT)
 
     def _limit(self, optimizer: str, runs: Sequence[Run]) -> float:
         """Half of the lowest rate that is known to diverge."""

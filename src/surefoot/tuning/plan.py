@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 
 __all__ = ["MOST_SHARE", "Rung", "plan_rungs"]
 
@@ -29,8 +28,8 @@ class Rung:
 
     @property
     def name(self) -> str:
-        """The share as a fraction."""
-        return str(Fraction(self.share).limit_denominator(99))
+        """The share in two digits."""
+        return f"{self.share:.2g}"
 
 
 def plan_rungs(trainings: float, *, num_steps: float = math.inf) -> tuple[Rung, ...]:
@@ -57,9 +56,10 @@ def plan_rungs(trainings: float, *, num_steps: float = math.inf) -> tuple[Rung, 
     middle = _rung(MIDDLE_SHARE * search, top / TOP_TO_MIDDLE)
     foot = _rung((1.0 - MIDDLE_SHARE) * search, middle.share / MIDDLE_TO_FOOT, fewest=FEWEST_AT_FOOT)
     rungs = [foot, middle] if foot.share * num_steps >= FEWEST_STEPS else [_merged(search, middle.share, num_steps)]
-    if rungs[-1].share > top / 2.0:
-        return (Rung(trainings / math.ceil(trainings / MOST_SHARE), math.ceil(trainings / MOST_SHARE)),)
-    return (*rungs, Rung(top, num_top))
+    left = trainings - sum(rung.share * rung.runs for rung in rungs)
+    if rungs[-1].share > left / num_top / 2.0:
+        rungs, left, num_top = [], trainings, math.ceil(trainings / MOST_SHARE)
+    return (*rungs, Rung(left / num_top, num_top))
 
 
 def _rung(trainings: float, share: float, *, fewest: int = 1) -> Rung:

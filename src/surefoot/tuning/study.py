@@ -11,6 +11,7 @@ from surefoot.recipe import Recipe
 from surefoot.records import Run
 from surefoot.tuning.executor import CHECKPOINT, InProcess
 from surefoot.tuning.ledger import Ledger
+from surefoot.tuning.lessons import is_preferred
 
 __all__ = ["Outcome", "best_of", "climb"]
 
@@ -58,17 +59,11 @@ def climb(
 
 
 def best_of(runs: Sequence[Run]) -> Run | None:
-    """The run with the best value of the objective; the one with the lower number of two equals."""
+    """The run whose model is the result: see ``lessons.is_preferred``."""
     best: Run | None = None
-    for run in runs:
-        best = run if _is_better(run, best) else best
+    for run in sorted(runs, key=lambda run: run.number):
+        best = run if is_preferred(run, best) else best
     return best
-
-
-def _is_better(run: Run, best: Run | None) -> bool:
-    if run.best is None or best is None:
-        return run.best is not None
-    return run.objective.is_better(run.value, best.value) or (run.value == best.value and run.number < best.number)
 
 
 class _Standing:
@@ -91,7 +86,7 @@ class _Standing:
         if run.status == "interrupted":
             self.interrupted.append(trained)  # it goes on when the study is resumed
             return
-        is_best = _is_better(run, before.run if before is not None else None)
+        is_best = is_preferred(run, before.run if before is not None else None)
         folder = self._ledger.folder(run.number)
         if is_best and folder is not None and trained.trainable is not None:
             trained.trainable.save_weights(folder / WEIGHTS)
@@ -115,7 +110,7 @@ class _Standing:
         """What the study came to; an interrupted run may be the best one."""
         best = self._best
         for trained in self.interrupted:
-            best = trained if _is_better(trained.run, best.run if best is not None else None) else best
+            best = trained if is_preferred(trained.run, best.run if best is not None else None) else best
         runs = (*self._ledger.runs, *sorted((other.run for other in self.interrupted), key=lambda run: run.number))
         took_part = tuple(run for run in runs if run.steps or run.reason)
         if best is None:

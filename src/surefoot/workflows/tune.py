@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from surefoot import space as spaces
+from surefoot.batching import batch_size_for_steps
 from surefoot.errors import RequestError
 from surefoot.protocols import Observer, Silent, Supervision, TrainableFactory
 from surefoot.recipe import Recipe
@@ -15,12 +16,8 @@ from surefoot.records import RangeTest
 from surefoot.space import Choice, Dimension
 from surefoot.tasks import Task
 from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
-<<<<<<< HEAD
+from surefoot.tuning.forecast import foresee
 from surefoot.tuning.point import with_optimizer
-from surefoot.tuning.study import Supervision
-=======
-from surefoot.tuning.ladder import with_optimizer
->>>>>>> a7465cb32b7ecad2a2f56bbfea036eabd8213c64
 from surefoot.workflows import output
 from surefoot.workflows.backend import identity, open_task, require_recipe, require_seed
 from surefoot.workflows.interrupt import interruptible
@@ -73,6 +70,9 @@ def tune(
     optimizers = _optimizers(base, space or {})
     varied = spaces.check(space or {}, base=base, optimizers=optimizers)
     factory, base = open_task(task, base)
+    if recipe is None or (recipe.batch.policy == "fixed" and recipe.batch.size is None):
+        size = batch_size_for_steps(base.batch.first_size(factory.num_rows), samples=factory.training_samples)
+        base = base.with_changes({"batch.size": size})
     base = base.with_changes({"stopping.retries": 0})  # a run that diverges is knowledge here, and its price is planned
     _check_sizes(varied, factory.num_rows)
     place = output.claim(directory, resume=resume, overwrite=overwrite)
@@ -98,9 +98,12 @@ def tune(
             seed=seed,
             space=varied,
         )
-        outcome = climb(factory, ladder, ledger, Supervision(spent, observer, stop))
+        outcome = climb(factory, ladder, ledger, Supervision(spent, observer, stop, is_cautious=True))
         spending = Spending(tests, earlier + time.perf_counter() - started, str(limit), stop.by_person)
-        return conclude(task, factory, outcome, spending, kind="tune", seed=seed, directory=place, notes=notes)
+        forecast = None if outcome.best is None else foresee(ladder, outcome.runs, outcome.best)
+        return conclude(
+            task, factory, outcome, spending, kind="tune", seed=seed, directory=place, notes=notes, forecast=forecast
+        )
 
 
 def _steps(base: Recipe, factory: TrainableFactory) -> float:
