@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from surefoot import space as spaces
@@ -76,7 +77,7 @@ def tune(
     earlier = sum(test.seconds for test in ledger.probes) + sum(run.seconds for run in ledger.runs)
     observer = observer or Silent()
     deadline = None if limit.seconds is None else started + limit.seconds - earlier
-    with interruptible(deadline=deadline) as stop:
+    with closing(ledger), interruptible(deadline=deadline) as stop:
         recipes = [with_optimizer(base, name) for name in optimizers]
         tests, trainings = _probed(ledger, factory, recipes, limit, seed, observer, stop)
         begin, notes = starts(optimizers, tests)
