@@ -16,14 +16,14 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from surefoot.callbacks import is_by_callback
 from surefoot.protocols import Candidate
 from surefoot.recipe import OptimizerName, Recipe
 from surefoot.records import Objective, Run
 from surefoot.tuning.storage import open_file, open_url, quiet, storing
 
-__all__ = ["Trials"]
+__all__ = ["Trials", "direction_of", "ending_of"]
 
-_STATES = {"completed": TrialState.COMPLETE, "stopped_early": TrialState.COMPLETE}
 _DISTRIBUTIONS: dict[str, BaseDistribution] = {
     "optimizer": CategoricalDistribution(get_args(OptimizerName)),
     "learning_rate": FloatDistribution(1e-300, 1e300, log=True),
@@ -50,11 +50,10 @@ class Trials:
         if self._path is None:
             self._place = f"its storage, study {name}"
         self._storage: RDBStorage = open_url(place) if isinstance(place, str) else open_file(place)
-        direction = StudyDirection.MINIMIZE if objective.direction == "min" else StudyDirection.MAXIMIZE
         self._ids: dict[int, int] = {}
         with self._storing(), quiet():
             try:
-                self._study = self._storage.create_new_study([direction], name)
+                self._study = self._storage.create_new_study([direction_of(objective)], name)
             except DuplicatedStudyError:
                 self._study = self._storage.get_study_id_from_name(name)
 
@@ -81,15 +80,12 @@ class Trials:
 
     def close(self, run: Run) -> None:
         """Close a run's trial."""
-        trial, state = self._require(run.number), _STATES.get(run.status, TrialState.PRUNED)
-        value = run.value if state == TrialState.COMPLETE and math.isfinite(run.value) else None
+        trial, (state, value) = self._require(run.number), ending_of(run)
         with self._storing():
             self._storage.set_trial_user_attr(trial, "status", run.status)
             if run.reason:
                 self._storage.set_trial_user_attr(trial, "reason", run.reason)
-            self._storage.set_trial_state_values(
-                trial, TrialState.PRUNED if value is None else state, None if value is None else [value]
-            )
+            self._storage.set_trial_state_values(trial, state, None if value is None else [value])
         self._ids.pop(run.number, None)
 
     def repair(self, runs: Sequence[Run]) -> None:
@@ -135,6 +131,21 @@ class Trials:
 
     def _storing(self) -> contextlib.AbstractContextManager[None]:
         return storing(self._place, self._path)
+
+
+def direction_of(objective: Objective) -> StudyDirection:
+    """Whether less or more is better, in Optuna's words."""
+    return StudyDirection.MINIMIZE if objective.direction == "min" else StudyDirection.MAXIMIZE
+
+
+def ending_of(run: Run) -> tuple[TrialState, float | None]:
+    """How a run ended in Optuna's words: a run that diverged is pruned without a value, a callback's choice with one.
+
+    An algorithm that failed has told something, which Optuna's FAIL would throw away.
+    """
+    if run.status not in {"completed", "stopped_early"} or not math.isfinite(run.value):
+        return TrialState.PRUNED, None
+    return (TrialState.PRUNED if is_by_callback(run.reason) else TrialState.COMPLETE), run.value
 
 
 def _trial(name: str, stage: str, share: float, recipe: Recipe, coordinates: dict[str, Any]) -> FrozenTrial:
