@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 from surefoot.protocols import Executor, Searcher, Supervision, Trainable, TrainableFactory, Trained
 from surefoot.recipe import Recipe
 from surefoot.records import Run
-from surefoot.tuning.executor import CHECKPOINT, InProcess
+from surefoot.tuning.executor import CHECKPOINT, WEIGHTS, InProcess
 from surefoot.tuning.ledger import Ledger
 
 __all__ = ["Outcome", "best_of", "climb"]
-
-WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)

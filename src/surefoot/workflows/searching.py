@@ -10,7 +10,7 @@ from surefoot.errors import RequestError, nearest
 from surefoot.protocols import Searcher
 from surefoot.tuning.setting import Setting
 
-__all__ = ["ENTRY_POINTS", "callbacks_of", "open_searcher", "require_searcher", "searcher_name"]
+__all__ = ["ENTRY_POINTS", "Maker", "callbacks_of", "require_searcher", "searcher_name"]
 
 ENTRY_POINTS = "surefoot.searchers"
 """The entry-point group under which a package announces searchers: a name, and what makes one of a setting."""
@@ -46,11 +46,6 @@ def require_searcher(searcher: str | Maker) -> Maker:
         raise RequestError(f'there is no searcher "{searcher}"; {nearest(searcher, known)}')
     found: Maker = announced[searcher].load()
     return found
-
-
-def open_searcher(searcher: str | Maker, setting: Setting) -> Searcher:
-    """The searcher, made of its setting."""
-    return require_searcher(searcher)(setting)
 
 
 def searcher_name(searcher: str | Maker) -> str:
