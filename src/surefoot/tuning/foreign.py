@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
@@ -24,8 +24,8 @@ from surefoot.tuning.setting import Setting
 __all__ = ["Foreign"]
 
 RATE, OPTIMIZER = "optimizer.learning_rate", "optimizer.name"
-# A training shorter than this share of the horizon, where one in full no longer fits, would tell little of the horizon.
-SHORTEST = 1 / 16
+# Where no training in full fits any more, one over this share of the horizon at least is worth its price.
+SHORTEST = 1 / 4
 # A failure may cost next to nothing: after so many in a row the search is over.
 MOST_FAILURES = 50
 
@@ -69,10 +69,15 @@ class Foreign:
         """What has to be asked after every look."""
         return (_Pruning(self, self._pruner),) if self._pruner else ()
 
-    def trial_of(self, name: str) -> Trial:
-        """A run of the present wave as its pruner sees it: beside those of earlier waves."""
+    def trial_of(self, name: str) -> Trial | None:
+        """A run of the present wave as its pruner sees it: beside those of earlier waves.
+
+        None for a run over a part of the horizon, whose looks cannot be compared with others'.
+        """
         wave = self._waves[name]
-        number = next(candidate.number for candidate in wave if candidate.name == name)
+        number, share = next((other.number, other.share) for other in wave if other.name == name)
+        if share < 1.0:
+            return None
         study = self._replay.study(self._runs, number=number, wave=self._setting.num_together)
         for candidate in wave:
             trial = self._replay.begin(study, candidate.coordinates["values"], candidate.coordinates.get(MEMORY, {}))
@@ -132,16 +137,17 @@ class _Pruning:
 
     def __init__(self, searcher: Foreign, name: str) -> None:
         self._searcher, self.__name__ = searcher, name
-        self._trials: dict[str, Trial] = {}
+        self._trials: dict[str, Trial | None] = {}
 
-    def __call__(self, event: Event) -> str | None:
+    def __call__(self, event: Event) -> Literal["stop"] | None:
+        """What the pruner says; at the end of a run it is not asked."""
+        if event.samples >= event.horizon:
+            self._trials.pop(event.run, None)
+            return None
         if event.run not in self._trials:
             self._trials[event.run] = self._searcher.trial_of(event.run)
-        is_last = event.samples >= event.horizon
-        should = self._searcher.should_prune(self._trials[event.run], event) and not is_last
-        if should or is_last:
-            del self._trials[event.run]
-        return "stop" if should else None
+        trial = self._trials[event.run]
+        return "stop" if trial is not None and self._searcher.should_prune(trial, event) else None
 
 
 def _complete_waves(ordered: Sequence[Run], size: int) -> int:

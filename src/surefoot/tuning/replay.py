@@ -103,17 +103,14 @@ class Replay:
 
     def _finished(self, run: Run, runs: Sequence[Run], wave: int) -> FrozenTrial:
         state, value = ending_of(run)
-        looks = {
-            step: look.metrics[self.objective.name]
-            for step, look in enumerate(run.evaluations, start=1)
-            if value is not None
-        }
+        is_comparable = value is not None and run.share >= 1.0
+        looks = [look.metrics[self.objective.name] for look in run.evaluations] if is_comparable else []
         memory = {**_memory(run).get("trial", {}), **self._left_by_pruner(run, runs, wave)}
         values = {key: run.coordinates["values"][key] for key in self.distributions}
-        return self._trial(state, values, {"trial": memory}, value, looks)
+        return self._trial(state, values, {"trial": memory}, value, dict(enumerate(looks, start=1)))
 
     def _left_by_pruner(self, run: Run, runs: Sequence[Run], wave: int) -> dict[str, Any]:
-        if not self.choice.prunes:
+        if not self.choice.prunes or run.share < 1.0:
             return {}
         study = self._empty(run.number)
         first = run.number - run.number % wave
