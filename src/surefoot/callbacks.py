@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from surefoot.errors import CallbackError, raised_at
+from surefoot.records import Evaluation
 
-__all__ = ["Callback", "Event", "ask", "require_callbacks"]
+__all__ = ["Callback", "Event", "ask", "is_by_callback", "require_callbacks"]
+
+
+_BY_CALLBACK = "the callback "
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Event:
         seconds: since the run began.
         noise_scale: S/‖G‖² in samples, where a measured batch policy looks at it and it is finite; else None.
         model: the framework's own model as it is now; read it, do not train it.
+        history: every look at the run so far, this one last, those before a resume included.
     """
 
     run: str
@@ -40,6 +45,7 @@ class Event:
     seconds: float
     noise_scale: float | None
     model: Any = field(repr=False)
+    history: tuple[Evaluation, ...] = field(default=(), repr=False)
 
     @property
     def validation_loss(self) -> float:
@@ -84,7 +90,12 @@ def ask(callbacks: Iterable[Callback], **look: Any) -> str:
         except Exception as error:
             raise CallbackError(f"the callback {name} failed at {raised_at(error)}") from error
         if answer == "stop":
-            return f"the callback {name} asked to stop at epoch {event.epoch:.2f}"
+            return f"{_BY_CALLBACK}{name} asked to stop at epoch {event.epoch:.2f}"
         if answer is not None:
             raise CallbackError(f'the callback {name} gave back {answer!r}; it may give back None, or "stop"')
     return ""
+
+
+def is_by_callback(reason: str) -> bool:
+    """Whether the reason why a run stopped is that a callback asked for it."""
+    return reason.startswith(_BY_CALLBACK)

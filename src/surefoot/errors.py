@@ -88,9 +88,10 @@ def nearest(given: object, allowed: Iterable[str]) -> str:
     'allowed: cosine, linear'
     """
     names = sorted(allowed)
-    close = difflib.get_close_matches(str(given).lower(), names, n=1, cutoff=0.6)
+    lowered = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(str(given).lower(), lowered, n=1, cutoff=0.6)
     listing = ", ".join(names)
-    return f'did you mean "{close[0]}"? Allowed: {listing}' if close else f"allowed: {listing}"
+    return f'did you mean "{lowered[close[0]]}"? Allowed: {listing}' if close else f"allowed: {listing}"
 
 
 def raised_at(error: BaseException) -> str:

@@ -250,7 +250,7 @@ class _Course:
         )
         about = {"run": self._candidate.name, "horizon": trainable.horizon, "model": trainable.model}
         try:
-            reason = ask(self._conditions.callbacks, **about, **look)
+            reason = ask(self._conditions.callbacks, **about, **look, history=self.progress.evaluations)
         except CallbackError:
             self._pause.save(trainable, self.progress)
             raise

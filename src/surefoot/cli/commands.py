@@ -97,6 +97,20 @@ def tune(
     out: OutOption = None,
     resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
+    workers: Annotated[
+        int, typer.Option("--workers", help="Make runs side by side in so many processes, one thread each.")
+    ] = 0,
+    searcher: Annotated[
+        str | None,
+        typer.Option(
+            "--searcher",
+            help="Another search than ours: optuna:TPESampler, optuna:TPESampler,pruner=HyperbandPruner, ...",
+        ),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option("--storage", metavar="URL", help="Keep the ledger in a database, such as postgresql://..."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find a recipe and train the model, for the price of two trainings.
@@ -117,7 +131,7 @@ def tune(
     with watching(f"Tuning {task.name}", budget=limit) as observer:
         result = workflows.tune(
             task, budget=budget, seed=seed, directory=place, recipe=base, resume=resume, overwrite=overwrite,
-            observer=observer,
+            observer=observer, workers=workers, searcher=searcher, storage=storage,
         )  # fmt: skip
     _show(result, as_json)
 

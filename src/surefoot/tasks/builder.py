@@ -14,7 +14,7 @@ from typing import Any
 
 from surefoot.errors import TaskError, raised_at
 
-__all__ = ["NamedBuilder", "load_file", "reference_to"]
+__all__ = ["NamedBuilder", "file_of", "load_file", "reference_to"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,14 @@ def _is_plain(value: Any) -> bool:
 
 
 _LOADED_FROM = "__surefoot_file__"
+
+
+def file_of(module: ModuleType) -> Path | None:
+    """The file to run for what a module defines, where it cannot be imported; None where it can, or has no file."""
+    file = getattr(module, _LOADED_FROM, None)
+    if file is None and module.__name__ == "__main__" and getattr(module, "__spec__", None) is None:
+        file = getattr(module, "__file__", None)
+    return None if file is None else Path(file).resolve()
 
 
 def load_file(path: Path) -> ModuleType:

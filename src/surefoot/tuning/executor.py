@@ -9,13 +9,20 @@ from functools import partial
 from surefoot.protocols import Candidate, KeepsRuns, Supervision, TrainableFactory, Trained
 from surefoot.training import Conditions, train
 
-__all__ = ["CHECKPOINT", "InProcess", "conditions_of"]
+__all__ = ["CHECKPOINT", "WEIGHTS", "InProcess", "conditions_of"]
 
-CHECKPOINT = "checkpoint"
+CHECKPOINT, WEIGHTS = "checkpoint", "model.safetensors"
 
 
 class InProcess:
-    """The executor of a study on one machine without worker processes."""
+    """The executor of a study on one machine without worker processes.
+
+    Args:
+        notes: what a person may not expect of that.
+    """
+
+    def __init__(self, *, notes: tuple[str, ...] = ()) -> None:
+        self.notes = notes
 
     def execute(
         self, wave: Sequence[Candidate], factory: TrainableFactory, *, ledger: KeepsRuns, supervision: Supervision

@@ -27,7 +27,8 @@ __all__ = ["Ladder", "Start"]
 # The decay coordinate c = Σ ηλ of a run over so many epochs, and how it rises with them: half way between a constant c
 # and the constant timescale in epochs that Wang and Aitchison 2024 (arXiv:2405.13698) find (docs/log.md, 2026-11-21).
 DECAY, DECAY_EPOCHS, DECAY_EXPONENT = 1.5, 15.0, 0.5
-# How the best rate falls with the horizon, between not at all and the 0.32 of Bjorck et al. 2024 (docs/log.md, 2026-11-21).
+# How the best rate falls with the horizon, between not at all and the 0.32 of Bjorck et al. 2024 (docs/log.md,
+# 2026-11-21).
 RATE_EXPONENT = -0.2
 # The rates of the foot, as multiples of the edge of the range test; each optimizer walks through them in this order.
 FOOT_FACTORS = (1 / 3, 1.0, 1 / 9, 3.0, 1 / 27, 3**-0.5, 3**-1.5, 3**0.5, 3**-2.5, 1 / 81)

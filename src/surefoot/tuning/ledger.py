@@ -1,41 +1,36 @@
-"""The ledger: every run of a study, in Optuna's storage and, where there is a folder, in files beside it.
+"""The ledger: every run of a study, in files and in Optuna's storage; in memory where there is no folder.
 
-One trial is one run, its step in samples. The trial holds the parameters, the looks and the value, so any tool that
-reads Optuna's storage can follow along; the whole record lies in the run's own folder. A record is written before its
+The whole record of a run lies in the run's own folder; a trial in Optuna's storage holds its parameters, about ten of
+its looks and its value, so that any tool that reads Optuna's storage can follow along. A record is written before its
 trial is closed, so a process killed between the two loses nothing.
 """
 
 from __future__ import annotations
 
 import bisect
-import contextlib
-import json
 import math
-from collections.abc import Iterator
+import time
+import uuid
 from pathlib import Path
-from typing import Any, get_args
-
-import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from typing import TYPE_CHECKING, Any
 
 from surefoot import files
+from surefoot.errors import OutputError
 from surefoot.protocols import Candidate
-from surefoot.recipe import OptimizerName
 from surefoot.records import Evaluation, Objective, RangeTest, Run
 
-__all__ = ["STUDY_FILE", "Ledger"]
+if TYPE_CHECKING:
+    from surefoot.tuning.trials import Trials
+
+__all__ = ["ELSEWHERE_FILE", "STUDY_FILE", "STUDY_FILES", "Ledger"]
 
 STUDY_FILE = "study.db"
-_STATES = {"completed": TrialState.COMPLETE, "stopped_early": TrialState.COMPLETE}
-_DISTRIBUTIONS: dict[str, BaseDistribution] = {
-    "optimizer": CategoricalDistribution(get_args(OptimizerName)),
-    "learning_rate": FloatDistribution(1e-300, 1e300, log=True),
-    "weight_decay": FloatDistribution(0.0, 1e300),
-    "decay": FloatDistribution(0.0, 1e300),
-    "share": FloatDistribution(0.0, 1e3),
-}
+ELSEWHERE_FILE = "study.json"
+"""Names the study in a database elsewhere."""
+STUDY_FILES = (STUDY_FILE, f"{STUDY_FILE}-wal", f"{STUDY_FILE}-shm", ELSEWHERE_FILE)
+REPORTS_A_RUN = 10
+# A report costs a millisecond: so many seconds apart, they cost less than the 2 % that a ledger may.
+SECONDS_BETWEEN_REPORTS = 0.1
 
 
 class Ledger:
@@ -44,30 +39,31 @@ class Ledger:
     Args:
         directory: where the study lives; None keeps it in memory.
         objective: decides the direction of the study.
+        storage: URL of a database that Optuna writes to, instead of a file in ``directory``.
+
+    Raises:
+        RequestError: there is no database behind the URL.
     """
 
-    def __init__(self, directory: Path | None, objective: Objective) -> None:
-        self.directory = directory
-        direction = StudyDirection.MINIMIZE if objective.direction == "min" else StudyDirection.MAXIMIZE
-        with _quiet():
-            storage = None
-            if directory is not None:
-                directory.mkdir(parents=True, exist_ok=True)
-                storage = optuna.storages.RDBStorage(f"sqlite:///{(directory / STUDY_FILE).resolve()}")
-            self._study = optuna.create_study(
-                storage=storage, study_name="surefoot", direction=direction, load_if_exists=True
-            )
+    def __init__(self, directory: Path | None, objective: Objective, *, storage: str | None = None) -> None:
+        self.directory, self._objective = directory, objective
+        self._trials = _open_trials(directory, objective, storage)
+        self._facts: dict[str, Any] = self._trials.facts() if self._trials is not None else {}
         self._reported: dict[int, int] = {}
-        self._objective = objective
-        self._runs = self._repaired()
+        self._last_report = 0.0
+        self._runs = [] if directory is None else _recorded(directory)
+        if self._trials is not None:
+            self._trials.repair(self._runs)
 
     def remember(self, key: str, value: Any) -> None:
         """Keep a JSON value with the study: what was asked for, what a probe said."""
-        self._study.set_user_attr(key, files.finite_or_null(value))
+        self._facts[key] = files.finite_or_null(value)
+        if self._trials is not None:
+            self._trials.remember(key, self._facts[key])
 
     def recall(self, key: str) -> Any:
         """What ``remember`` kept, or None."""
-        return self._study.user_attrs.get(key)
+        return self._facts.get(key)
 
     @property
     def probes(self) -> tuple[RangeTest, ...]:
@@ -85,83 +81,67 @@ class Ledger:
 
     def begin(self, candidate: Candidate) -> None:
         """Open a trial; one that a killed process left open is taken over."""
-        if any(trial.number == candidate.number for trial in self._study.get_trials(deepcopy=False)):
-            return
-        settings = candidate.recipe.optimizer
-        parameters = {
-            "optimizer": settings.name,
-            "learning_rate": settings.learning_rate,
-            "weight_decay": settings.weight_decay,
-            "share": candidate.share,
-        }
-        if "decay" in candidate.coordinates:
-            parameters["decay"] = candidate.coordinates["decay"]
-        self._study.add_trial(
-            optuna.create_trial(
-                state=TrialState.RUNNING,
-                params=parameters,
-                distributions={name: _DISTRIBUTIONS[name] for name in parameters},
-                user_attrs={
-                    "name": candidate.name,
-                    "stage": candidate.stage,
-                    "recipe": json.dumps(candidate.recipe.to_dict()),
-                },
-            )
-        )
+        if self._trials is not None:
+            self._trials.begin(candidate)
 
     def report(self, candidate: Candidate, evaluation: Evaluation, *, horizon: int) -> None:
-        """Add about ten of a run's looks to its trial: each costs milliseconds."""
-        value, tenth = evaluation.metrics[self._objective.name], evaluation.samples * 10 // horizon
-        if math.isfinite(value) and tenth > self._reported.get(candidate.number, 0):
-            self._reported[candidate.number] = tenth
-            trial = self._trial(candidate.number)
-            if evaluation.samples not in self._study.trials[candidate.number].intermediate_values:
-                trial.report(value, step=evaluation.samples)
-
-    def _trial(self, number: int) -> optuna.Trial:
-        return optuna.Trial(self._study, self._study.get_trials(deepcopy=False)[number]._trial_id)
+        """Add a look to the run's trial, sparingly: its last one, and some of those before."""
+        value, number = evaluation.metrics[self._objective.name], candidate.number
+        part = evaluation.samples * REPORTS_A_RUN // horizon
+        if self._trials is None or not math.isfinite(value) or part <= self._reported.get(number, 0):
+            return
+        if part < REPORTS_A_RUN and time.monotonic() - self._last_report < SECONDS_BETWEEN_REPORTS:
+            return
+        self._trials.report(number, value, step=evaluation.samples)
+        self._reported[number], self._last_report = part, time.monotonic()
 
     def finish(self, run: Run) -> None:
-        """Write the record, then close the trial."""
+        """Write the record, then close the trial.
+
+        Raises:
+            StorageError: the disk is full; the run begins again from its checkpoint when the study is resumed.
+        """
         folder = self.folder(run.number)
         if folder is not None:
             files.write_json(folder / "record.json", run.model_dump())
-        self._close(run)
         bisect.insort(self._runs, run, key=lambda other: other.number)
+        self._reported.pop(run.number, None)
+        if self._trials is not None:
+            self._trials.close(run)
 
-    def _close(self, run: Run) -> None:
-        state = _STATES.get(run.status, TrialState.PRUNED)
-        value = run.value if state == TrialState.COMPLETE and math.isfinite(run.value) else None
-        if value is None:
-            state = TrialState.PRUNED
-        trial = self._trial(run.number)
-        trial.set_user_attr("status", run.status)
-        if run.reason:
-            trial.set_user_attr("reason", run.reason)
-        with _quiet():
-            self._study.tell(run.number, value, state=state)
-
-    def _repaired(self) -> list[Run]:
-        """The finished runs; a trial whose record was written but which stayed open is closed."""
-        runs: list[Run] = []
-        for trial in self._study.get_trials(deepcopy=False):
-            folder = self.folder(trial.number)
-            record = None if folder is None else folder / "record.json"
-            if record is None or not record.exists():
-                continue
-            run = Run.model_validate(files.read_json(record))
-            runs.append(run)
-            if not trial.state.is_finished():
-                self._close(run)
-        return runs
+    def close(self) -> None:
+        """Let go of the storage, which leaves one whole file."""
+        if self._trials is not None:
+            self._trials.end()
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna's chatter off, then as it was."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
+def _open_trials(directory: Path | None, objective: Objective, storage: str | None) -> Trials | None:
+    """The study's trials; None where nobody could look on."""
+    if directory is None and storage is None:
+        return None
+    if directory is not None and (directory / (ELSEWHERE_FILE if storage is None else STUDY_FILE)).exists():
+        was = "with a storage of its own: give that again" if storage is None else "without one: leave it out"
+        raise OutputError(f"storage is {storage!r}, but the study in {directory} was started {was}")
+    from surefoot.tuning.trials import Trials  # Optuna takes half a second, which a study in memory is spared
+
+    if storage is None:
+        assert directory is not None
+        return Trials(directory / STUDY_FILE, name="surefoot", objective=objective)
+    return Trials(storage, name=_name_elsewhere(directory), objective=objective)
+
+
+def _name_elsewhere(directory: Path | None) -> str:
+    """What the study is called among others in a database; the directory remembers it."""
+    if directory is None:
+        return f"surefoot-{uuid.uuid4().hex[:8]}"
+    path = directory / ELSEWHERE_FILE
+    if not path.exists():
+        files.write_json(path, {"study": f"{directory.resolve().name}-{uuid.uuid4().hex[:8]}"})
+    return str(files.read_json(path)["study"])
+
+
+def _recorded(directory: Path) -> list[Run]:
+    """The runs with a record, in the order of their numbers."""
+    records = (directory / "runs").glob("*/record.json")
+    runs = [Run.model_validate_json(path.read_bytes()) for path in records]
+    return sorted(runs, key=lambda run: run.number)

@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 from surefoot.protocols import Executor, Searcher, Supervision, Trainable, TrainableFactory, Trained
 from surefoot.recipe import Recipe
 from surefoot.records import Run
-from surefoot.tuning.executor import CHECKPOINT, InProcess
+from surefoot.tuning.executor import CHECKPOINT, WEIGHTS, InProcess
 from surefoot.tuning.ledger import Ledger
 from surefoot.tuning.lessons import is_preferred
 
 __all__ = ["Outcome", "best_of", "climb"]
-
-WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,8 @@ def climb(
             supervision.observer.finished(trained.run, spent=study.spent / factory.training_samples)
         if study.interrupted:
             return study.outcome(stopped=True)
+        study.settle()
+    study.settle()
     return study.outcome(stopped=False)
 
 
@@ -67,61 +67,70 @@ def best_of(runs: Sequence[Run]) -> Run | None:
 
 
 class _Standing:
-    """How a study stands: what it spent, and who holds the weights of the best run."""
+    """How a study stands: what it spent, and who holds which weights.
+
+    Runs of a wave may end in any order, and which is the best is told by all of them in the order of their numbers: so
+    weights that lie in files stay there until the wave is whole, and a trainable is kept while its run is the best.
+    """
 
     def __init__(self, factory: TrainableFactory, ledger: Ledger, spent: int) -> None:
         self._factory, self._ledger = factory, ledger
         self.spent = spent + sum(run.samples for run in ledger.runs)
-        self.interrupted: list[Trained] = []
-        best = best_of(ledger.runs)
-        self._best = Trained(best) if best is not None else None
-        for run in ledger.runs:
-            if run is not best:
-                self._forget(Trained(run))  # a killed process may have been about to
+        self.interrupted: list[Run] = []
+        self._held: dict[int, Trained] = {}
+        runs = None if ledger.directory is None else ledger.directory / "runs"
+        self._files = set() if runs is None else set(runs.glob(f"*/{WEIGHTS}"))
 
     def take(self, trained: Trained) -> None:
-        """Put a run into the ledger; its weights, if it is the best so far, before it and the old ones' after."""
-        run, before = trained.run, self._best
+        """Put a run into the ledger, its weights before it if it is the best so far."""
+        run, folder = trained.run, self._ledger.folder(trained.run.number)
+        is_interrupted = run.status == "interrupted"  # it goes on when the study is resumed
         self.spent += run.samples
-        if run.status == "interrupted":
-            self.interrupted.append(trained)  # it goes on when the study is resumed
+        if trained.weights is not None or best_of([*self._ledger.runs, *self.interrupted, run]) is run:
+            self._hold(trained)
+            if folder is not None and trained.trainable is not None and not is_interrupted:
+                trained.trainable.save_weights(folder / WEIGHTS)
+                self._files.add(folder / WEIGHTS)
+        if is_interrupted:
+            self.interrupted.append(run)
             return
-        is_best = is_preferred(run, before.run if before is not None else None)
-        folder = self._ledger.folder(run.number)
-        if is_best and folder is not None and trained.trainable is not None:
-            trained.trainable.save_weights(folder / WEIGHTS)
         self._ledger.finish(run)
-        if is_best:
-            self._best = trained
         if folder is not None:
             shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
-        loser = before if is_best else trained
-        if loser is not None:
-            self._forget(loser)
 
-    def _forget(self, trained: Trained) -> None:
-        """Remove the weights of a finished run that is not the best."""
-        folder = self._ledger.folder(trained.run.number)
-        for path in (trained.weights, None if folder is None else folder / WEIGHTS):
-            if path is not None:
-                path.unlink(missing_ok=True)
+    def settle(self) -> None:
+        """After a wave: remove the weights of all finished runs but the best."""
+        best = best_of(self._ledger.runs)
+        kept = None if best is None else self._ledger.folder(best.number)
+        for path in [path for path in self._files if path.parent != kept]:
+            path.unlink(missing_ok=True)
+            self._files.remove(path)
+        for number in [number for number in self._held if best is None or number != best.number]:
+            weights = self._held.pop(number).weights
+            if weights is not None:
+                weights.unlink(missing_ok=True)
 
     def outcome(self, *, stopped: bool) -> Outcome:
         """What the study came to; an interrupted run may be the best one."""
-        best = self._best
-        for trained in self.interrupted:
-            best = trained if is_preferred(trained.run, best.run if best is not None else None) else best
-        runs = (*self._ledger.runs, *sorted((other.run for other in self.interrupted), key=lambda run: run.number))
+        runs = (*self._ledger.runs, *sorted(self.interrupted, key=lambda run: run.number))
         took_part = tuple(run for run in runs if run.steps or run.reason)
+        best = best_of(runs)
         if best is None:
             return Outcome(took_part, None, None, stopped)
-        return Outcome(took_part, best.run, self._holder(best), stopped)
+        return Outcome(took_part, best, self._holder(best), stopped)
 
-    def _holder(self, trained: Trained) -> Trainable:
+    def _hold(self, trained: Trained) -> None:
+        """Keep who has a run's weights; only one trainable is kept in memory."""
+        for number, other in list(self._held.items()):
+            if trained.trainable is not None and other.trainable is not None:
+                del self._held[number]
+        self._held[trained.run.number] = trained
+
+    def _holder(self, run: Run) -> Trainable:
         """Whoever holds a run's best weights, read back where they lie in a file."""
+        trained, folder = self._held.get(run.number, Trained(run)), self._ledger.folder(run.number)
         if trained.trainable is not None:
             return trained.trainable
-        run, folder = trained.run, self._ledger.folder(trained.run.number)
         path = folder / WEIGHTS if trained.weights is None and folder is not None else trained.weights
         assert path is not None, "a study in memory holds its best run"
         trainable = self._factory.create(Recipe(**run.recipe), seed=run.seed, share=run.share)

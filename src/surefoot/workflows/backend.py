@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import operator
+import os
 from typing import Any
 
 from surefoot.errors import MissingExtraError, RecipeError, RequestError, TaskError
 from surefoot.protocols import TrainableFactory
 from surefoot.recipe import Recipe
 from surefoot.tasks import Task
+from surefoot.tuning.worker import IS_WORKER
 
 __all__ = ["engine", "identity", "open_task", "require_recipe", "require_seed"]
 
@@ -34,6 +36,10 @@ def open_task(task: Task, recipe: Recipe) -> tuple[TrainableFactory, Recipe]:
     Raises:
         TaskError: the task cannot be trained with this recipe.
     """
+    if IS_WORKER in os.environ:
+        raise RequestError(
+            'this is a worker process that looks for the task: start work under if __name__ == "__main__"'
+        )
     if not isinstance(task, Task):
         raise TaskError(f"task must be a surefoot.Task, not {type(task).__name__}")
     factory = engine().TorchFactory(task)

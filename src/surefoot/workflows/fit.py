@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def fit_looking_at(
     output.same_request(ledger, request)
     earlier = sum(run.seconds for run in ledger.runs)
     candidate = Candidate(0, name, "fit", 1.0, complete, seeds.derive(seed, "run", 0))
-    with interruptible() as stop:
+    with closing(ledger), interruptible() as stop:
         supervision = Supervision(observer=observer, should_stop=stop, looks_at=parts, callbacks=callbacks)
         outcome = climb(factory, _One(candidate), ledger, supervision)
         # a run that was stopped and goes on knows what it took before

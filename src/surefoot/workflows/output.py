@@ -18,7 +18,7 @@ from surefoot.errors import OutputError
 from surefoot.recipe import Recipe
 from surefoot.records import SCHEMA_VERSION, Study
 from surefoot.tuning import Ledger
-from surefoot.tuning.ledger import STUDY_FILE
+from surefoot.tuning.ledger import ELSEWHERE_FILE, STUDY_FILE, STUDY_FILES
 
 __all__ = [
     "HISTORY_COLUMNS",
@@ -40,7 +40,7 @@ RECORDS, RESULT, RECIPE, FULL_RECIPE, HISTORY, REPORT = (
     "history.csv",
     "report.html",
 )
-_OURS = (STUDY_FILE, WEIGHTS, MODEL_CARD, RECORDS, RESULT, RECIPE, FULL_RECIPE, HISTORY, REPORT)
+_OURS = (*STUDY_FILES, WEIGHTS, MODEL_CARD, RECORDS, RESULT, RECIPE, FULL_RECIPE, HISTORY, REPORT)
 HISTORY_COLUMNS = (
     "run", "stage", "samples", "epoch", "train_loss", "validation_loss", "learning_rate", "batch_size", "seconds",
     "noise_scale",
@@ -95,7 +95,7 @@ def claim(directory: str | Path | NewFolder | None, *, resume: bool, overwrite: 
     if any(path.iterdir()):
         if not resume and not overwrite:
             raise OutputError(f"{path} is not empty; --resume goes on with the study in it, --overwrite starts anew")
-        if resume and not (path / STUDY_FILE).exists():
+        if resume and not any((path / name).exists() for name in (STUDY_FILE, ELSEWHERE_FILE)):
             raise OutputError(f"{path} holds no study to resume ({STUDY_FILE} is missing)")
         if overwrite:
             _remove_ours(path)

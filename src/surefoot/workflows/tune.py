@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from surefoot import space as spaces
 from surefoot.batching import batch_size_for_steps
 from surefoot.errors import RequestError
-from surefoot.protocols import Observer, Silent, Supervision, TrainableFactory
+from surefoot.protocols import Observer, Searcher, Silent, Supervision, TrainableFactory
 from surefoot.recipe import Recipe
 from surefoot.records import RangeTest
 from surefoot.space import Choice, Dimension
@@ -18,17 +19,22 @@ from surefoot.tasks import Task
 from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
 from surefoot.tuning.forecast import foresee
 from surefoot.tuning.point import with_optimizer
+from surefoot.tuning.setting import Setting
 from surefoot.workflows import output
 from surefoot.workflows.backend import identity, open_task, require_recipe, require_seed
+from surefoot.workflows.executing import executing, notes_of, require_workers
 from surefoot.workflows.interrupt import interruptible
 from surefoot.workflows.measuring import measure, starts
 from surefoot.workflows.result import Result, Spending, conclude
+from surefoot.workflows.searching import Maker, callbacks_of, require_searcher, searcher_name
 
 __all__ = ["tune"]
 
 OPTIMIZERS = ("adamw", "sgd")
 # However long a time budget is, it buys no more than this: the ladder has little left to try beyond it.
 MOST_TRAININGS = 20.0
+# More than any clock allows.
+MANY_TRAININGS = 1e5
 
 
 def tune(
@@ -42,6 +48,9 @@ def tune(
     resume: bool = False,
     overwrite: bool = False,
     observer: Observer | None = None,
+    workers: int = 0,
+    searcher: str | Maker | None = None,
+    storage: str | None = None,
 ) -> Result:
     """A tuned, trained model for the price of ``budget`` trainings, probes and final model included.
 
@@ -58,6 +67,9 @@ def tune(
         resume: go on with the study in ``directory``.
         overwrite: remove an earlier result from ``directory`` first.
         observer: hears what happens while it happens.
+        workers: processes that make runs side by side; 0 makes one after the other in this one.
+        searcher: another one than ours, such as "optuna:TPESampler,pruner=HyperbandPruner"; see docs/tuning.md.
+        storage: the URL of a database for the ledger, such as "postgresql://...", instead of a file in ``directory``.
 
     Returns:
         The result; its ``status`` tells whether it completed, was interrupted, or found no usable model.
@@ -67,6 +79,7 @@ def tune(
     """
     started = time.perf_counter()
     limit, base, seed = Budget.parse(budget), require_recipe(recipe), require_seed(seed)
+    workers, maker = require_workers(workers), None if searcher is None else require_searcher(searcher)
     optimizers = _optimizers(base, space or {})
     varied = spaces.check(space or {}, base=base, optimizers=optimizers)
     factory, base = open_task(task, base)
@@ -76,34 +89,73 @@ def tune(
     base = base.with_changes({"stopping.retries": 0})  # a run that diverges is knowledge here, and its price is planned
     _check_sizes(varied, factory.num_rows)
     place = output.claim(directory, resume=resume, overwrite=overwrite)
-    ledger = Ledger(place, factory.objective)
-    output.same_request(ledger, _request(task, factory, limit, seed, varied, base))
-    earlier = sum(test.seconds for test in ledger.probes) + sum(run.seconds for run in ledger.runs)
+    ledger = Ledger(place, factory.objective, storage=storage)
+    request = _request(task, factory, limit, seed, varied, base)
+    output.same_request(ledger, request if searcher is None else {**request, "searcher": searcher_name(searcher)})
+    earlier = sum(test.seconds for test in ledger.probes) + sum(run.seconds for run in ledger.runs) / max(1, workers)
     observer = observer or Silent()
     deadline = None if limit.seconds is None else started + limit.seconds - earlier
-    with interruptible(deadline=deadline) as stop:
-        recipes = [with_optimizer(base, name) for name in optimizers]
-        tests, trainings = _probed(ledger, factory, recipes, limit, seed, observer, stop)
-        begin, notes = starts(optimizers, tests)
-        notes += _remarks(recipe, limit, trainings)
-        spent = sum(test.samples for test in tests)
-        left = trainings - spent / factory.training_samples
-        ladder = Ladder(
-            rungs=plan_rungs(left, num_steps=_steps(base, factory)),
-            starts=begin,
-            base=base,
-            num_rows=factory.num_rows,
-            training_samples=factory.training_samples,
-            allowed_samples=math.floor(trainings * factory.training_samples + 1e-6) - spent,
-            seed=seed,
-            space=varied,
+    with closing(ledger), interruptible(deadline=deadline) as stop, executing(task, workers) as executor:
+        search: Searcher
+        tests: tuple[RangeTest, ...] = ()
+        if maker is not None:
+            notes = [f"searched by {searcher_name(searcher or maker)}: nothing was probed"]
+            search = maker(_setting(limit, base, optimizers, varied, factory, seed, workers))
+        else:
+            recipes = [with_optimizer(base, name) for name in optimizers]
+            tests, trainings = _probed(ledger, factory, recipes, limit, seed, observer, stop)
+            begin, notes = starts(optimizers, tests)
+            notes += _remarks(recipe, limit, trainings)
+            spent = sum(test.samples for test in tests)
+            left = trainings - spent / factory.training_samples
+            search = Ladder(
+                rungs=plan_rungs(left, num_steps=_steps(base, factory)),
+                starts=begin,
+                base=base,
+                num_rows=factory.num_rows,
+                training_samples=factory.training_samples,
+                allowed_samples=math.floor(trainings * factory.training_samples + 1e-6) - spent,
+                seed=seed,
+                space=varied,
+            )
+        supervision = Supervision(
+            sum(test.samples for test in tests),
+            observer,
+            stop,
+            callbacks=callbacks_of(search),
+            is_cautious=maker is None,
         )
-        outcome = climb(factory, ladder, ledger, Supervision(spent, observer, stop, is_cautious=True))
+        outcome = climb(factory, search, ledger, supervision, executor=executor)
+        notes += notes_of(executor)
         spending = Spending(tests, earlier + time.perf_counter() - started, str(limit), stop.by_person)
-        forecast = None if outcome.best is None else foresee(ladder, outcome.runs, outcome.best)
+        forecast = foresee(search, outcome.runs, outcome.best)
         return conclude(
             task, factory, outcome, spending, kind="tune", seed=seed, directory=place, notes=notes, forecast=forecast
         )
+
+
+def _setting(
+    limit: Budget,
+    base: Recipe,
+    optimizers: tuple[str, ...],
+    space: Mapping[str, Dimension],
+    factory: TrainableFactory,
+    seed: int,
+    workers: int,
+) -> Setting:
+    """What another searcher than the ladder has to know; a budget in time is left to the clock."""
+    trainings = limit.trainings if limit.trainings is not None else MANY_TRAININGS
+    return Setting(
+        base=base,
+        optimizers=optimizers,
+        num_rows=factory.num_rows,
+        training_samples=factory.training_samples,
+        allowed_samples=math.floor(trainings * factory.training_samples + 1e-6),
+        seed=seed,
+        space=space,
+        objective=factory.objective,
+        num_together=max(1, workers),
+    )
 
 
 def _steps(base: Recipe, factory: TrainableFactory) -> float:
