@@ -118,7 +118,7 @@ def test_schedules_of_a_handful_of_steps_are_not_planned(trainings: float, num_s
     assert sum(rung.runs * rung.share for rung in rungs) <= trainings * (1 + 1e-9)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=8)
 @given(st.floats(0.05, 8), st.floats(1e-4, 1), st.floats(0.1, 10))
 def test_the_ladder_is_a_pure_function_of_the_runs(trainings: float, best_rate: float, steepness: float) -> None:
     searcher = ladder(trainings)
@@ -130,7 +130,7 @@ def test_the_ladder_is_a_pure_function_of_the_runs(trainings: float, best_rate: 
             assert (candidate.recipe.to_dict(), candidate.seed, candidate.share) == (run.recipe, run.seed, run.share)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=8)
 @given(st.floats(0.05, 8), st.floats(1e-5, 10))
 def test_the_budget_is_spent_and_never_exceeded(trainings: float, best_rate: float) -> None:
     runs = climbed(ladder(trainings), valley_at(best_rate), training_samples=SAMPLES)

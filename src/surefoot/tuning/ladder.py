@@ -27,6 +27,8 @@ __all__ = ["Ladder", "Start"]
 # The decay coordinate c = Σ ηλ of a run over so many epochs, and how it rises with them: half way between a constant c
 # and the constant timescale in epochs that Wang and Aitchison 2024 (arXiv:2405.13698) find (docs/log.md, 2026-11-21).
 DECAY, DECAY_EPOCHS, DECAY_EXPONENT = 1.5, 15.0, 0.5
+# Fewer rows than this want more of it, by this power of how many times fewer they are (docs/log.md, 2026-11-21).
+ENOUGH_ROWS, ROWS_EXPONENT = 1000.0, 1 / 3
 # How the best rate falls with the horizon, between not at all and the 0.32 of Bjorck et al. 2024 (docs/log.md,
 # 2026-11-21).
 RATE_EXPONENT = -0.2
@@ -134,7 +136,8 @@ class Ladder:
             allowed = self.space.get(RATE)
             if allowed is not None and allowed.clip(rate) != rate:
                 rate = allowed.at((index + 0.5) / count)
-            points.append(Point(start.optimizer, rate, self._decay(self.rungs[0].share), self._drawn(index, count)))
+            values, why = self._drawn(index, count), "where the probes and the usual rates point"
+            points.append(Point(start.optimizer, rate, self._decay(self.rungs[0].share), values, why))
         return points
 
     def _drawn(self, index: int, count: int) -> dict[str, Any]:
@@ -155,8 +158,10 @@ class Ladder:
             return None
         lower, upper = best.coordinates["learning_rate"] / SPACING, best.coordinates["learning_rate"] * SPACING
         if _rate(best) == rates[-1] and upper < self._limit(best.coordinates["optimizer"], foot):
-            return replace(point_of(best), rate=upper)
-        return replace(point_of(best), rate=lower) if _rate(best) == rates[0] else None
+            return replace(point_of(best), rate=upper, why=f"the highest rate so far was the best: {best.name}")
+        if _rate(best) != rates[0]:
+            return None
+        return replace(point_of(best), rate=lower, why=f"the lowest rate so far was the best: {best.name}")
 
     def _middle(self, below: Sequence[Run], level: int) -> list[Point]:
         """The best point of the rung below, brought to a longer horizon, and others beside it."""
@@ -167,9 +172,11 @@ class Ladder:
         other = next((run for run in order if run.coordinates["optimizer"] != best.optimizer), None)
         if other is not None and belief(order[0], other, drift=OPTIMIZER_DRIFT) < CERTAIN:
             points.append(self._carried(other, below, rung.share))
-        points += [best.moved(rate=SLOWER), best.moved(decay=MORE_DECAY)]
+        points.append(best.moved(rate=SLOWER, why=f"{order[0].name} at a lower rate, since short runs err upwards"))
+        points.append(best.moved(decay=MORE_DECAY, why=f"{order[0].name} with more decay"))
         points += [self._carried(run, [run], rung.share) for run in order[1:] if not _is_like(run, order[0])]
-        points += [best.moved(rate=SLOWER, decay=MORE_DECAY), best.moved(rate=1 / SLOWER)]
+        points.append(best.moved(rate=SLOWER, decay=MORE_DECAY, why=f"{order[0].name}, slower and more decayed"))
+        points.append(best.moved(rate=1 / SLOWER, why=f"{order[0].name} at a higher rate"))
         return [points[index % len(points)] for index in range(rung.runs)]
 
     def _top(self, done: Sequence[Run]) -> list[Point]:
@@ -181,7 +188,12 @@ class Ladder:
         best = self._chosen(below)
         point = self._leaning(best, below)
         point = self._brought(point, from_share=best.share, to_share=self._share(done, rung.runs))
-        points = [point, point.moved(decay=2.0), point.moved(rate=0.5), point.moved(rate=0.5, decay=2.0)]
+        points = [
+            point,
+            point.moved(decay=2.0, why=f"{best.name} with more decay"),
+            point.moved(rate=0.5, why=f"{best.name} at a lower rate"),
+            point.moved(rate=0.5, decay=2.0, why=f"{best.name}, slower and more decayed"),
+        ]
         shorter = ranked([run for run in done if run.coordinates["rung"] < level])
         count = rung.runs
         if count == 1 and shorter and not gains(best, shorter[0]):
@@ -202,22 +214,23 @@ class Ladder:
         lost = [run for run in top if run.status == "diverged"]
         if len(lost) < len(top) or len(lost) >= MAX_RESCUES:
             return []
-        return [point_of(lost[-1]).moved(rate=1 / SPACING)]
+        return [point_of(lost[-1]).moved(rate=1 / SPACING, why=f"{lost[-1].name} diverged")]
 
     def _rescue(self, failed: Sequence[Run]) -> Point:
         """Everything so far failed: a tenth of the lowest rate that diverged, or half of the batch that did not fit."""
         lowest = min(failed, key=_rate)
         if all(run.status == "out_of_memory" for run in failed):
             smallest = min(int(run.recipe["batch"]["size"]) for run in failed)
-            return point_of(lowest).at_batch(max(1, smallest // 2), before=smallest)
-        return point_of(lowest).moved(rate=0.1)
+            point = point_of(lowest).at_batch(max(1, smallest // 2), before=smallest)
+            return replace(point, why=f"a batch of {smallest} does not fit in memory")
+        return point_of(lowest).moved(rate=0.1, why="everything so far diverged")
 
     # How far what was learned goes
 
     def _carried(self, run: Run, below: Sequence[Run], share: float) -> Point:
         """A run's point at a longer horizon, its rate read from all runs that differ from it in nothing else."""
         alike = [other for other in ranked(below) if _is_like(other, run)]
-        point = replace(point_of(run), rate=valley(alike or [run]))
+        point = replace(point_of(run), rate=valley(alike or [run]), why=f"{run.name}, brought to a longer horizon")
         return self._brought(point, from_share=run.share, to_share=share)
 
     def _leaning(self, best: Run, others: Sequence[Run]) -> Point:
@@ -233,7 +246,10 @@ class Ladder:
                 rate *= (beside.rate / point.rate) ** doubt
             elif math.isclose(beside.rate, point.rate):
                 decay *= (beside.decay / point.decay) ** doubt
-        return point.moved(rate=rate, decay=decay)
+        why = f"{best.name}, brought to what is left"
+        if (rate, decay) != (1.0, 1.0):
+            why += "; drawn towards its neighbours as far as they could not be told apart"
+        return point.moved(rate=rate, decay=decay, why=why)
 
     def _brought(self, point: Point, *, from_share: float, to_share: float) -> Point:
         """A point at another horizon: the best rate falls with it, the best decay rises."""
@@ -243,7 +259,8 @@ class Ladder:
     def _decay(self, share: float) -> float:
         """The c that a run over this share begins with."""
         epochs = share * self.training_samples / self.num_rows
-        return float(DECAY * (epochs / DECAY_EPOCHS) ** DECAY_EXPONENT)
+        few = max(1.0, ENOUGH_ROWS / self.num_rows)
+        return float(DECAY * few**ROWS_EXPONENT * (epochs / DECAY_EPOCHS) ** DECAY_EXPONENT)
 
     def _limit(self, optimizer: str, runs: Sequence[Run]) -> float:
         """Half of the lowest rate that is known to diverge."""
@@ -261,11 +278,14 @@ class Ladder:
     def _candidates(self, done: Sequence[Run], level: int, points: Sequence[Point]) -> tuple[Candidate, ...]:
         """The runs at these points, as many as fit; none where too little of the budget is left."""
         rung, is_top = self.rungs[level], level == len(self.rungs) - 1
-        if not points:
-            return ()
-        share = self._share(done, len(points)) if is_top else min(rung.share, self._share(done, len(points)))
-        has_model = any(run.best is not None for run in done)
-        if share * self.training_samples < 1 or (has_model and share < min(LEAST_SHARE, rung.share / 2)):
+        least = min(LEAST_SHARE, rung.share / 2) if any(run.best is not None for run in done) else 0.0
+        while points:
+            share = self._share(done, len(points))
+            share = share if is_top else min(rung.share, share)
+            if share * self.training_samples >= 1 and share >= least:
+                break
+            points = points[:-1]
+        else:
             return ()
         stage = Rung(share, 1).name
         return tuple(

@@ -26,16 +26,18 @@ class Point:
         rate: the learning rate, at this point's own batch size.
         decay: c = Σ ηλ over the run.
         values: further recipe keys.
+        why: it is tried, in a few words.
     """
 
     optimizer: str
     rate: float
     decay: float
     values: Mapping[str, Any] = field(default_factory=dict)
+    why: str = ""
 
-    def moved(self, *, rate: float = 1.0, decay: float = 1.0) -> Point:
+    def moved(self, *, rate: float = 1.0, decay: float = 1.0, why: str | None = None) -> Point:
         """The point with its rate and its decay multiplied."""
-        return replace(self, rate=self.rate * rate, decay=self.decay * decay)
+        return replace(self, rate=self.rate * rate, decay=self.decay * decay, why=self.why if why is None else why)
 
     def at_batch(self, size: int, *, before: int) -> Point:
         """The point at another batch size, its rate following by the optimizer's usual rule; c stays."""
@@ -49,7 +51,8 @@ class Point:
 
     def coordinates(self) -> dict[str, Any]:
         """As a record keeps it."""
-        return {"optimizer": self.optimizer, "learning_rate": self.rate, "decay": self.decay, **self.values}
+        settings = {"optimizer": self.optimizer, "learning_rate": self.rate, "decay": self.decay, **self.values}
+        return {**settings, "why": self.why}
 
     def recipe(self, base: Recipe, *, num_rows: int, samples: float) -> Recipe:
         """The complete recipe of a run over so many samples.
@@ -68,7 +71,7 @@ class Point:
 
 def point_of(run: Run) -> Point:
     """Where a recorded run stood."""
-    own = {"optimizer", "learning_rate", "decay", "rung"}
+    own = {"optimizer", "learning_rate", "decay", "rung", "why"}
     values = {key: value for key, value in run.coordinates.items() if key not in own}
     found = run.coordinates
     return Point(found["optimizer"], float(found["learning_rate"]), float(found["decay"]), values)
