@@ -14,7 +14,17 @@ from typing import Any, Literal
 
 from surefoot.callbacks import Callback, ask
 from surefoot.errors import CallbackError
-from surefoot.protocols import Advance, Candidate, HoldsWorkers, Observer, Silent, Split, Steered, Trainable
+from surefoot.protocols import (
+    Advance,
+    Candidate,
+    HoldsWorkers,
+    Observer,
+    Silent,
+    Split,
+    Steered,
+    TellsCertainty,
+    Trainable,
+)
 from surefoot.protocols.search import never
 from surefoot.recipe import Stopping
 from surefoot.records import Evaluation, Objective, Run, RunStatus
@@ -50,6 +60,9 @@ class Conditions:
         callbacks: asked after every look; one that answers "stop" ends the run.
         directory: where checkpoints go; None keeps the disk clean.
         checkpoint_seconds: the shortest time between two checkpoints.
+        is_cautious: looks are judged with the doubt that a small validation part leaves, and the weights of the end are
+            kept unless an earlier look was better by more than its standard error (the one-standard-error rule of
+            Breiman et al. 1984, Classification and Regression Trees, section 3.4.3).
     """
 
     rows: int
@@ -63,6 +76,7 @@ class Conditions:
     callbacks: tuple[Callback, ...] = ()
     directory: Path | None = None
     checkpoint_seconds: float = 5.0
+    is_cautious: bool = False
 
 
 @dataclass(frozen=True)
@@ -230,7 +244,10 @@ class _Course:
 
     def _asked(self) -> Ending:
         """Whether a callback wants the run to stop; a broken one loses no work."""
-        trainable, look = self._trainable, dict(self.progress.evaluations[-1])
+        trainable, look = (
+            self._trainable,
+            self.progress.evaluations[-1].model_dump(exclude={"judged", "standard_error"}),
+        )
         about = {"run": self._candidate.name, "horizon": trainable.horizon, "model": trainable.model}
         try:
             reason = ask(self._conditions.callbacks, **about, **look, history=self.progress.evaluations)
@@ -249,6 +266,8 @@ class _Course:
         measured = {
             f"{part}_{name}": value for part in conditions.looks_at for name, value in trainable.evaluate(part).items()
         }
+        value = measured[conditions.objective.name]
+        judged, error = self._judged(value) if conditions.is_cautious else (None, None)
         evaluation = Evaluation(
             samples=trainable.samples_seen,
             epoch=trainable.samples_seen / conditions.rows,
@@ -258,14 +277,14 @@ class _Course:
             batch_size=progress.batch_size,
             seconds=progress.seconds,
             noise_scale=trainable.noise_scale if isinstance(trainable, Steered) else None,
+            judged=judged,
+            standard_error=error,
         )
         looks = (*progress.evaluations, evaluation)
-        best, objective = progress.best, conditions.objective
-        value = evaluation.metrics[objective.name]
         if isinstance(trainable, Steered):
             trainable.looked(value)
-        record = math.nan if best is None else progress.evaluations[best].metrics[objective.name]
-        if math.isfinite(value) and objective.is_better(value, record):
+        best = progress.best
+        if self._is_kept(evaluation):
             best = len(looks) - 1
             trainable.keep_best()
         spent = (conditions.spent + progress.samples) / conditions.training_samples
@@ -273,6 +292,36 @@ class _Course:
         if conditions.report is not None:
             conditions.report(evaluation)
         self.progress = replace(progress, evaluations=looks, best=best, loss_sum=0.0, loss_weight=0.0, loss_samples=0)
+
+    def _judged(self, value: float) -> tuple[float | None, float | None]:
+        """The objective made cautious and its standard error, each None where it is not known."""
+        certainty = self._trainable.certainty if isinstance(self._trainable, TellsCertainty) else None
+        if certainty is None or not math.isfinite(value):
+            return None, None
+        name = self._conditions.objective.name.removeprefix("validation_")
+        error = certainty.errors.get(name)
+        if name != "loss":
+            return None, error
+        if error is None:  # the losses of single rows are about as far apart as they are high
+            error = abs(value) / math.sqrt(certainty.rows)
+        return certainty.cautious(value), error
+
+    def _is_kept(self, look: Evaluation) -> bool:
+        """Whether the weights of this look are the ones to keep."""
+        objective, best = self._conditions.objective, self.progress.best
+        value = _decisive(look, objective)
+        if not math.isfinite(value) or best is None:
+            return math.isfinite(value)
+        record = self.progress.evaluations[best]
+        allowed = 0.0
+        if self._conditions.is_cautious and look.samples >= self._trainable.horizon:
+            allowed = (record.standard_error or 0.0) * (1.0 if objective.direction == "min" else -1.0)
+        return objective.is_better(value, _decisive(record, objective) + allowed)
+
+
+def _decisive(look: Evaluation, objective: Objective) -> float:
+    """What decides between two looks."""
+    return look.metrics[objective.name] if look.judged is None else look.judged
 
 
 class _Pause:

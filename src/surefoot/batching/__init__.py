@@ -15,7 +15,7 @@ from surefoot.batching.coupling import (
     rate_after_jump,
     rate_factor,
 )
-from surefoot.batching.default import default_batch_size
+from surefoot.batching.default import batch_size_for_steps, default_batch_size
 from surefoot.batching.goodput import Goodput, goodput
 from surefoot.batching.laws import CriticalBatch, adascale_gain, efficiency, fit_critical_batch
 from surefoot.batching.limits import Limits
@@ -90,6 +90,7 @@ __all__ = [
     "StepTime",
     "adam_preconditioner",
     "adascale_gain",
+    "batch_size_for_steps",
     "couple",
     "default_batch_size",
     "default_coupling",

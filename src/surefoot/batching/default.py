@@ -6,9 +6,10 @@ import math
 
 from surefoot.batching.checks import require_count
 
-__all__ = ["default_batch_size"]
+__all__ = ["batch_size_for_steps", "default_batch_size"]
 
 SMALLEST, LARGEST = 16, 256
+ENOUGH_STEPS = 2000
 # Bytes a parameter: itself, its gradient and Adam's two moments in single precision.
 BYTES_A_PARAMETER = 16
 # What may be filled: allocators fragment, and the largest sample is larger than the average one.
@@ -59,6 +60,26 @@ def default_batch_size(
             "use a smaller model or a larger device"
         )
     return min(size, _power_of_two(room / bytes_per_row))
+
+
+def batch_size_for_steps(size: int, *, samples: int, steps: int = ENOUGH_STEPS) -> int:
+    """``size`` halved until a training over ``samples`` has at least ``steps`` steps, but not below 16.
+
+    A training of few steps is bound by their number, so smaller batches buy quality there, and its seconds are few
+    either way (measured: docs/log.md, 2026-11-21).
+
+    Args:
+        size: the batch size to start from, at least 1.
+        samples: of the whole training.
+        steps: that are enough.
+
+    >>> [batch_size_for_steps(64, samples=samples) for samples in (10_000, 100_000, 1_000_000)]
+    [16, 32, 64]
+    """
+    require_count("size", size)
+    while size // 2 >= SMALLEST and samples / size < steps:
+        size //= 2
+    return size
 
 
 def _power_of_two(limit: float) -> int:

@@ -7,18 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import nn, optim
+from torch import Tensor, nn, optim
 
 from surefoot import seeds
 from surefoot.engine import averaging, snapshot
+from surefoot.engine.certainty import Doubts
 from surefoot.engine.data import Rows, next_batch_size
 from surefoot.engine.loading import EVALUATION_BATCH, Loader, in_order, open_loader
+from surefoot.engine.losses import NamedLoss
 from surefoot.engine.memory import is_out_of_memory, make_room
 from surefoot.engine.metrics import Gathering
 from surefoot.engine.objective import Objective, loss_name, weights_of
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import limited_threads
-from surefoot.protocols import Problem, Split
+from surefoot.protocols import Certainty, Problem, Split
 from surefoot.recipe import Recipe
 
 __all__ = ["Evaluator"]
@@ -36,6 +38,9 @@ class Evaluator:
         objective: the loss of a batch.
         seed: of the run.
         is_single_threaded: whether the model runs on one CPU thread.
+
+    Attributes:
+        certainty: how far the latest look at the validation part can be trusted.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Evaluator:
         self._single_thread = is_single_threaded
         self._device = next(model.parameters()).device
         self._open: tuple[Split, int, Loader] | None = None  # the latest look's loader
+        self.certainty: Certainty | None = None
 
     @torch.no_grad()
     def evaluate(self, split: Split) -> dict[str, float]:
@@ -109,6 +115,8 @@ class Evaluator:
             target_scale=self._problem.target_scale,
             score=(self._problem.objective.name.removeprefix("validation_"), score) if score else None,
         )
+        loss = self._objective.loss
+        doubts = Doubts(loss.reported if isinstance(loss, NamedLoss) else None)
         streams = RandomState.seeded(seeds.derive(self._seed, "evaluate"))
         with isolated(streams), limited_threads(to_one=self._single_thread):
             for batch, count in in_order(self._loader(split, size), len(self._parts[split]), size):
@@ -116,7 +124,12 @@ class Evaluator:
                 gathering.add_loss(float(found.plain), found.plain_weight)
                 if found.output is not None and found.target is not None:
                     gathering.add_output(found.output, found.target, weights_of(batch))
-        return gathering.metrics()
+                    if split == "validation" and isinstance(found.output, Tensor):
+                        doubts.add(found.output, found.target)
+        measured = gathering.metrics()
+        if split == "validation":
+            self.certainty = doubts.certainty(measured.get("accuracy"))
+        return measured
 
     def _loader(self, split: Split, size: int) -> Loader:
         """The loader of a look; the latest is kept, for the validation after every epoch."""

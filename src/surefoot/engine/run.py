@@ -25,7 +25,7 @@ from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import is_small, limited_threads
 from surefoot.errors import TaskError
-from surefoot.protocols import Advance, Problem, Split
+from surefoot.protocols import Advance, Certainty, Problem, Split
 from surefoot.recipe import Recipe
 from surefoot.records import Change
 from surefoot.steering import LOOK_OFTEN, LOOK_SELDOM, Steering
@@ -40,7 +40,7 @@ TIMED_EVERY = 4
 
 
 class Training:
-    """A ``Trainable`` that is ``Steered`` and ``HoldsWorkers``: a recipe trained on a PyTorch model.
+    """A ``Trainable`` that is ``Steered``, ``HoldsWorkers``, ``TellsCertainty``: a recipe trained on a PyTorch model.
 
     The clock is samples seen. A step's rate is the schedule's value at the middle of its batch, so that Σ η over a run
     hardly depends on the batch size and no step has a rate of zero.
@@ -214,6 +214,11 @@ class Training:
         finally:
             if not self._is_training:
                 self._evaluator.close()
+
+    @property
+    def certainty(self) -> Certainty | None:
+        """How far the latest look at the validation part can be trusted."""
+        return self._evaluator.certainty
 
     def release(self) -> None:
         """End the worker processes; they start again when they are needed again."""

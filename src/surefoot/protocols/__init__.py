@@ -16,11 +16,12 @@ from surefoot.protocols.probed import (
 )
 from surefoot.protocols.problem import Problem, TrainableFactory
 from surefoot.protocols.search import Executor, KeepsRuns, Searcher, Supervision, Trained
-from surefoot.protocols.trainable import Advance, HoldsWorkers, Split, Steered, Trainable
+from surefoot.protocols.trainable import Advance, Certainty, HoldsWorkers, Split, Steered, TellsCertainty, Trainable
 
 __all__ = [
     "Advance",
     "Candidate",
+    "Certainty",
     "Curved",
     "Eigenvalue",
     "Executor",
@@ -37,6 +38,7 @@ __all__ = [
     "Steered",
     "StepCost",
     "Supervision",
+    "TellsCertainty",
     "TellsCost",
     "Together",
     "Trainable",

@@ -46,6 +46,7 @@ class Supervision:
         looks_at: the parts of the data that every look measures.
         callbacks: asked after every look.
         checkpoint_seconds: the shortest time between two checkpoints of a run.
+        is_cautious: looks are judged with the doubt that a small validation part leaves: see ``training.Conditions``.
     """
 
     spent: int = 0
@@ -54,6 +55,7 @@ class Supervision:
     looks_at: tuple[Split, ...] = ("validation",)
     callbacks: tuple[Callback, ...] = ()
     checkpoint_seconds: float = field(default_factory=lambda: CHECKPOINT_SECONDS)
+    is_cautious: bool = False
 
 
 class KeepsRuns(Protocol):

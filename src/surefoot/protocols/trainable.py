@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from surefoot.records import Change
 
-__all__ = ["Advance", "HoldsWorkers", "Split", "Steered", "Trainable"]
+__all__ = ["Advance", "Certainty", "HoldsWorkers", "Split", "Steered", "TellsCertainty", "Trainable"]
 
 Split = Literal["train", "validation", "test"]
 
@@ -37,6 +37,32 @@ class Advance:
     failure: Literal["", "diverged", "out_of_memory"] = ""
     reason: str = ""
     weight: float | None = None
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """How far a look can be trusted.
+
+    Attributes:
+        rows: that were looked at.
+        errors: the standard error of a metric, by its name without the part ("loss", "accuracy"), where it is known.
+        any_label: the mean loss if every row's label were any of the classes with equal chance; None without classes.
+    """
+
+    rows: int
+    errors: Mapping[str, float]
+    any_label: float | None = None
+
+    def cautious(self, loss: float) -> float:
+        """The mean loss over these rows and one more whose label may be any of the classes.
+
+        Laplace's rule of succession: a small part on which every row is right does not tell how often a row is wrong,
+        and a wrong one costs an overconfident model dearly. With many rows it changes nothing.
+
+        >>> Certainty(rows=30, errors={}, any_label=10.0).cautious(0.01)
+        0.33225806451612905
+        """
+        return loss if self.any_label is None else (self.rows * loss + self.any_label) / (self.rows + 1)
 
 
 class Trainable(Protocol):
@@ -131,4 +157,14 @@ class HoldsWorkers(Protocol):
 
     def release(self) -> None:
         """End them; what still needs them starts them again."""
+        ...
+
+
+@runtime_checkable
+class TellsCertainty(Protocol):
+    """A trainable that knows how far its looks at the validation data can be trusted."""
+
+    @property
+    def certainty(self) -> Certainty | None:
+        """Of the latest look at the validation part; None before the first and where nothing is known."""
         ...

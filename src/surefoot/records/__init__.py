@@ -16,7 +16,7 @@ from surefoot.records.probes import (
     ShortTrainings,
     Suggestion,
 )
-from surefoot.records.study import Study, StudyStatus
+from surefoot.records.study import Forecast, Study, StudyStatus
 from surefoot.records.training import Change, Cost, Evaluation, Finding, Objective, Run, RunStatus
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Cost",
     "Evaluation",
     "Finding",
+    "Forecast",
     "FrontierPoint",
     "NoiseReading",
     "Objective",

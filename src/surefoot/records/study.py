@@ -10,16 +10,29 @@ from surefoot.records.base import SCHEMA_VERSION, Number, Record
 from surefoot.records.probes import RangeTest
 from surefoot.records.training import Cost, Finding, Objective, Run
 
-__all__ = ["Study", "StudyStatus"]
+__all__ = ["Forecast", "Study", "StudyStatus"]
 
 StudyStatus = Literal["completed", "interrupted", "diverged", "out_of_memory"]
+
+
+class Forecast(Record):
+    """A whole training that the budget had no room for: its recipe, and the validation loss expected at its end.
+
+    ``low`` to ``high`` is where the loss lies with 90 %; the three are None where shorter runs do not tell.
+    """
+
+    recipe: dict[str, Any]
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 class Study(Record):
     """Everything one command did: probes, runs, the model that was kept, what it cost.
 
     ``guess`` is the validation loss of always giving the same answer: the class shares or the mean of the training
-    targets; None where the loss has no such answer.
+    targets; None where the loss has no such answer. ``forecast`` stands where the budget had no room for a whole
+    training.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -39,6 +52,7 @@ class Study(Record):
     recipe: dict[str, Any]
     metrics: dict[str, Number]
     guess: float | None = None
+    forecast: Forecast | None = None
     cost: Cost
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()

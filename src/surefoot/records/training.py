@@ -32,7 +32,8 @@ class Evaluation(Record):
 
     ``train_loss`` is the mean over the batches since the look before, without penalties and smoothing;
     ``metrics`` holds what the validation data gave; ``noise_scale`` is S/‖G‖² in samples, where it is measured and
-    finite.
+    finite. ``judged`` is what decides between looks and runs of a study, the objective made cautious, and
+    ``standard_error`` that of the objective, where they are known.
     """
 
     samples: int
@@ -43,6 +44,8 @@ class Evaluation(Record):
     batch_size: int
     seconds: float
     noise_scale: float | None = None
+    judged: float | None = None
+    standard_error: float | None = None
 
 
 class Change(Record):
@@ -95,6 +98,12 @@ class Run(Record):
         """The objective at the best look; not-a-number when nothing usable was reached."""
         found = self.best_evaluation
         return math.nan if found is None else found.metrics[self.objective.name]
+
+    @property
+    def judged(self) -> float:
+        """What decides between the runs of a study: ``value``, made cautious where that is known."""
+        found = self.best_evaluation
+        return self.value if found is None or found.judged is None else found.judged
 
 
 class Cost(Record):

@@ -44,6 +44,7 @@ def summary(study: Study) -> str:
     lines.append(f"Price     {study.cost.trainings:.2f} trainings, {study.cost.seconds:.1f} s{allowed}")
     if study.status != "completed":
         lines.append(f"Status    {study.status.replace('_', ' ')}: {study.reason}")
+    lines += [f"Expected  {line}" for line in _whole(study)]
     lines += [f"Moved     {line}" for line in _moves(study)]
     for note in study.notes:
         lines.append(f"Note      {note}")
@@ -74,13 +75,31 @@ def _move(change: Change) -> str:
 def _recipe_in_words(study: Study) -> str:
     optimizer, batch = study.recipe["optimizer"], study.recipe["batch"]
     schedule, winner = study.recipe["schedule"], study.winning_run
-    share = f", over {winner.stage} of the horizon" if winner is not None and winner.share < 1 else ""
+    share = f", over {_epochs(study, winner)}" if winner is not None and winner.share != 1.0 else ""
     warmup = f" after a warmup of {100 * schedule['warmup']:g} %" if schedule["warmup"] else ""
     return (
         f"{optimizer['name']}, learning rate {optimizer['learning_rate']:.3g}, "
         f"weight decay {optimizer['weight_decay']:.3g}, {_batch_in_words(batch, winner)}, "
         f"{schedule['name']} schedule{warmup}{share}"
     )
+
+
+def _epochs(study: Study, run: Run) -> str:
+    """How long a run was, beside what the task asked for."""
+    return f"{study.epochs * run.share:.3g} epochs ({run.share:.2g} times the task's {study.epochs:g})"
+
+
+def _whole(study: Study) -> list[str]:
+    """The recipe of a whole training that the budget had no room for, and where it is expected to end."""
+    if study.forecast is None:
+        return []
+    optimizer = study.forecast.recipe["optimizer"]
+    settings = f"learning rate {optimizer['learning_rate']:.3g}, weight decay {optimizer['weight_decay']:.3g}"
+    line = f"A whole training takes {settings} (full_recipe.toml)"
+    if study.forecast.value is None:
+        return [line]
+    low, value, high = study.forecast.low, study.forecast.value, study.forecast.high
+    return [f"{line}; expected at its end: validation loss {value:.3g} ({low:.3g} to {high:.3g})"]
 
 
 def _batch_in_words(batch: dict[str, Any], winner: Run | None) -> str:

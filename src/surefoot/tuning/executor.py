@@ -65,4 +65,5 @@ def conditions_of(
         callbacks=supervision.callbacks,
         directory=None if folder is None else folder / CHECKPOINT,
         checkpoint_seconds=supervision.checkpoint_seconds,
+        is_cautious=supervision.is_cautious,
     )

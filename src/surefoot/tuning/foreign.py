@@ -16,8 +16,8 @@ from surefoot.protocols import Candidate
 from surefoot.recipe import Recipe, takes
 from surefoot.records import Run
 from surefoot.space import Choice, Dimension, Integer, Log, Uniform
-from surefoot.tuning.ladder import with_optimizer
 from surefoot.tuning.optuna_names import parse
+from surefoot.tuning.point import with_optimizer
 from surefoot.tuning.replay import MEMORY, Replay
 from surefoot.tuning.setting import Setting
 

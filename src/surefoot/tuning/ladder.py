@@ -1,50 +1,45 @@
-"""The ladder of complete short schedules: many runs at a small share of the horizon, few at a larger one, one in full.
+"""The ladder of complete short schedules: many short runs, a few longer ones, then one as long as what is left.
 
-A run whose warmup, cosine and decay fit inside a sixteenth of the horizon ends as a usable model, and its validation
-loss is comparable as it stands; a long run that is cut short is not. The best rate falls and the best decay rises as
-the horizon grows, so every rung starts from what the one below it found, a little lower and more regularised.
+A run whose warmup, schedule and decay fit inside a twentieth of the horizon ends as a usable model, and its validation
+loss is comparable as it stands; a long run that is cut short is not. What a rung taught is carried to the next with
+the trend that is known (the best rate falls and the best decay rises with the horizon) and only as far as the
+difference between its runs can be believed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from surefoot import seeds
 from surefoot.protocols import Candidate
-from surefoot.recipe import Recipe, takes
+from surefoot.recipe import Recipe
 from surefoot.records import Run
 from surefoot.space import Dimension
-from surefoot.tuning.decay import with_decay_coordinate
+from surefoot.tuning.lessons import belief, gains, ranked, valley
+from surefoot.tuning.plan import MOST_SHARE, Rung
+from surefoot.tuning.point import BATCH, RATE, Point, point_of
 
-__all__ = ["Ladder", "Rung", "Start", "plan_rungs", "with_optimizer"]
+__all__ = ["Ladder", "Start"]
 
-# Where the decay coordinate c = Σ ηλ stands at the foot and at the top of the ladder, measured: see docs/log.md.
-DECAY_AT_FOOT, DECAY_AT_TOP = 0.3, 1.5
-# The rates of the foot, as multiples of the range test's minimum; each optimizer walks through them in this order.
+# The decay coordinate c = Σ ηλ of a run over so many epochs, and how it rises with them: half way between a constant c
+# and the constant timescale in epochs that Wang and Aitchison 2024 (arXiv:2405.13698) find (docs/log.md, 2026-11-21).
+DECAY, DECAY_EPOCHS, DECAY_EXPONENT = 1.5, 15.0, 0.5
+# How the best rate falls with the horizon (docs/log.md, 2026-11-20: by 1.5 for four times the horizon).
+RATE_EXPONENT = -0.29
+# The rates of the foot, as multiples of the edge of the range test; each optimizer walks through them in this order.
 FOOT_FACTORS = (1 / 3, 1.0, 1 / 9, 3.0, 1 / 27, 3**-0.5, 3**-1.5, 3**0.5, 3**-2.5, 1 / 81)
-# From one rung to the next the rate falls by this for four times the horizon.
-RATE_FALL = 1.5
+# A rung above the foot tries the best point, a slower one, since early looks err towards high rates, and one more
+# decayed; first another optimizer's best, where the foot does not tell the two apart with this certainty.
+MORE_DECAY, SLOWER = 3.0, 1 / 2.5
+CERTAIN, OPTIMIZER_DRIFT = 0.9, 0.15
+# When the best rate of the foot is the highest or the lowest that was tried, the next one beyond it is tried too.
+SPACING, MOST_WIDENINGS = 3.0, 2
 MAX_RESCUES = 3
-# A schedule of fewer optimizer steps than this tells nothing about its rate.
-FEWEST_STEPS = 8
-RATE = "optimizer.learning_rate"
-
-
-@dataclass(frozen=True)
-class Rung:
-    """A step of the ladder: so many runs at this share of the horizon."""
-
-    share: float
-    runs: int
-
-    @property
-    def name(self) -> str:
-        """The share as a fraction."""
-        return str(Fraction(self.share).limit_denominator(4096))
+# A last run shorter than this is not worth starting beside what there is.
+LEAST_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -62,46 +57,12 @@ class Start:
     limit: float | None = None
 
 
-def plan_rungs(trainings: float, *, num_steps: float = math.inf) -> tuple[Rung, ...]:
-    """The ladder that fits into a budget, planned backwards from its top.
-
-    The longest run that leaves a tenth comes first; of what is left, about half goes to runs of a quarter of it, the
-    rest to short ones. A budget for several full runs makes every rung wider; a training of few steps has no short
-    ones: a schedule squeezed into a handful of steps tells nothing.
-
-    Args:
-        trainings: what may be spent, probes already taken off; nothing fits into 0 or less.
-        num_steps: optimizer steps of one training.
-
-    >>> [(rung.name, rung.runs) for rung in plan_rungs(1.9)]
-    [('1/16', 6), ('1/4', 2), ('1', 1)]
-    >>> [(rung.name, rung.runs) for rung in plan_rungs(1.9, num_steps=40)]
-    [('1/4', 3), ('1', 1)]
-    """
-    if trainings <= 0:
-        return ()
-    top = 1.0
-    while top > 0.9 * trainings:
-        top /= 2.0
-    divisors = [divisor for divisor in (16, 32, 64) if num_steps * top / divisor >= FEWEST_STEPS]
-    num_top = max(1, int(trainings / top / 2.0))
-    left = trainings - num_top * top
-    middle = min(int((0.6 if divisors else 1.0) * left / (top / 4)), 6 * num_top)
-    if num_steps * top / 4 < FEWEST_STEPS:
-        middle = 0
-        num_top = int(trainings / top)
-    left = trainings - num_top * top - middle * top / 4
-    short = [Rung(top / divisor, min(int(left * divisor / top + 1e-9), 16 * num_top)) for divisor in divisors]
-    foot = next((rung for rung in short if rung.runs >= 4), short[-1] if short else Rung(top / 16, 0))
-    return tuple(rung for rung in (foot, Rung(top / 4, middle), Rung(top, num_top)) if rung.runs)
-
-
 @dataclass(frozen=True)
 class Ladder:
     """Proposes the next runs from the runs so far; the same runs always give the same proposal.
 
     Args:
-        rungs: from the foot to the top.
+        rungs: from the foot to the top; the last one's runs take what is left.
         starts: one an optimizer, the preferred one first.
         base: a complete recipe that supplies everything that is not searched.
         num_rows: of the training data.
@@ -121,142 +82,209 @@ class Ladder:
     space: Mapping[str, Dimension] = field(default_factory=dict)
 
     def propose(self, runs: Sequence[Run]) -> tuple[Candidate, ...]:
-        """The rest of a rung, whose runs do not depend on each other; one run at a time where a rung failed whole."""
-        below: Sequence[Run] = ()
-        for index, rung in enumerate(self.rungs):
-            earlier = [run for run in runs if run.coordinates["rung"] < index]
-            here = sorted((run for run in runs if run.coordinates["rung"] == index), key=lambda run: run.number)
-            if len(here) < rung.runs:
-                return tuple(self._rung(index, earlier, below, made={run.number for run in here}))
-            usable = [run for run in here if run.best is not None]
-            if not usable and not below:
-                if len(here) - rung.runs >= MAX_RESCUES:
-                    return ()
-                rescue = self._candidate([*earlier, *here], index, self._rescue(here), place=0)
-                return (rescue,) if rescue is not None else ()
-            below = usable or below
+        """The runs to make next, none of which waits for another; an empty tuple when the ladder is climbed."""
+        done: list[Run] = []
+        while wave := self._wave(done):
+            numbers = {candidate.number for candidate in wave}
+            finished = sorted((run for run in runs if run.number in numbers), key=lambda run: run.number)
+            if len(finished) < len(wave):
+                known = {run.number for run in finished}
+                return tuple(candidate for candidate in wave if candidate.number not in known)
+            done += finished
         return ()
 
-    def _rung(self, index: int, earlier: Sequence[Run], below: Sequence[Run], *, made: set[int]) -> Iterator[Candidate]:
-        """Every run of a rung that is not made yet, as long as the budget lasts."""
-        rung = self.rungs[index]
-        for place in range(rung.runs):
-            if len(earlier) + place not in made:
-                point = self._foot(place) if index == 0 else self._next(below, place, rung)
-                candidate = self._candidate(earlier, index, point, place=place)
-                if candidate is None:
-                    return
-                yield candidate
+    def at_full_length(self, run: Run) -> Recipe:
+        """The recipe of a whole training at the point of a run that was shorter or longer."""
+        point = self._brought(point_of(run), from_share=run.share, to_share=1.0).within(self.space)
+        return point.recipe(self.base, num_rows=self.num_rows, samples=self.training_samples)
 
-    def _foot(self, index: int) -> dict[str, Any]:
+    def _wave(self, done: Sequence[Run]) -> tuple[Candidate, ...]:
+        """The runs that follow once all of ``done`` have ended."""
+        if not self.rungs:
+            return ()
+        level = max((int(run.coordinates["rung"]) for run in done), default=-1)
+        here = [run for run in done if run.coordinates["rung"] == level]
+        if level < 0:
+            return self._candidates(done, 0, self._foot())
+        if not ranked(done):
+            rescues = len(here) - self.rungs[level].runs
+            return self._candidates(done, level, [self._rescue(done)]) if rescues < MAX_RESCUES else ()
+        if level + 1 < len(self.rungs):
+            wider = self._wider(here) if level == 0 else None
+            if wider is not None and len(here) < self.rungs[0].runs + MOST_WIDENINGS:
+                return self._candidates(done, 0, [wider])
+            points = self._top(done) if level + 2 == len(self.rungs) else self._middle(here, level + 1)
+            return self._candidates(done, level + 1, points)
+        return self._candidates(done, level, self._again(here))
+
+    # What to try
+
+    def _foot(self) -> list[Point]:
         """The starting points: the optimizers take turns, each walking through its rates."""
-        start = self.starts[index % len(self.starts)]
-        turn = index // len(self.starts)
-        rate = start.edge * FOOT_FACTORS[turn % len(FOOT_FACTORS)]
-        if start.limit is not None:
-            rate = min(rate, start.limit / 2)
-        allowed = self.space.get(RATE)
-        if allowed is not None and allowed.clip(rate) != rate:
-            rate = allowed.at((index + 0.5) / self.rungs[0].runs)
-        return {"optimizer": start.optimizer, "learning_rate": rate, **self._drawn(index)}
-
-    def _drawn(self, index: int) -> dict[str, Any]:
-        """Values for the space's keys, spread evenly over the foot's runs and shuffled key by key."""
         count = self.rungs[0].runs
+        points = []
+        for index in range(count):
+            start = self.starts[index % len(self.starts)]
+            rate = start.edge * FOOT_FACTORS[index // len(self.starts) % len(FOOT_FACTORS)]
+            if start.limit is not None:
+                rate = min(rate, start.limit / 2)
+            allowed = self.space.get(RATE)
+            if allowed is not None and allowed.clip(rate) != rate:
+                rate = allowed.at((index + 0.5) / count)
+            points.append(Point(start.optimizer, rate, self._decay(self.rungs[0].share), self._drawn(index, count)))
+        return points
+
+    def _drawn(self, index: int, count: int) -> dict[str, Any]:
+        """Values for the space's keys, spread evenly over the foot's runs and shuffled key by key."""
         found = {}
         for key, dimension in self.space.items():
             if key in {RATE, "optimizer.name"}:
                 continue
             order = seeds.stream(self.seed, "space", key).permutation(count)
-            found[key] = dimension.at((int(order[index % count]) + 0.5) / count)
+            found[key] = dimension.at((int(order[index]) + 0.5) / count)
         return found
 
-    def _next(self, below: Sequence[Run], index: int, rung: Rung) -> dict[str, Any]:
-        """What the rung below teaches: its best point a little lower, then a third of that, then the runners-up."""
-        ranked = sorted(below, key=lambda run: run.value if run.objective.direction == "min" else -run.value)
-        best = ranked[0].coordinates
-        fall = RATE_FALL ** (_quarterings(ranked[0].share, rung.share))
-        if index == 1:
-            fall *= 3.0
-        elif index > 1:
-            best = ranked[(index - 1) % len(ranked)].coordinates
-        return {**_point(best), "learning_rate": best["learning_rate"] / fall}
+    def _wider(self, foot: Sequence[Run]) -> Point | None:
+        """A rate beyond those that were tried, where the best one is the last on its side; None where it is not."""
+        best = ranked(foot)[0]
+        rates = sorted(_rate(run) for run in foot if _is_like(run, best))
+        if len(rates) < 2 or RATE in self.space:
+            return None
+        lower, upper = best.coordinates["learning_rate"] / SPACING, best.coordinates["learning_rate"] * SPACING
+        if _rate(best) == rates[-1] and upper < self._limit(best.coordinates["optimizer"], foot):
+            return replace(point_of(best), rate=upper)
+        return replace(point_of(best), rate=lower) if _rate(best) == rates[0] else None
 
-    def _rescue(self, failed: Sequence[Run]) -> dict[str, Any]:
+    def _middle(self, below: Sequence[Run], level: int) -> list[Point]:
+        """The best point of the rung below, brought to a longer horizon, and others beside it."""
+        order = ranked(below)
+        rung = self.rungs[level]
+        best = self._carried(order[0], below, rung.share)
+        points = [best]
+        other = next((run for run in order if run.coordinates["optimizer"] != best.optimizer), None)
+        if other is not None and belief(order[0], other, drift=OPTIMIZER_DRIFT) < CERTAIN:
+            points.append(self._carried(other, below, rung.share))
+        points += [best.moved(rate=SLOWER), best.moved(decay=MORE_DECAY)]
+        points += [self._carried(run, [run], rung.share) for run in order[1:] if not _is_like(run, order[0])]
+        points += [best.moved(rate=SLOWER, decay=MORE_DECAY), best.moved(rate=1 / SLOWER)]
+        return [points[index % len(points)] for index in range(rung.runs)]
+
+    def _top(self, done: Sequence[Run]) -> list[Point]:
+        """What all that was learned says of a run as long as is left."""
+        rung = self.rungs[-1]
+        level = len(self.rungs) - 2
+        below = [run for run in done if run.coordinates["rung"] == level]
+        below = below if ranked(below) else list(done)
+        best = ranked(below)[0]
+        point = self._leaning(best, below)
+        point = self._brought(point, from_share=best.share, to_share=self._share(done, rung.runs))
+        points = [point, point.moved(decay=2.0), point.moved(rate=0.5), point.moved(rate=0.5, decay=2.0)]
+        shorter = ranked([run for run in done if run.coordinates["rung"] < level])
+        count = rung.runs
+        if count == 1 and shorter and not gains(best, shorter[0]):
+            count = 2  # four times the horizon gained nothing: two shorter runs, one of them more decayed
+        return [points[index % len(points)] for index in range(count)]
+
+    def _again(self, top: Sequence[Run]) -> list[Point]:
+        """What to do with what is left when the top has run: lower the rate where it diverged, else be content."""
+        lost = [run for run in top if run.status == "diverged"]
+        if len(lost) < len(top) or len(lost) >= MAX_RESCUES:
+            return []
+        return [point_of(lost[-1]).moved(rate=1 / SPACING)]
+
+    def _rescue(self, failed: Sequence[Run]) -> Point:
         """Everything so far failed: a tenth of the lowest rate that diverged, or half of the batch that did not fit."""
-        lowest = min(failed, key=lambda run: float(run.coordinates["learning_rate"]))
+        lowest = min(failed, key=_rate)
         if all(run.status == "out_of_memory" for run in failed):
             smallest = min(int(run.recipe["batch"]["size"]) for run in failed)
-            return {**_point(lowest.coordinates), "batch.size": max(1, smallest // 2)}
-        return {**_point(lowest.coordinates), "learning_rate": lowest.coordinates["learning_rate"] / 10.0}
+            return point_of(lowest).at_batch(max(1, smallest // 2), before=smallest)
+        return point_of(lowest).moved(rate=0.1)
 
-    def _candidate(self, earlier: Sequence[Run], index: int, point: dict[str, Any], *, place: int) -> Candidate | None:
-        """The run at this point, None when too little of the budget is left for it.
+    # How far what was learned goes
 
-        Those before it in the rung, ``place`` of them, are counted in full, whether they are finished or not.
-        """
-        number, rung = len(earlier) + place, self.rungs[index]
-        spent = sum(run.samples for run in earlier)
-        left = (self.allowed_samples - spent) / self.training_samples - place * rung.share
-        if left * self.training_samples < 1 or (left < rung.share / 2 and any(run.best is not None for run in earlier)):
-            return None
-        share = min(rung.share, left)
-        rate = _readable(point["learning_rate"])
-        point = {**point, "learning_rate": self.space[RATE].clip(rate) if RATE in self.space else rate}
-        recipe = self._recipe(point)
-        decay = self._decay(index)
-        if "optimizer.weight_decay" not in self.space:
-            steps = share * self.training_samples * recipe.steps_per_sample(self.num_rows)
-            exact = with_decay_coordinate(recipe, decay, num_steps=steps).optimizer.weight_decay
-            recipe = recipe.with_changes({"optimizer.weight_decay": _readable(exact)})
-            point = {**point, "decay": decay}
+    def _carried(self, run: Run, below: Sequence[Run], share: float) -> Point:
+        """A run's point at a longer horizon, its rate read from all runs that differ from it in nothing else."""
+        alike = [other for other in ranked(below) if _is_like(other, run)]
+        point = replace(point_of(run), rate=valley(alike or [run]))
+        return self._brought(point, from_share=run.share, to_share=share)
+
+    def _leaning(self, best: Run, others: Sequence[Run]) -> Point:
+        """The best point, drawn towards those beside it as far as they cannot be told from it."""
+        point = point_of(best)
+        rate = decay = 1.0
+        for other in ranked(others)[1:]:
+            beside = point_of(other)
+            if beside.optimizer != point.optimizer or beside.values != point.values:
+                continue
+            doubt = 1.0 - belief(best, other)
+            if math.isclose(beside.decay, point.decay):
+                rate *= (beside.rate / point.rate) ** doubt
+            elif math.isclose(beside.rate, point.rate):
+                decay *= (beside.decay / point.decay) ** doubt
+        return point.moved(rate=rate, decay=decay)
+
+    def _brought(self, point: Point, *, from_share: float, to_share: float) -> Point:
+        """A point at another horizon: the best rate falls with it, the best decay rises."""
+        longer = to_share / from_share
+        return point.moved(rate=longer**RATE_EXPONENT, decay=longer**DECAY_EXPONENT)
+
+    def _decay(self, share: float) -> float:
+        """The c that a run over this share begins with."""
+        epochs = share * self.training_samples / self.num_rows
+        return float(DECAY * (epochs / DECAY_EPOCHS) ** DECAY_EXPONENT)
+
+    def _limit(self, optimizer: str, runs: Sequence[Run]) -> float:
+        """Half of the lowest rate that is known to diverge."""
+        known = [start.limit for start in self.starts if start.optimizer == optimizer and start.limit is not None]
+        seen = [_rate(run) for run in runs if run.status == "diverged" and run.coordinates["optimizer"] == optimizer]
+        return min((*known, *seen), default=math.inf) / 2.0
+
+    # What fits
+
+    def _share(self, done: Sequence[Run], runs: int) -> float:
+        """The share of each of so many last runs: what is left, and at most ``MOST_SHARE``."""
+        left = (self.allowed_samples - sum(run.samples for run in done)) / self.training_samples
+        return min(MOST_SHARE, left / runs)
+
+    def _candidates(self, done: Sequence[Run], level: int, points: Sequence[Point]) -> tuple[Candidate, ...]:
+        """The runs at these points, as many as fit; none where too little of the budget is left."""
+        rung, is_top = self.rungs[level], level == len(self.rungs) - 1
+        if not points:
+            return ()
+        share = self._share(done, len(points)) if is_top else min(rung.share, self._share(done, len(points)))
+        has_model = any(run.best is not None for run in done)
+        if share * self.training_samples < 1 or (has_model and share < min(LEAST_SHARE, rung.share / 2)):
+            return ()
+        stage = Rung(share, 1).name
+        return tuple(
+            self._candidate(len(done) + slot, stage, share, level, point.within(self.space), done)
+            for slot, point in enumerate(points)
+        )
+
+    def _candidate(
+        self, number: int, stage: str, share: float, level: int, point: Point, done: Sequence[Run]
+    ) -> Candidate:
+        fitting = [run.recipe["batch"]["size"] for run in done if run.status == "out_of_memory"]
+        if fitting and int(point.values.get(BATCH, self.base.batch.first_size(self.num_rows))) >= min(fitting):
+            before = int(point.values.get(BATCH, self.base.batch.first_size(self.num_rows)))
+            point = point.at_batch(max(1, min(fitting) // 2), before=before).within(self.space)
+        recipe = point.recipe(self.base, num_rows=self.num_rows, samples=share * self.training_samples)
         return Candidate(
             number=number,
             name=f"run {number + 1}",
-            stage=rung.name,
+            stage=stage,
             share=share,
             recipe=recipe,
             seed=seeds.derive(self.seed, "run", number),
-            coordinates={**point, "rung": index},
+            coordinates={**point.coordinates(), "rung": level},
         )
 
-    def _recipe(self, point: dict[str, Any]) -> Recipe:
-        changes = {key: value for key, value in point.items() if "." in key}
-        changes["optimizer.name"] = point["optimizer"]
-        changes[RATE] = point["learning_rate"]
-        base = with_optimizer(self.base, point["optimizer"])
-        taken = {key: value for key, value in changes.items() if takes(point["optimizer"], key)}
-        return base.with_changes(taken).complete(self.num_rows)
 
-    def _decay(self, index: int) -> float:
-        """The decay coordinate of a rung: it rises geometrically from the foot to the top."""
-        if len(self.rungs) == 1:
-            return DECAY_AT_TOP
-        return float(DECAY_AT_FOOT * (DECAY_AT_TOP / DECAY_AT_FOOT) ** (index / (len(self.rungs) - 1)))
+def _rate(run: Run) -> float:
+    return float(run.coordinates["learning_rate"])
 
 
-def with_optimizer(base: Recipe, name: str) -> Recipe:
-    """The base recipe with an optimizer's own defaults, where it is not the base's optimizer."""
-    if base.optimizer.name == name:
-        return base
-    sections = base.to_dict()
-    sections["optimizer"] = {"name": name}
-    return Recipe(**{**sections, "optimizer": Recipe(**sections).optimizer.complete().model_dump(exclude_none=True)})
-
-
-def _readable(value: float) -> float:
-    """Three digits: a search knows no more, and a person can copy them."""
-    return float(f"{value:.3g}")
-
-
-def _point(coordinates: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in coordinates.items() if key not in {"rung", "decay"}}
-
-
-def _quarterings(share: float, longer: float) -> float:
-    """How many times ``share`` was made four times as long."""
-    exponent = 0.0
-    while share * 2.0 <= longer * 1.001:
-        share *= 2.0
-        exponent += 0.5
-    return exponent
+def _is_like(run: Run, other: Run) -> bool:
+    """Whether two runs differ in their rate alone."""
+    one, two = point_of(run), point_of(other)
+    return one.optimizer == two.optimizer and math.isclose(one.decay, two.decay) and one.values == two.values

@@ -11,6 +11,7 @@ from surefoot.recipe import Recipe
 from surefoot.records import Run
 from surefoot.tuning.executor import CHECKPOINT, WEIGHTS, InProcess
 from surefoot.tuning.ledger import Ledger
+from surefoot.tuning.lessons import is_preferred
 
 __all__ = ["Outcome", "best_of", "climb"]
 
@@ -58,17 +59,11 @@ def climb(
 
 
 def best_of(runs: Sequence[Run]) -> Run | None:
-    """The run with the best value of the objective; the one with the lower number of two equals."""
+    """The run whose model is the result: see ``lessons.is_preferred``."""
     best: Run | None = None
-    for run in runs:
-        best = run if _is_better(run, best) else best
+    for run in sorted(runs, key=lambda run: run.number):
+        best = run if is_preferred(run, best) else best
     return best
-
-
-def _is_better(run: Run, best: Run | None) -> bool:
-    if run.best is None or best is None:
-        return run.best is not None
-    return run.objective.is_better(run.value, best.value) or (run.value == best.value and run.number < best.number)
 
 
 class _Standing:

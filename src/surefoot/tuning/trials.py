@@ -29,7 +29,7 @@ _DISTRIBUTIONS: dict[str, BaseDistribution] = {
     "learning_rate": FloatDistribution(1e-300, 1e300, log=True),
     "weight_decay": FloatDistribution(0.0, 1e300),
     "decay": FloatDistribution(0.0, 1e300),
-    "share": FloatDistribution(0.0, 1.0),
+    "share": FloatDistribution(0.0, 1e3),
 }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from surefoot import files
 from surefoot.errors import OutputError
+from surefoot.recipe import Recipe
 from surefoot.records import SCHEMA_VERSION, Study
 from surefoot.tuning import Ledger
 from surefoot.tuning.ledger import ELSEWHERE_FILE, STUDY_FILE, STUDY_FILES
@@ -31,14 +32,15 @@ __all__ = [
 ]
 
 WEIGHTS, MODEL_CARD = "model.safetensors", "model.json"
-RECORDS, RESULT, RECIPE, HISTORY, REPORT = (
+RECORDS, RESULT, RECIPE, FULL_RECIPE, HISTORY, REPORT = (
     "records.json",
     "result.json",
     "recipe.toml",
+    "full_recipe.toml",
     "history.csv",
     "report.html",
 )
-_OURS = (*STUDY_FILES, WEIGHTS, MODEL_CARD, RECORDS, RESULT, RECIPE, HISTORY, REPORT)
+_OURS = (*STUDY_FILES, WEIGHTS, MODEL_CARD, RECORDS, RESULT, RECIPE, FULL_RECIPE, HISTORY, REPORT)
 HISTORY_COLUMNS = (
     "run", "stage", "samples", "epoch", "train_loss", "validation_loss", "learning_rate", "batch_size", "seconds",
     "noise_scale",
@@ -189,6 +191,8 @@ def save(study: Study, directory: Path, *, recipe_toml: str, page: str, card: Ma
     """Write everything but the weights; ``result.json`` last, so that where it is the rest is too."""
     if recipe_toml:
         files.write_text(directory / RECIPE, recipe_toml)
+    if study.forecast is not None:
+        files.write_text(directory / FULL_RECIPE, Recipe(**study.forecast.recipe).to_toml())
     if card is not None:
         files.write_json(directory / MODEL_CARD, card)
     files.write_text(directory / HISTORY, history_csv(study))

@@ -14,7 +14,7 @@ import numpy as np
 from surefoot import diagnosis, reports
 from surefoot.protocols import Split, Trainable, TrainableFactory
 from surefoot.recipe import Recipe
-from surefoot.records import SCHEMA_VERSION, Cost, Finding, RangeTest, Study, StudyStatus
+from surefoot.records import SCHEMA_VERSION, Cost, Finding, Forecast, RangeTest, Study, StudyStatus
 from surefoot.tasks import Task
 from surefoot.tasks.builder import reference_to
 from surefoot.tuning import Outcome
@@ -55,6 +55,11 @@ class Result:
     def recipe(self) -> Recipe | None:
         """The recipe of the model, complete; None when there is no model."""
         return Recipe(**self.study.recipe) if self.study.recipe else None
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """Where the budget had no room for a whole training: its recipe and the loss expected at its end."""
+        return self.study.forecast
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -103,6 +108,7 @@ def conclude(
     seed: int,
     directory: Path | None,
     notes: Sequence[str] = (),
+    forecast: Forecast | None = None,
 ) -> Result:
     """Measure the best model on every part, find what there is to say, write it all down."""
     metrics = _measured(outcome.trainable) if outcome.trainable is not None else {}
@@ -126,6 +132,7 @@ def conclude(
         recipe=outcome.best.recipe if outcome.best else {},
         metrics=metrics,
         guess=_guess(task, _loss_name(task, outcome)),
+        forecast=forecast,
         cost=Cost(trainings=samples / factory.training_samples, samples=samples, seconds=spending.seconds),
         notes=(*task.notes, *notes, *_loading(task, directory)),
         versions=versions(),

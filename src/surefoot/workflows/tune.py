@@ -9,14 +9,17 @@ from contextlib import closing
 from pathlib import Path
 
 from surefoot import space as spaces
+from surefoot.batching import batch_size_for_steps
 from surefoot.errors import RequestError
-from surefoot.protocols import Observer, Searcher, Silent, Supervision, TrainableFactory
+from surefoot.protocols import Observer, Silent, Supervision, TrainableFactory
 from surefoot.recipe import Recipe
 from surefoot.records import RangeTest
 from surefoot.space import Choice, Dimension
 from surefoot.tasks import Task
 from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
-from surefoot.tuning.ladder import with_optimizer
+from surefoot.tuning.forecast import foresee
+from surefoot.tuning.ladder import Start
+from surefoot.tuning.point import with_optimizer
 from surefoot.tuning.setting import Setting
 from surefoot.workflows import output
 from surefoot.workflows.backend import identity, open_task, require_recipe, require_seed
@@ -81,6 +84,9 @@ def tune(
     optimizers = _optimizers(base, space or {})
     varied = spaces.check(space or {}, base=base, optimizers=optimizers)
     factory, base = open_task(task, base)
+    if recipe is None or (recipe.batch.policy == "fixed" and recipe.batch.size is None):
+        size = batch_size_for_steps(base.batch.first_size(factory.num_rows), samples=factory.training_samples)
+        base = base.with_changes({"batch.size": size})
     base = base.with_changes({"stopping.retries": 0})  # a run that diverges is knowledge here, and its price is planned
     _check_sizes(varied, factory.num_rows)
     place = output.claim(directory, resume=resume, overwrite=overwrite)
@@ -91,33 +97,56 @@ def tune(
     observer = observer or Silent()
     deadline = None if limit.seconds is None else started + limit.seconds - earlier
     with closing(ledger), interruptible(deadline=deadline) as stop, executing(task, workers) as executor:
-        search: Searcher
-        tests: tuple[RangeTest, ...] = ()
         if maker is not None:
-            notes = [f"searched by {searcher_name(searcher or maker)}: nothing was probed"]
+            notes, tests = (
+                [f"searched by {searcher_name(searcher or maker)}: nothing was probed"],
+                tuple[RangeTest, ...](),
+            )
             search = maker(_setting(limit, base, optimizers, varied, factory, seed, workers))
         else:
             recipes = [with_optimizer(base, name) for name in optimizers]
             tests, trainings = _probed(ledger, factory, recipes, limit, seed, observer, stop)
             begin, notes = starts(optimizers, tests)
             notes += _remarks(recipe, limit, trainings)
-            spent = sum(test.samples for test in tests)
-            left = trainings - spent / factory.training_samples
-            search = Ladder(
-                rungs=plan_rungs(left, num_steps=_steps(base, factory)),
-                starts=begin,
-                base=base,
-                num_rows=factory.num_rows,
-                training_samples=factory.training_samples,
-                allowed_samples=math.floor(trainings * factory.training_samples + 1e-6) - spent,
-                seed=seed,
-                space=varied,
-            )
-        supervision = Supervision(sum(test.samples for test in tests), observer, stop, callbacks=callbacks_of(search))
+            search = _ladder(begin, tests, trainings, base, factory, seed=seed, space=varied)
+        spent = sum(test.samples for test in tests)
+        supervision = Supervision(
+            spent, observer, stop, callbacks=callbacks_of(search), is_cautious=isinstance(search, Ladder)
+        )
         outcome = climb(factory, search, ledger, supervision, executor=executor)
         notes += notes_of(executor)
         spending = Spending(tests, earlier + time.perf_counter() - started, str(limit), stop.by_person)
-        return conclude(task, factory, outcome, spending, kind="tune", seed=seed, directory=place, notes=notes)
+        forecast = None
+        if outcome.best is not None and isinstance(search, Ladder):
+            forecast = foresee(search, outcome.runs, outcome.best)
+        return conclude(
+            task, factory, outcome, spending, kind="tune", seed=seed, directory=place, notes=notes, forecast=forecast
+        )
+
+
+def _ladder(
+    begin: tuple[Start, ...],
+    tests: Sequence[RangeTest],
+    trainings: float,
+    base: Recipe,
+    factory: TrainableFactory,
+    *,
+    seed: int,
+    space: Mapping[str, Dimension],
+) -> Ladder:
+    """Our own search, over what the probes have left of the budget."""
+    spent = sum(test.samples for test in tests)
+    left = trainings - spent / factory.training_samples
+    return Ladder(
+        rungs=plan_rungs(left, num_steps=_steps(base, factory)),
+        starts=begin,
+        base=base,
+        num_rows=factory.num_rows,
+        training_samples=factory.training_samples,
+        allowed_samples=math.floor(trainings * factory.training_samples + 1e-6) - spent,
+        seed=seed,
+        space=space,
+    )
 
 
 def _setting(

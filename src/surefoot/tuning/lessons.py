@@ -1,0 +1,103 @@
+"""What finished runs teach: which one leads, how sure that is, and where between the tried rates the best one lies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
+from surefoot.records import Run
+
+__all__ = ["belief", "gains", "is_preferred", "ranked", "valley"]
+
+# The same rows are looked at in both runs, so their difference is surer than either value: its error is taken as this
+# share of the larger one. Set by eye.
+PAIRED = 0.5
+# Where nothing is known about the error of a look, two values this close, relative to the larger, say little.
+UNKNOWN_ERROR = 0.02
+# Runs whose shares differ by more than this factor are of different length.
+LONGER = 1.5
+# A parabola's lowest point counts no further than this from the best rate tried, in steps between rates.
+FURTHEST = 0.5
+
+
+def ranked(runs: Sequence[Run]) -> list[Run]:
+    """The usable runs, the best by what is judged first; the earlier one of two equals.
+
+    One that diverged after a good look counts only where nothing else does: its rate is not one to build on.
+    """
+    usable = [run for run in runs if run.best is not None and math.isfinite(run.judged)]
+    usable = [run for run in usable if run.status in {"completed", "stopped_early"}] or usable
+    return sorted(usable, key=lambda run: (run.judged if run.objective.direction == "min" else -run.judged, run.number))
+
+
+def belief(better: Run, other: Run, *, drift: float = 0.0) -> float:
+    """How far to believe that ``better`` is better than ``other``, in [0, 1]; one half where they tie.
+
+    The probability of a normal difference whose error is a share of that of a single look.
+
+    Args:
+        better: a usable run.
+        other: another one.
+        drift: by which share of their values the two may change places at a longer horizon.
+    """
+    sign = 1.0 if better.objective.direction == "min" else -1.0
+    error = math.hypot(PAIRED * max(_error(better), _error(other)), drift * abs(better.judged))
+    difference = sign * (other.judged - better.judged)
+    if error <= 0.0:
+        return 0.5 if difference == 0.0 else float(difference > 0.0)
+    return NormalDist().cdf(difference / error)
+
+
+def gains(better: Run, other: Run) -> bool:
+    """Whether ``better`` is better than ``other`` by more than the standard error of a look at that."""
+    sign = 1.0 if better.objective.direction == "min" else -1.0
+    return sign * (other.judged - better.judged) > _error(other)
+
+
+def is_preferred(run: Run, best: Run | None) -> bool:
+    """Whether a run's model is to be kept in place of the best one before it.
+
+    What is judged decides, with the lower number for equals; between runs of different length the longer one is
+    preferred unless the shorter one is better by more than a look's standard error: on a small validation part the
+    best of many short runs is more often luck than the one long run that all of them led to.
+    """
+    if run.best is None or best is None:
+        return run.best is not None
+    if run.share > LONGER * best.share:
+        return not gains(best, run)
+    if best.share > LONGER * run.share:
+        return gains(run, best)
+    return run.objective.is_better(run.judged, best.judged) or (run.judged == best.judged and run.number < best.number)
+
+
+def valley(runs: Sequence[Run]) -> float:
+    """The best rate among runs that differ in nothing else.
+
+    The lowest point of a parabola over log rate through the best and its neighbours, or the best rate itself where a
+    neighbour is missing.
+
+    Args:
+        runs: usable, at least one; several at one rate count as the best of them.
+    """
+    best: dict[float, float] = {}
+    for run in reversed(ranked(runs)):
+        best[float(run.coordinates["learning_rate"])] = run.judged if run.objective.direction == "min" else -run.judged
+    rates = sorted(best)
+    index = min(range(len(rates)), key=lambda place: best[rates[place]])
+    rate = rates[index]
+    if index in {0, len(rates) - 1}:
+        return rate
+    slower, faster = (math.log(rates[place] / rate) for place in (index - 1, index + 1))
+    left, right = (best[rates[place]] - best[rate] for place in (index - 1, index + 1))
+    bend = (right / faster - left / slower) / (faster - slower)  # of value = slope·x + bend·x² through all three
+    if not bend > 0.0:
+        return rate
+    slope = left / slower - bend * slower
+    return rate * math.exp(min(max(-slope / (2.0 * bend), FURTHEST * slower), FURTHEST * faster))
+
+
+def _error(run: Run) -> float:
+    look = run.best_evaluation
+    known = None if look is None else look.standard_error
+    return UNKNOWN_ERROR * abs(run.judged) if known is None else known
