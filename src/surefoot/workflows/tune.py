@@ -92,16 +92,16 @@ def tune(
     place = output.claim(directory, resume=resume, overwrite=overwrite)
     ledger = Ledger(place, factory.objective, storage=storage)
     request = _request(task, factory, limit, seed, varied, base)
-    output.same_request(ledger, request if searcher is None else {**request, "searcher": searcher_name(searcher)})
+    if searcher is not None:
+        request |= {"searcher": searcher_name(searcher), "workers": workers}  # a wave has as many runs as workers
+    output.same_request(ledger, request)
     earlier = sum(test.seconds for test in ledger.probes) + sum(run.seconds for run in ledger.runs) / max(1, workers)
     observer = observer or Silent()
     deadline = None if limit.seconds is None else started + limit.seconds - earlier
     with closing(ledger), interruptible(deadline=deadline) as stop, executing(task, workers) as executor:
         if maker is not None:
-            notes, tests = (
-                [f"searched by {searcher_name(searcher or maker)}: nothing was probed"],
-                tuple[RangeTest, ...](),
-            )
+            notes = [f"searched by {searcher_name(searcher or maker)}: nothing was probed"]
+            tests: tuple[RangeTest, ...] = ()
             search = maker(_setting(limit, base, optimizers, varied, factory, seed, workers))
         else:
             recipes = [with_optimizer(base, name) for name in optimizers]
