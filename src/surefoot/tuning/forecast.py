@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from surefoot.curves.horizon import expected_end
+from surefoot.protocols import Searcher
 from surefoot.records import Forecast, Run
 from surefoot.tuning.ladder import Ladder
 from surefoot.tuning.lessons import ranked
@@ -15,19 +16,19 @@ __all__ = ["WHOLE", "foresee"]
 WHOLE = 0.67
 
 
-def foresee(ladder: Ladder, runs: Sequence[Run], best: Run) -> Forecast | None:
+def foresee(searcher: Searcher, runs: Sequence[Run], best: Run | None) -> Forecast | None:
     """The recipe of a whole training and the validation loss to expect of it; None where the best run was one.
 
     The best run of every rung says where trainings of its length end; a larger budget's own top would end there too.
 
     Args:
-        ladder: that proposed the runs.
+        searcher: that proposed the runs; of others than the ladder nothing is known.
         runs: all of them.
-        best: whose model is the result.
+        best: whose model is the result; None when there is no model.
     """
-    if best.share >= WHOLE:
+    if best is None or best.share >= WHOLE or not isinstance(searcher, Ladder):
         return None
-    recipe = ladder.at_full_length(best).to_dict()
+    recipe = searcher.at_full_length(best).to_dict()
     ends: dict[float, float] = {}
     for run in reversed(ranked([run for run in runs if run.share <= best.share * 1.01])):
         ends[run.share] = run.value

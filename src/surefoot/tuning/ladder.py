@@ -27,14 +27,17 @@ __all__ = ["Ladder", "Start"]
 # The decay coordinate c = Σ ηλ of a run over so many epochs, and how it rises with them: half way between a constant c
 # and the constant timescale in epochs that Wang and Aitchison 2024 (arXiv:2405.13698) find (docs/log.md, 2026-11-21).
 DECAY, DECAY_EPOCHS, DECAY_EXPONENT = 1.5, 15.0, 0.5
-# How the best rate falls with the horizon (docs/log.md, 2026-11-20: by 1.5 for four times the horizon).
-RATE_EXPONENT = -0.29
+# How the best rate falls with the horizon, between not at all and the 0.32 of Bjorck et al. 2024 (docs/log.md,
+# 2026-11-21).
+RATE_EXPONENT = -0.2
 # The rates of the foot, as multiples of the edge of the range test; each optimizer walks through them in this order.
 FOOT_FACTORS = (1 / 3, 1.0, 1 / 9, 3.0, 1 / 27, 3**-0.5, 3**-1.5, 3**0.5, 3**-2.5, 1 / 81)
 # A rung above the foot tries the best point, a slower one, since early looks err towards high rates, and one more
 # decayed; first another optimizer's best, where the foot does not tell the two apart with this certainty.
 MORE_DECAY, SLOWER = 3.0, 1 / 2.5
 CERTAIN, OPTIMIZER_DRIFT = 0.9, 0.15
+# At the top the preferred optimizer is taken unless another one was better with this certainty.
+CONVINCED, LITTLE_DRIFT = 0.8, 0.05
 # When the best rate of the foot is the highest or the lowest that was tried, the next one beyond it is tried too.
 SPACING, MOST_WIDENINGS = 3.0, 2
 MAX_RESCUES = 3
@@ -175,7 +178,7 @@ class Ladder:
         level = len(self.rungs) - 2
         below = [run for run in done if run.coordinates["rung"] == level]
         below = below if ranked(below) else list(done)
-        best = ranked(below)[0]
+        best = self._chosen(below)
         point = self._leaning(best, below)
         point = self._brought(point, from_share=best.share, to_share=self._share(done, rung.runs))
         points = [point, point.moved(decay=2.0), point.moved(rate=0.5), point.moved(rate=0.5, decay=2.0)]
@@ -184,6 +187,15 @@ class Ladder:
         if count == 1 and shorter and not gains(best, shorter[0]):
             count = 2  # four times the horizon gained nothing: two shorter runs, one of them more decayed
         return [points[index % len(points)] for index in range(count)]
+
+    def _chosen(self, below: Sequence[Run]) -> Run:
+        """The run to build the top on: the best one, or the preferred optimizer's where that can hardly be told."""
+        order = ranked(below)
+        for start in self.starts:
+            run = next((run for run in order if run.coordinates["optimizer"] == start.optimizer), None)
+            if run is not None and belief(order[0], run, drift=LITTLE_DRIFT) < CONVINCED:
+                return run
+        return order[0]
 
     def _again(self, top: Sequence[Run]) -> list[Point]:
         """What to do with what is left when the top has run: lower the rate where it diverged, else be content."""

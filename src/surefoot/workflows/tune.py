@@ -116,9 +116,7 @@ def tune(
         outcome = climb(factory, search, ledger, supervision, executor=executor)
         notes += notes_of(executor)
         spending = Spending(tests, earlier + time.perf_counter() - started, str(limit), stop.by_person)
-        forecast = None
-        if outcome.best is not None and isinstance(search, Ladder):
-            forecast = foresee(search, outcome.runs, outcome.best)
+        forecast = foresee(search, outcome.runs, outcome.best)
         return conclude(
             task, factory, outcome, spending, kind="tune", seed=seed, directory=place, notes=notes, forecast=forecast
         )
