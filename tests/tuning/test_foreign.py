@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,12 @@ def test_a_searcher_of_ones_own(make_task: Any) -> None:
     result = tune(make_task(), budget=1, searcher=Two)
     assert [run.recipe["optimizer"]["learning_rate"] for run in result.study.runs] == [0.01, 0.1]
     assert result.cost.trainings == pytest.approx(1.0)
+
+
+def test_the_page_on_tuning_runs(make_task: Any) -> None:
+    page = (Path(__file__).parents[2] / "docs/tuning.md").read_text(encoding="utf-8")
+    codes = [code for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL) if "Halving" in code]
+    namespace: dict[str, Any] = {"task": make_task()}
+    for code in codes:
+        exec(compile(code, "docs/tuning.md", "exec"), namespace)
+    assert len(codes) == 2
