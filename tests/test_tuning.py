@@ -17,11 +17,9 @@ from surefoot.errors import BudgetError
 from surefoot.protocols import Supervision
 from surefoot.recipe import Recipe
 from surefoot.records import Evaluation, Objective, Run
-from surefoot.space import choice, log
 from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
 from surefoot.tuning.decay import decay_coordinate, with_decay_coordinate
 from surefoot.tuning.ladder import Start
-from surefoot.tuning.study import best_of
 
 Make = Callable[..., Any]
 STARTS = (Start("adamw", 0.05, 0.5), Start("sgd", 0.3))
@@ -63,102 +61,6 @@ def finished(candidate: Any, value: float, status: Any = "completed") -> Run:
         status=status, samples=1, steps=1, seconds=0, evaluations=tuple(looks),
         best=0 if math.isfinite(value) else None,
     )  # fmt: skip
-
-
-def climbed(searcher: Ladder, value_of: Callable[[Any], float]) -> list[Run]:
-    runs: list[Run] = []
-    while wave := searcher.propose(runs):
-        for candidate in wave:
-            value = value_of(candidate)
-            runs.append(finished(candidate, value, "completed" if math.isfinite(value) else "diverged"))
-        assert len(runs) < 500
-    return runs
-
-
-def test_nothing_fits_into_nothing() -> None:
-    assert plan_rungs(0.0) == plan_rungs(-0.2) == ()
-    assert ladder(rungs=()).propose([]) == ()
-
-
-@given(st.floats(0.001, 40))
-def test_a_plan_never_costs_more_than_its_budget(trainings: float) -> None:
-    rungs = plan_rungs(trainings)
-    cost = sum(rung.runs * rung.share for rung in rungs)
-    assert cost <= trainings * (1 + 1e-9)
-    assert cost >= 0.5 * trainings or trainings > 20
-    assert rungs[-1].share <= 1.0
-    assert [rung.share for rung in rungs] == sorted(rung.share for rung in rungs)
-
-
-def test_the_plan_of_two_trainings_ends_in_one_full_run() -> None:
-    assert [(rung.name, rung.runs) for rung in plan_rungs(1.9)] == [("1/16", 6), ("1/4", 2), ("1", 1)]
-    assert plan_rungs(1.2)[-1].share == 1.0
-    assert plan_rungs(0.5)[-1].share == 0.25
-
-
-@given(st.floats(0.05, 10), st.floats(1e-4, 1), st.floats(0.1, 10))
-def test_the_ladder_is_a_pure_function_of_the_runs(trainings: float, best_rate: float, steepness: float) -> None:
-    def value(candidate: Any) -> float:
-        return 1 + steepness * abs(math.log(candidate.recipe.optimizer.learning_rate / best_rate))
-
-    searcher = ladder(trainings)
-    runs = climbed(searcher, value)
-    for end in {0, 1, len(runs) // 2, len(runs) - 1}:
-        candidate = searcher.propose(runs[:end][::-1])[0]
-        assert candidate.number == end
-        assert (candidate.recipe.to_dict(), candidate.seed) == (runs[end].recipe, runs[end].seed)
-
-
-def test_a_wave_keeps_its_numbers_whichever_of_it_is_finished() -> None:
-    searcher = ladder()
-    wave = searcher.propose([])
-    assert [candidate.number for candidate in wave] == [0, 1, 2, 3, 4, 5]
-    made = [finished(candidate, 1.0) for candidate in (wave[4], wave[1])]
-    assert searcher.propose(made) == tuple(candidate for candidate in wave if candidate.number not in {1, 4})
-
-
-def test_the_ladder_follows_what_it_learned() -> None:
-    runs = climbed(ladder(), lambda candidate: abs(math.log(candidate.recipe.optimizer.learning_rate / 0.02)))
-    best_at_foot = best_of([run for run in runs if run.stage == "1/16"])
-    assert best_at_foot is not None
-    assert runs[-1].recipe["optimizer"]["name"] == best_at_foot.recipe["optimizer"]["name"]
-    assert runs[-1].recipe["optimizer"]["learning_rate"] < best_at_foot.recipe["optimizer"]["learning_rate"]
-    assert len({run.seed for run in runs}) == len(runs)
-
-
-def test_rates_that_diverged_in_the_probe_are_not_tried() -> None:
-    runs = climbed(ladder(starts=(Start("sgd", 1.0, 0.1),)), lambda candidate: 1.0)
-    assert max(run.recipe["optimizer"]["learning_rate"] for run in runs) <= 0.05
-
-
-def test_when_everything_diverges_lower_rates_are_tried_and_then_it_ends() -> None:
-    runs = climbed(ladder(), lambda candidate: math.nan)
-    rates = [run.recipe["optimizer"]["learning_rate"] for run in runs]
-    assert len(runs) == plan_rungs(1.9)[0].runs + 3
-    lowest = min(rates[:-3])
-    assert rates[-3:] == pytest.approx([lowest / 10, lowest / 100, lowest / 1000], rel=0.01)
-
-
-def test_a_rescue_is_built_upon() -> None:
-    runs = climbed(ladder(), lambda candidate: 1.0 if candidate.recipe.optimizer.learning_rate < 1e-3 else math.nan)
-    assert runs[-1].stage == "1"
-    assert runs[-1].best is not None
-
-
-def test_one_diverged_rung_does_not_break_the_next() -> None:
-    runs = climbed(ladder(), lambda candidate: math.nan if candidate.stage == "1/4" else 1.0)
-    assert runs[-1].stage == "1"
-    assert runs[-1].best is not None
-
-
-def test_a_space_varies_what_it_names() -> None:
-    space = {"model.hidden": choice(8, 16, 32), "optimizer.learning_rate": log(1e-3, 2e-3)}
-    runs = climbed(ladder(space=space), lambda candidate: candidate.recipe.model["hidden"])
-    foot = [run for run in runs if run.stage == "1/16"]
-    assert {run.recipe["model"]["hidden"] for run in foot} == {8, 16, 32}
-    assert all(1e-3 <= run.recipe["optimizer"]["learning_rate"] <= 2e-3 for run in runs)
-    assert len({run.recipe["optimizer"]["learning_rate"] for run in foot}) > 2
-    assert runs[-1].recipe["model"]["hidden"] == 8
 
 
 @given(
