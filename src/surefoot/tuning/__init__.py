@@ -4,6 +4,7 @@ from surefoot.tuning.budget import Budget
 from surefoot.tuning.ladder import Ladder
 from surefoot.tuning.ledger import Ledger
 from surefoot.tuning.plan import Rung, plan_rungs
+from surefoot.tuning.setting import Setting
 from surefoot.tuning.study import Outcome, climb
 
-__all__ = ["Budget", "Ladder", "Ledger", "Outcome", "Rung", "climb", "plan_rungs"]
+__all__ = ["Budget", "Ladder", "Ledger", "Outcome", "Rung", "Setting", "climb", "plan_rungs"]

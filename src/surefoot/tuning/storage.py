@@ -2,7 +2,7 @@
 
 SQLite in its write-ahead mode: whoever looks on (optuna-dashboard) never waits and never makes a run wait, and a
 process killed at any instant loses nothing. Optuna's journal file is as fast, but a kill in the middle of a line makes
-it unreadable; measured: see docs/log.md, 2026-03-14.
+it unreadable; measured: see docs/log.md, 2026-11-21.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ def history_csv(study: Study) -> str:
     writer.writeheader()
     for run in study.runs:
         for look in run.evaluations:
-            values = {**look.model_dump(exclude={"metrics"}), **look.metrics}
+            values = {**look.model_dump(exclude={"metrics", "judged", "standard_error"}), **look.metrics}
             writer.writerow({"run": run.name, "stage": run.stage, **values})
     return text.getvalue()
 

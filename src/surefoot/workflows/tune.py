@@ -11,13 +11,14 @@ from pathlib import Path
 from surefoot import space as spaces
 from surefoot.batching import batch_size_for_steps
 from surefoot.errors import RequestError
-from surefoot.protocols import Observer, Searcher, Silent, Supervision, TrainableFactory
+from surefoot.protocols import Observer, Silent, Supervision, TrainableFactory
 from surefoot.recipe import Recipe
 from surefoot.records import RangeTest
 from surefoot.space import Choice, Dimension
 from surefoot.tasks import Task
 from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
 from surefoot.tuning.forecast import foresee
+from surefoot.tuning.ladder import Start
 from surefoot.tuning.point import with_optimizer
 from surefoot.tuning.setting import Setting
 from surefoot.workflows import output
@@ -91,39 +92,26 @@ def tune(
     place = output.claim(directory, resume=resume, overwrite=overwrite)
     ledger = Ledger(place, factory.objective, storage=storage)
     request = _request(task, factory, limit, seed, varied, base)
-    output.same_request(ledger, request if searcher is None else {**request, "searcher": searcher_name(searcher)})
+    if searcher is not None:
+        request |= {"searcher": searcher_name(searcher), "workers": workers}  # a wave has as many runs as workers
+    output.same_request(ledger, request)
     earlier = sum(test.seconds for test in ledger.probes) + sum(run.seconds for run in ledger.runs) / max(1, workers)
     observer = observer or Silent()
     deadline = None if limit.seconds is None else started + limit.seconds - earlier
     with closing(ledger), interruptible(deadline=deadline) as stop, executing(task, workers) as executor:
-        search: Searcher
-        tests: tuple[RangeTest, ...] = ()
         if maker is not None:
             notes = [f"searched by {searcher_name(searcher or maker)}: nothing was probed"]
+            tests: tuple[RangeTest, ...] = ()
             search = maker(_setting(limit, base, optimizers, varied, factory, seed, workers))
         else:
             recipes = [with_optimizer(base, name) for name in optimizers]
             tests, trainings = _probed(ledger, factory, recipes, limit, seed, observer, stop)
             begin, notes = starts(optimizers, tests)
             notes += _remarks(recipe, limit, trainings)
-            spent = sum(test.samples for test in tests)
-            left = trainings - spent / factory.training_samples
-            search = Ladder(
-                rungs=plan_rungs(left, num_steps=_steps(base, factory)),
-                starts=begin,
-                base=base,
-                num_rows=factory.num_rows,
-                training_samples=factory.training_samples,
-                allowed_samples=math.floor(trainings * factory.training_samples + 1e-6) - spent,
-                seed=seed,
-                space=varied,
-            )
+            search = _ladder(begin, tests, trainings, base, factory, seed=seed, space=varied)
+        spent = sum(test.samples for test in tests)
         supervision = Supervision(
-            sum(test.samples for test in tests),
-            observer,
-            stop,
-            callbacks=callbacks_of(search),
-            is_cautious=maker is None,
+            spent, observer, stop, callbacks=callbacks_of(search), is_cautious=isinstance(search, Ladder)
         )
         outcome = climb(factory, search, ledger, supervision, executor=executor)
         notes += notes_of(executor)
@@ -132,6 +120,31 @@ def tune(
         return conclude(
             task, factory, outcome, spending, kind="tune", seed=seed, directory=place, notes=notes, forecast=forecast
         )
+
+
+def _ladder(
+    begin: tuple[Start, ...],
+    tests: Sequence[RangeTest],
+    trainings: float,
+    base: Recipe,
+    factory: TrainableFactory,
+    *,
+    seed: int,
+    space: Mapping[str, Dimension],
+) -> Ladder:
+    """Our own search, over what the probes have left of the budget."""
+    spent = sum(test.samples for test in tests)
+    left = trainings - spent / factory.training_samples
+    return Ladder(
+        rungs=plan_rungs(left, num_steps=_steps(base, factory)),
+        starts=begin,
+        base=base,
+        num_rows=factory.num_rows,
+        training_samples=factory.training_samples,
+        allowed_samples=math.floor(trainings * factory.training_samples + 1e-6) - spent,
+        seed=seed,
+        space=space,
+    )
 
 
 def _setting(
