@@ -5,6 +5,7 @@ A float that is not a number is null in JSON and not-a-number again when read ba
 """
 
 from surefoot.records.base import SCHEMA_VERSION
+from surefoot.records.judging import belief, gains, is_preferred, ranked
 from surefoot.records.probes import (
     Capacity,
     CapacityPoint,
@@ -40,4 +41,8 @@ __all__ = [
     "Study",
     "StudyStatus",
     "Suggestion",
+    "belief",
+    "gains",
+    "is_preferred",
+    "ranked",
 ]

@@ -11,10 +11,11 @@ from plotly.offline import get_plotlyjs
 from surefoot import files
 from surefoot.recipe import Recipe
 from surefoot.records import Run, Study
+from surefoot.reports.explanation import Explanation, explained
 from surefoot.reports.figures import losses_figure, rates_figure, tried_figure
 from surefoot.reports.probe_figures import range_test_figure
 from surefoot.reports.pytorch_code import is_steered, pytorch_code
-from surefoot.reports.terminal import metrics_table
+from surefoot.reports.terminal import forecast_line, metrics_table
 
 __all__ = ["page", "picture", "render", "write_page"]
 
@@ -36,6 +37,7 @@ def write_page(study: Study, path: Path) -> Path:
 def page(study: Study) -> str:
     """A study as HTML."""
     winner = study.winning_run
+    story = explained(study)
     return render(
         "study.html.jinja",
         title=f"{study.task}: {_outcome(study)}",
@@ -45,7 +47,9 @@ def page(study: Study) -> str:
         code=pytorch_code(study) if study.recipe else "",
         is_steered=bool(study.recipe) and is_steered(Recipe(**study.recipe)),
         metrics=metrics_table(study),
-        rows=[_row(run, study) for run in study.runs],
+        rows=[_row(run, study, story) for run in study.runs],
+        story=story.lines if study.kind == "tune" else (),
+        forecast=forecast_line(study),
         pictures=_pictures(study),
     )
 
@@ -84,7 +88,7 @@ def picture(title: str, caption: str, figure: Any) -> dict[str, str]:
     return {"title": title, "caption": caption, "json": safe}
 
 
-def _row(run: Run, study: Study) -> dict[str, Any]:
+def _row(run: Run, study: Study, story: Explanation) -> dict[str, Any]:
     settings = run.recipe["optimizer"]
     best = run.best_evaluation
     return {
@@ -98,4 +102,6 @@ def _row(run: Run, study: Study) -> dict[str, Any]:
         "status": run.status.replace("_", " "),
         "kept": run.number == study.winner,
         "reason": run.reason,
+        "purpose": story.purposes[run.number],
+        "fate": story.fates[run.number],
     }

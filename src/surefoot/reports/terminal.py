@@ -6,7 +6,7 @@ from typing import Any
 
 from surefoot.records import Change, Run, Study
 
-__all__ = ["metrics_table", "summary"]
+__all__ = ["forecast_line", "metrics_table", "summary"]
 
 _PARTS = ("train", "validation", "test")
 # The changes a summary tells, in words; what is coupled to them stands in the report.
@@ -44,7 +44,8 @@ def summary(study: Study) -> str:
     lines.append(f"Price     {study.cost.trainings:.2f} trainings, {study.cost.seconds:.1f} s{allowed}")
     if study.status != "completed":
         lines.append(f"Status    {study.status.replace('_', ' ')}: {study.reason}")
-    lines += [f"Expected  {line}" for line in _whole(study)]
+    if forecast_line(study):
+        lines.append(f"Expected  {forecast_line(study)}")
     lines += [f"Moved     {line}" for line in _moves(study)]
     for note in study.notes:
         lines.append(f"Note      {note}")
@@ -89,17 +90,17 @@ def _epochs(study: Study, run: Run) -> str:
     return f"{study.epochs * run.share:.3g} epochs ({run.share:.2g} times the task's {study.epochs:g})"
 
 
-def _whole(study: Study) -> list[str]:
-    """The recipe of a whole training that the budget had no room for, and where it is expected to end."""
+def forecast_line(study: Study) -> str:
+    """The recipe of a whole training that the budget had no room for, and where it is expected to end; or ""."""
     if study.forecast is None:
-        return []
+        return ""
     optimizer = study.forecast.recipe["optimizer"]
     settings = f"learning rate {optimizer['learning_rate']:.3g}, weight decay {optimizer['weight_decay']:.3g}"
-    line = f"A whole training takes {settings} (full_recipe.toml)"
+    line = f"a whole training takes {settings} (full_recipe.toml)"
     if study.forecast.value is None:
-        return [line]
+        return line
     low, value, high = study.forecast.low, study.forecast.value, study.forecast.high
-    return [f"{line}; expected at its end: validation loss {value:.3g} ({low:.3g} to {high:.3g})"]
+    return f"{line}; its validation loss should end near {value:.3g} ({low:.3g} to {high:.3g})"
 
 
 def _batch_in_words(batch: dict[str, Any], winner: Run | None) -> str:

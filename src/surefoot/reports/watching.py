@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from surefoot.protocols import Candidate
-from surefoot.records import Evaluation, RangeTest, Run
+from surefoot.records import Evaluation, RangeTest, Run, is_preferred
 
 __all__ = ["Printer", "epoch_line", "run_line", "run_title"]
 
@@ -49,8 +49,7 @@ class Printer:
 
     def finished(self, run: Run, *, spent: float) -> None:
         """A run ended."""
-        better = self.best is None or run.objective.is_better(run.value, self.best.value)
-        if run.best is not None and better:
+        if is_preferred(run, self.best):
             self.best = run
         if not self._every_look:
             mark = "  best so far" if self.best is run else ""

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from surefoot.curves.horizon import expected_end
 from surefoot.protocols import Searcher
-from surefoot.records import Forecast, Run
+from surefoot.records import Forecast, Run, ranked
 from surefoot.tuning.ladder import Ladder
-from surefoot.tuning.lessons import ranked
 
 __all__ = ["WHOLE", "foresee"]
 

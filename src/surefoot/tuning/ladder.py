@@ -16,11 +16,11 @@ from typing import Any
 from surefoot import seeds
 from surefoot.protocols import Candidate
 from surefoot.recipe import Recipe
-from surefoot.records import Run
+from surefoot.records import Run, belief, gains, ranked
 from surefoot.space import Dimension
-from surefoot.tuning.lessons import belief, gains, ranked, valley
 from surefoot.tuning.plan import MOST_SHARE, Rung
 from surefoot.tuning.point import BATCH, RATE, Point, point_of
+from surefoot.tuning.valley import valley
 
 __all__ = ["Ladder", "Start"]
 
@@ -31,7 +31,7 @@ DECAY, DECAY_EPOCHS, DECAY_EXPONENT = 1.5, 15.0, 0.5
 ENOUGH_ROWS, ROWS_EXPONENT = 1000.0, 1 / 3
 # How the best rate falls with the horizon, between not at all and the 0.32 of Bjorck et al. 2024 (docs/log.md,
 # 2026-11-21).
-RATE_EXPONENT = -0.2
+RATE_EXPONENT = -0.22
 # The rates of the foot, as multiples of the edge of the range test; each optimizer walks through them in this order.
 FOOT_FACTORS = (1 / 3, 1.0, 1 / 9, 3.0, 1 / 27, 3**-0.5, 3**-1.5, 3**0.5, 3**-2.5, 1 / 81)
 # A rung above the foot tries the best point, a slower one, since early looks err towards high rates, and one more
@@ -40,6 +40,8 @@ MORE_DECAY, SLOWER = 3.0, 1 / 2.5
 CERTAIN, OPTIMIZER_DRIFT = 0.9, 0.15
 # At the top the preferred optimizer is taken unless another one was better with this certainty.
 CONVINCED, LITTLE_DRIFT = 0.8, 0.05
+# Two rates may change places from the middle to the top by about this share of their values.
+RATE_DRIFT = 0.12
 # When the best rate of the foot is the highest or the lowest that was tried, the next one beyond it is tried too.
 SPACING, MOST_WIDENINGS = 3.0, 2
 MAX_RESCUES = 3
@@ -241,7 +243,7 @@ class Ladder:
             beside = point_of(other)
             if beside.optimizer != point.optimizer or beside.values != point.values:
                 continue
-            doubt = 1.0 - belief(best, other)
+            doubt = 1.0 - belief(best, other, drift=RATE_DRIFT)
             if math.isclose(beside.decay, point.decay):
                 rate *= (beside.rate / point.rate) ** doubt
             elif math.isclose(beside.rate, point.rate):

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 
 from surefoot.protocols import Executor, Searcher, Supervision, Trainable, TrainableFactory, Trained
 from surefoot.recipe import Recipe
-from surefoot.records import Run
+from surefoot.records import Run, is_preferred
 from surefoot.tuning.executor import CHECKPOINT, WEIGHTS, InProcess
 from surefoot.tuning.ledger import Ledger
-from surefoot.tuning.lessons import is_preferred
 
 __all__ = ["Outcome", "best_of", "climb"]
 
@@ -59,7 +58,7 @@ def climb(
 
 
 def best_of(runs: Sequence[Run]) -> Run | None:
-    """The run whose model is the result: see ``lessons.is_preferred``."""
+    """The run whose model is the result: see ``records.is_preferred``."""
     best: Run | None = None
     for run in sorted(runs, key=lambda run: run.number):
         best = run if is_preferred(run, best) else best

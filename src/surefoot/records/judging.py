@@ -1,4 +1,4 @@
-"""What finished runs teach: which one leads, how sure that is, and where between the tried rates the best one lies."""
+"""Which of two runs is the better one, and how sure that is."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
-from surefoot.records import Run
+from surefoot.records.training import Run
 
-__all__ = ["belief", "gains", "is_preferred", "ranked", "valley"]
+__all__ = ["belief", "gains", "is_preferred", "ranked"]
 
 # The same rows are looked at in both runs, so their difference is surer than either value: its error is taken as this
 # share of the larger one. Set by eye.
@@ -17,8 +17,6 @@ PAIRED = 0.5
 UNKNOWN_ERROR = 0.02
 # Runs whose shares differ by more than this factor are of different length.
 LONGER = 1.5
-# A parabola's lowest point counts no further than this from the best rate tried, in steps between rates.
-FURTHEST = 0.5
 
 
 def ranked(runs: Sequence[Run]) -> list[Run]:
@@ -69,32 +67,6 @@ def is_preferred(run: Run, best: Run | None) -> bool:
     if best.share > LONGER * run.share:
         return gains(run, best)
     return run.objective.is_better(run.judged, best.judged) or (run.judged == best.judged and run.number < best.number)
-
-
-def valley(runs: Sequence[Run]) -> float:
-    """The best rate among runs that differ in nothing else.
-
-    The lowest point of a parabola over log rate through the best and its neighbours, or the best rate itself where a
-    neighbour is missing.
-
-    Args:
-        runs: usable, at least one; several at one rate count as the best of them.
-    """
-    best: dict[float, float] = {}
-    for run in reversed(ranked(runs)):
-        best[float(run.coordinates["learning_rate"])] = run.judged if run.objective.direction == "min" else -run.judged
-    rates = sorted(best)
-    index = min(range(len(rates)), key=lambda place: best[rates[place]])
-    rate = rates[index]
-    if index in {0, len(rates) - 1}:
-        return rate
-    slower, faster = (math.log(rates[place] / rate) for place in (index - 1, index + 1))
-    left, right = (best[rates[place]] - best[rate] for place in (index - 1, index + 1))
-    bend = (right / faster - left / slower) / (faster - slower)  # of value = slope·x + bend·x² through all three
-    if not bend > 0.0:
-        return rate
-    slope = left / slower - bend * slower
-    return rate * math.exp(min(max(-slope / (2.0 * bend), FURTHEST * slower), FURTHEST * faster))
 
 
 def _error(run: Run) -> float:
