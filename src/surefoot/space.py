@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from surefoot.errors import RequestError
+from surefoot.errors import RequestError, nearest
 from surefoot.recipe import Recipe, takes
 
 __all__ = [
@@ -16,13 +16,19 @@ __all__ = [
     "Integer",
     "Log",
     "Uniform",
+    "When",
+    "active",
     "check",
     "choice",
     "integer",
     "log",
     "samples",
     "uniform",
+    "when",
 ]
+
+KINDS = "sf.space.log, uniform, integer or choice"
+_MISSING = object()
 
 
 class Dimension(Protocol):
@@ -123,6 +129,29 @@ class Choice:
         return self.options[0]
 
 
+@dataclass(frozen=True)
+class When:
+    """A dimension that counts only where another key has one of some values."""
+
+    dimension: Log | Uniform | Integer | Choice
+    key: str
+    values: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.dimension, Log | Uniform | Integer | Choice):
+            raise RequestError(f"space.when needs one of {KINDS} first, not {self.dimension!r}")
+        if not self.values:
+            raise RequestError(f"space.when needs at least one value that {self.key} may have")
+
+    def at(self, fraction: float) -> Any:
+        """The dimension's value at ``fraction`` of the way."""
+        return self.dimension.at(fraction)
+
+    def clip(self, value: Any) -> Any:
+        """The dimension's allowed value nearest to ``value``."""
+        return self.dimension.clip(value)
+
+
 def log(low: float, high: float) -> Log:
     """A number between ``low`` and ``high`` on a logarithmic scale, both above 0."""
     return Log(low, high)
@@ -143,6 +172,27 @@ def choice(*options: Any) -> Choice:
     return Choice(options)
 
 
+def when(dimension: Log | Uniform | Integer | Choice, key: str, *values: Any) -> When:
+    """``dimension`` where the recipe key ``key`` has one of ``values``; elsewhere its own key keeps its default.
+
+    >>> momentum = when(uniform(0.01, 0.5), "model.norm", "batch")
+    >>> space = {"model.norm": choice("none", "batch"), "model.momentum": momentum}
+    >>> active(space, {"model.norm": "none", "model.momentum": 0.1})
+    {'model.norm': 'none'}
+    """
+    return When(dimension, key, values)
+
+
+def active(space: Mapping[str, Dimension], values: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` without those whose condition does not hold; a condition on a key that is left out does not hold."""
+    found = dict(values)
+    for _ in space:  # a condition may hang on a key that has one itself
+        for key, dimension in space.items():
+            if isinstance(dimension, When) and found.get(dimension.key, _MISSING) not in dimension.values:
+                found.pop(key, None)
+    return found
+
+
 def check(
     space: Mapping[str, Dimension], *, base: Recipe | None = None, optimizers: Sequence[str] = ("sgd", "adamw")
 ) -> dict[str, Dimension]:
@@ -158,9 +208,11 @@ def check(
         RequestError: a value is not a dimension, or the key cannot be searched.
     """
     for key, dimension in space.items():
-        if not isinstance(dimension, Log | Uniform | Integer | Choice):
-            kinds = "sf.space.log, uniform, integer or choice"
-            raise RequestError(f"space[{key!r}] is {dimension!r}; it must be one of {kinds}")
+        if not isinstance(dimension, Log | Uniform | Integer | Choice | When):
+            raise RequestError(f"space[{key!r}] is {dimension!r}; it must be one of {KINDS}, or when")
+        if isinstance(dimension, When) and dimension.key not in space and dimension.key != "optimizer.name":
+            known = nearest(dimension.key, [other for other in (*space, "optimizer.name") if other != key])
+            raise RequestError(f"space[{key!r}] hangs on {dimension.key!r}, which does not vary; {known}")
         if key == "loss.name":
             raise RequestError("loss.name cannot be searched: losses in different units cannot be compared")
         suited = [name for name in optimizers if takes(name, key)] or optimizers[:1]
@@ -176,6 +228,8 @@ def _with(base: Recipe, optimizer: str) -> Recipe:
 
 def samples(dimension: Dimension) -> Sequence[Any]:
     """Values that stand for all: every option, or both ends and two between."""
+    if isinstance(dimension, When):
+        return samples(dimension.dimension)
     if isinstance(dimension, Choice):
         return dimension.options
     return [dimension.at(fraction) for fraction in (0.0, 0.37, 0.5, 1.0)]

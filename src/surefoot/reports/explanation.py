@@ -97,7 +97,7 @@ def _caution(winner: Run) -> list[str]:
         return []
     return [
         f"With so few validation rows a loss of {winner.value:.3g} was judged as {winner.judged:.3g}: as if one more "
-        "row had a label that is any of the classes. Runs that are right on every row and sure of it gain nothing by that."
+        "row had a label that is any of the classes. Being sure of every row gains nothing there."
     ]
 
 

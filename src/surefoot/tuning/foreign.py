@@ -15,7 +15,7 @@ from surefoot.errors import RequestError
 from surefoot.protocols import Candidate
 from surefoot.recipe import Recipe, takes
 from surefoot.records import Run
-from surefoot.space import Choice, Dimension, Integer, Log, Uniform
+from surefoot.space import Choice, Dimension, Integer, Log, Uniform, When, active
 from surefoot.tuning.optuna_names import parse
 from surefoot.tuning.point import with_optimizer
 from surefoot.tuning.replay import MEMORY, Replay
@@ -127,6 +127,7 @@ class Foreign:
         setting = self._setting
         name = values.get(OPTIMIZER, setting.optimizers[0])
         chosen = {key: _chosen(setting.space.get(key), value) for key, value in values.items()}
+        chosen = active(setting.space, {OPTIMIZER: name, **chosen})
         taken = {key: value for key, value in chosen.items() if takes(name, key)}
         base = with_optimizer(setting.base, name)
         return base.with_changes({OPTIMIZER: name, **taken}).complete(setting.num_rows)
@@ -171,6 +172,8 @@ def _distributions(setting: Setting) -> dict[str, BaseDistribution]:
 
 def _distribution(key: str, dimension: Dimension) -> BaseDistribution:
     match dimension:
+        case When():
+            return _distribution(key, dimension.dimension)
         case Log():
             return FloatDistribution(dimension.low, dimension.high, log=True)
         case Uniform():
@@ -185,6 +188,7 @@ def _distribution(key: str, dimension: Dimension) -> BaseDistribution:
 
 def _chosen(dimension: Dimension | None, value: Any) -> Any:
     """The recipe's value for one of Optuna's."""
+    dimension = dimension.dimension if isinstance(dimension, When) else dimension
     if isinstance(dimension, Choice) and _is_indexed(dimension):
         return dimension.options[value]
     return value

@@ -17,7 +17,7 @@ from surefoot import seeds
 from surefoot.protocols import Candidate
 from surefoot.recipe import Recipe
 from surefoot.records import Run, belief, gains, ranked
-from surefoot.space import Dimension
+from surefoot.space import Dimension, active
 from surefoot.tuning.plan import MOST_SHARE, Rung
 from surefoot.tuning.point import BATCH, RATE, Point, point_of
 from surefoot.tuning.valley import valley
@@ -77,6 +77,7 @@ class Ladder:
         allowed_samples: what all runs together may cost; a run that no longer fits whole gets a shorter horizon.
         seed: of the study.
         space: further keys that may vary, drawn once at the foot and inherited upwards.
+        decay: c of a whole training to begin with; None takes what the epochs and the rows want.
     """
 
     rungs: tuple[Rung, ...]
@@ -87,6 +88,7 @@ class Ladder:
     allowed_samples: int
     seed: int
     space: Mapping[str, Dimension] = field(default_factory=dict)
+    decay: float | None = None
 
     def propose(self, runs: Sequence[Run]) -> tuple[Candidate, ...]:
         """The runs to make next, none of which waits for another; an empty tuple when the ladder is climbed."""
@@ -138,11 +140,15 @@ class Ladder:
             allowed = self.space.get(RATE)
             if allowed is not None and allowed.clip(rate) != rate:
                 rate = allowed.at((index + 0.5) / count)
-            values, why = self._drawn(index, count), "where the probes and the usual rates point"
-            points.append(Point(start.optimizer, rate, self._decay(self.rungs[0].share), values, why))
+            values = self._drawn(index, count, start.optimizer)
+            why = "where the probes and the usual rates point"
+            point = Point(start.optimizer, rate, self._decay(self.rungs[0].share), values, why)
+            if BATCH in values:
+                point = point.at_batch(values[BATCH], before=self.base.batch.first_size(self.num_rows))
+            points.append(point)
         return points
 
-    def _drawn(self, index: int, count: int) -> dict[str, Any]:
+    def _drawn(self, index: int, count: int, optimizer: str) -> dict[str, Any]:
         """Values for the space's keys, spread evenly over the foot's runs and shuffled key by key."""
         found = {}
         for key, dimension in self.space.items():
@@ -150,7 +156,8 @@ class Ladder:
                 continue
             order = seeds.stream(self.seed, "space", key).permutation(count)
             found[key] = dimension.at((int(order[index]) + 0.5) / count)
-        return found
+        drawn = active(self.space, {"optimizer.name": optimizer, **found})
+        return {key: value for key, value in drawn.items() if key in found}
 
     def _wider(self, foot: Sequence[Run]) -> Point | None:
         """A rate beyond those that were tried, where the best one is the last on its side; None where it is not."""
@@ -260,6 +267,8 @@ class Ladder:
 
     def _decay(self, share: float) -> float:
         """The c that a run over this share begins with."""
+        if self.decay is not None:
+            return float(self.decay * share**DECAY_EXPONENT)
         epochs = share * self.training_samples / self.num_rows
         few = max(1.0, ENOUGH_ROWS / self.num_rows)
         return float(DECAY * few**ROWS_EXPONENT * (epochs / DECAY_EPOCHS) ** DECAY_EXPONENT)

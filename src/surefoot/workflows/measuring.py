@@ -12,7 +12,7 @@ from surefoot.protocols import Observer, Silent, TrainableFactory
 from surefoot.protocols.search import never
 from surefoot.recipe import Recipe
 from surefoot.records import RangeTest
-from surefoot.tuning.ladder import Start
+from surefoot.tuning.ladder import FOOT_FACTORS, Start
 
 __all__ = ["PROBE_BATCH", "allowance", "measure", "starts"]
 
@@ -65,14 +65,25 @@ def measure(
     return tuple(tests)
 
 
-def starts(optimizers: Sequence[str], tests: Sequence[RangeTest]) -> tuple[tuple[Start, ...], list[str]]:
-    """Where the ladder begins with each optimizer, and what there is to say about it."""
+def starts(
+    optimizers: Sequence[str], tests: Sequence[RangeTest], *, given: float | None = None
+) -> tuple[tuple[Start, ...], list[str]]:
+    """Where the ladder begins with each optimizer, and what there is to say about it.
+
+    Args:
+        optimizers: recipes' names for them.
+        tests: their range tests, where there was room for one.
+        given: the learning rate of a user's own recipe, which names its optimizer; the ladder begins there.
+    """
     by_name = {test.optimizer: test for test in tests}
     found, notes = [], []
     for name in optimizers:
         test = by_name.get(name)
         edge = PRIOR_EDGES.get(name, PRIOR_EDGE)
-        if test is not None and test.value is not None:
+        if given is not None:
+            edge = given / FOOT_FACTORS[0]
+            notes.append(f"the search begins at the recipe's learning rate, {given:g}")
+        elif test is not None and test.value is not None:
             edge = math.sqrt(edge * BELOW_MINIMUM * test.value)  # a sweep is about as far off as the prior: docs/log.md
         else:
             why = test.reason if test is not None else "a range test would have cost too much"

@@ -17,6 +17,7 @@ from surefoot.records import RangeTest
 from surefoot.space import Choice, Dimension
 from surefoot.tasks import Task
 from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
+from surefoot.tuning.decay import decay_coordinate
 from surefoot.tuning.forecast import foresee
 from surefoot.tuning.ladder import Start
 from surefoot.tuning.point import with_optimizer
@@ -64,7 +65,8 @@ def tune(
         seed: of everything random; the same seed on the same machine gives the same result.
         directory: receives the result; None leaves nothing on disk.
         space: further recipe keys that may vary, such as ``{"model.hidden": sf.space.choice(32, 64, 128)}``.
-        recipe: supplies what is not searched; an optimizer it names is the only one tried.
+        recipe: supplies what is not searched; an optimizer it names is the only one tried, and a learning rate and a
+            weight decay are where the search begins. An earlier result's ``recipe`` goes on from there.
         resume: go on with the study in ``directory``.
         overwrite: remove an earlier result from ``directory`` first.
         observer: hears what happens while it happens.
@@ -106,9 +108,10 @@ def tune(
         else:
             recipes = [with_optimizer(base, name) for name in optimizers]
             tests, trainings = _probed(ledger, factory, recipes, limit, seed, observer, stop)
-            begin, notes = starts(optimizers, tests)
-            notes += _remarks(recipe, limit, trainings)
-            search = _ladder(begin, tests, trainings, base, factory, seed=seed, space=varied)
+            rate, decay = _beginning(recipe, base, factory)
+            begin, notes = starts(optimizers, tests, given=rate)
+            notes += _remarks(limit, trainings)
+            search = _ladder(begin, tests, trainings, base, factory, seed=seed, space=varied, decay=decay)
         spent = sum(test.samples for test in tests)
         supervision = Supervision(
             spent, observer, stop, callbacks=callbacks_of(search), is_cautious=isinstance(search, Ladder)
@@ -131,6 +134,7 @@ def _ladder(
     *,
     seed: int,
     space: Mapping[str, Dimension],
+    decay: float | None,
 ) -> Ladder:
     """Our own search, over what the probes have left of the budget."""
     spent = sum(test.samples for test in tests)
@@ -144,6 +148,7 @@ def _ladder(
         allowed_samples=math.floor(trainings * factory.training_samples + 1e-6) - spent,
         seed=seed,
         space=space,
+        decay=decay,
     )
 
 
@@ -176,14 +181,18 @@ def _steps(base: Recipe, factory: TrainableFactory) -> float:
     return factory.training_samples * base.steps_per_sample(factory.num_rows)
 
 
-def _remarks(recipe: Recipe | None, limit: Budget, trainings: float) -> list[str]:
-    """What a person may not expect of the search."""
+def _beginning(recipe: Recipe | None, base: Recipe, factory: TrainableFactory) -> tuple[float | None, float | None]:
+    """The rate and the c of a whole training that a user's own recipe begins with; None where it leaves them out."""
     given = recipe.optimizer.model_fields_set if recipe is not None else set()
-    remarks = [
-        f"optimizer.{key} of the recipe is not kept: it is what the search is for (fit keeps it)"
-        for key in ("learning_rate", "weight_decay")
-        if key in given
-    ]
+    if "learning_rate" not in given:
+        return None, None
+    decay = decay_coordinate(base, num_steps=_steps(base, factory)) if base.optimizer.weight_decay else None
+    return base.optimizer.learning_rate, decay
+
+
+def _remarks(limit: Budget, trainings: float) -> list[str]:
+    """What a person may not expect of the search."""
+    remarks = []
     if limit.seconds is not None and trainings == MOST_TRAININGS:
         remarks.append(f"a time budget buys at most {MOST_TRAININGS:g} trainings")
     return remarks
