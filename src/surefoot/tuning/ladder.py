@@ -45,6 +45,8 @@ RATE_DRIFT = 0.12
 # When the best rate of the foot is the highest or the lowest that was tried, the next one beyond it is tried too.
 SPACING, MOST_WIDENINGS = 3.0, 2
 MAX_RESCUES = 3
+# A rung above another that gains less than this share of the loss says that longer runs gain next to nothing.
+LEAST_GAIN = 0.05
 # A last run shorter than this is not worth starting beside what there is.
 LEAST_SHARE = 0.02
 
@@ -205,8 +207,8 @@ class Ladder:
         ]
         shorter = ranked([run for run in done if run.coordinates["rung"] < level])
         count = rung.runs
-        if count == 1 and shorter and not gains(best, shorter[0]):
-            count = 2  # four times the horizon gained nothing: two shorter runs, one of them more decayed
+        if count == 1 and shorter and not _pays(best, shorter[0]):
+            count = 2  # a longer horizon gained next to nothing: two shorter runs, one of them more decayed
         return [points[index % len(points)] for index in range(count)]
 
     def _chosen(self, below: Sequence[Run]) -> Run:
@@ -321,6 +323,11 @@ class Ladder:
             seed=seeds.derive(self.seed, "run", number),
             coordinates={**point.coordinates(), "rung": level},
         )
+
+
+def _pays(longer: Run, shorter: Run) -> bool:
+    """Whether the longer run was better by more than a look's error and by more than next to nothing."""
+    return gains(longer, shorter) and abs(longer.judged - shorter.judged) > LEAST_GAIN * abs(shorter.judged)
 
 
 def _rate(run: Run) -> float:
