@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import optuna
 import pytest
 
 from surefoot import space, tune
-from surefoot.errors import RequestError
+from surefoot.errors import MissingExtraError, RequestError
 from surefoot.protocols import Candidate
 from surefoot.recipe import Recipe
 from surefoot.records import Objective, Run
@@ -194,6 +195,12 @@ def test_a_wrong_name_gets_one_line(given: Any, message: str) -> None:
         require_searcher(given)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_package_that_a_sampler_lacks_is_named_at_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cmaes", None)
+    with pytest.raises(MissingExtraError, match="CmaEsSampler needs the package cmaes; install it with: pip install"):
+        require_searcher("optuna:CmaEsSampler")
 
 
 def test_a_searcher_of_ones_own(make_task: Any) -> None:

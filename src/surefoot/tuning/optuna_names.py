@@ -9,13 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
+from optuna.distributions import FloatDistribution
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
+from optuna.trial import create_trial
 
-from surefoot.errors import RequestError, nearest
+from surefoot.errors import MissingExtraError, RequestError, nearest
 from surefoot.recipe import parse_value
+from surefoot.tuning.storage import quiet
 
 __all__ = ["Choice", "parse"]
+
+# Optuna's samplers draw at random until there are ten trials, and only then need what they are made of.
+_STARTUP = 11
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,27 @@ class Choice:
             optuna.pruners, self.pruner, self.pruner_arguments, {"max_resource": num_looks} if num_looks else {}
         )
         return found
+
+    def try_out(self) -> None:
+        """Sample once after some runs, so that a package that the sampler needs is missed now and not in an hour.
+
+        Raises:
+            MissingExtraError: it is missing; the message names it.
+        """
+        rate = FloatDistribution(0.0, 1.0)
+        with quiet(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            study = optuna.create_study(sampler=self.make_sampler(0))
+            for place in range(_STARTUP):
+                values = {"first": place / _STARTUP, "second": 1.0 - place / _STARTUP}
+                study.add_trial(create_trial(params=values, distributions=dict.fromkeys(values, rate), value=0.5))
+            try:
+                study.ask({"first": rate, "second": rate})
+            except ImportError as error:
+                missing = error.name or str(error)
+                raise MissingExtraError(
+                    f"Optuna's {self.sampler} needs the package {missing}; install it with: pip install {missing}"
+                ) from None
 
     @property
     def prunes(self) -> bool:

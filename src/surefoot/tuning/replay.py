@@ -7,6 +7,7 @@ run's coordinates, and what a pruner leaves with a trial is made again by showin
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,14 @@ __all__ = ["MEMORY", "Replay"]
 
 MEMORY = "optuna"
 """The coordinate that holds what a sampler leaves with a trial, and with its study."""
+
+
+class _Finished(FrozenTrial):
+    """A trial that changes no more: a storage in memory, which copies what it is given, may share its parts."""
+
+    def __deepcopy__(self, memo: object) -> FrozenTrial:
+        del memo
+        return copy.copy(self)
 
 
 @dataclass
@@ -107,7 +116,9 @@ class Replay:
         looks = [look.metrics[self.objective.name] for look in run.evaluations] if is_comparable else []
         memory = {**_memory(run).get("trial", {}), **self._left_by_pruner(run, runs, wave)}
         values = {key: run.coordinates["values"][key] for key in self.distributions}
-        return self._trial(state, values, {"trial": memory}, value, dict(enumerate(looks, start=1)))
+        trial = self._trial(state, values, {"trial": memory}, value, dict(enumerate(looks, start=1)))
+        trial.__class__ = _Finished
+        return trial
 
     def _left_by_pruner(self, run: Run, runs: Sequence[Run], wave: int) -> dict[str, Any]:
         if not self.choice.prunes or run.share < 1.0:

@@ -38,7 +38,7 @@ def require_searcher(searcher: str | Maker) -> Maker:
         from surefoot.tuning.optuna_names import parse
 
         text = searcher.removeprefix(_OPTUNA)
-        parse(text)
+        parse(text).try_out()
         return lambda setting: Foreign(text, setting)
     announced = {point.name: point for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
     if searcher not in announced:
