@@ -14,7 +14,7 @@ from surefoot.protocols.probed import (
     StepCost,
     TellsCost,
 )
-from surefoot.protocols.problem import Problem, TrainableFactory
+from surefoot.protocols.problem import Problem, StacksRuns, TrainableFactory
 from surefoot.protocols.trainable import Advance, HoldsWorkers, Split, Steered, Trainable
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Silent",
     "Split",
     "Steered",
+    "StacksRuns",
     "StepCost",
     "TellsCost",
     "Together",
