@@ -73,7 +73,7 @@ class Stack:
 
     def _train(self, members: list[Member], goal: int, should_stop: Callable[[], bool]) -> None:
         """Train members at one sample up to the goal, or to where they should stop."""
-        while members:
+        while members and members[0].clock < goal:
             if len(members) == 1:
                 members[0].train_alone(goal, should_stop=should_stop)
                 return
@@ -90,12 +90,8 @@ class Stack:
         try:
             pack = _packed(members)
             with isolated(RandomState.capture()), limited_threads(to_one=pack.is_single_threaded):
-                while members[0].clock < goal:
-                    if should_stop():
-                        return []
-                    if not pack.step():
-                        return [member for member in members if member.joins]
-            return []
+                all_go_on = pack.train(goal, should_stop=should_stop)
+            return [] if all_go_on else [member for member in members if member.joins]
         except OutOfRoom:
             pass  # make_room was called
         self._most = (len(members) + 1) // 2

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from surefoot.engine.data import Rows, step_size
+from surefoot.engine.data import Rows
 from surefoot.engine.objective import Objective
 from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState
-from surefoot.engine.run import Training
+from surefoot.engine.run import BLOW_UP, Training
 from surefoot.engine.stacked_model import own_memory
 from surefoot.engine.stacked_optimizer import Mate
 from surefoot.protocols import Advance, Problem, Split
@@ -136,13 +136,14 @@ class Member(Training):
         return self._steering.batch_size(self._samples)
 
     @property
-    def next_size(self) -> int:
-        """Rows of the next step."""
-        return step_size(self.batch_size, self._samples, num_rows=self._num_rows, horizon=self.horizon)
+    def settings(self) -> Callable[[float, int], Settings]:
+        """Of a step, by the clock at its middle and the batch size."""
+        return self._steering.settings
 
-    def settings(self, size: int) -> Settings:
-        """Of a step over the next ``size`` rows."""
-        return self._steering.settings(self._samples + size / 2, self.batch_size)
+    @property
+    def most_loss(self) -> float:
+        """Up to where a batch loss is nothing to look at; below any before the first one."""
+        return -math.inf if self._first_loss is None else BLOW_UP * max(1.0, abs(self._first_loss))
 
     def advance(self, num_samples: int, *, should_stop: Callable[[], bool]) -> Advance:
         """Train together with the others, or tell what was trained already."""
@@ -158,15 +159,17 @@ class Member(Training):
         self._told_later().add(done)
         self.joins = self.joins and not done.failure
 
-    def stepped(self, size: int, loss: float, weight: float, rate: float) -> bool:
-        """Hear of a step that the stack took; whether the member can go on."""
-        self._samples += size
-        self._steps += 1
+    def trained(self, samples: int, steps: int, *, loss_sum: float, weight: float, rate: float) -> None:
+        """Hear of steps that the pack took."""
         tally = self._told_later()
-        tally.samples, tally.steps = tally.samples + size, tally.steps + 1
-        tally.loss_sum, tally.weight = tally.loss_sum + loss * weight, tally.weight + weight
+        self._samples, self._steps = self._samples + samples, self._steps + steps
+        tally.samples, tally.steps = tally.samples + samples, tally.steps + steps
+        tally.loss_sum, tally.weight = tally.loss_sum + loss_sum, tally.weight + weight
         tally.rate, tally.batch_size = rate, self.batch_size
-        reason = self._blown_up(loss, rate)
+
+    def can_go_on(self, loss: float) -> bool:
+        """Look at the loss of the step it was told of last; whether it has not blown up."""
+        reason = self._blown_up(loss, self._told_later().rate)
         if reason:
             self.fail("diverged", reason)
         return not reason

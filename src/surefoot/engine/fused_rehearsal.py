@@ -6,7 +6,7 @@ import contextlib
 import random
 import warnings
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -43,8 +43,8 @@ def rehearse(pack: Pack) -> None:
         UnsupportedError: the model cannot be stacked, or is another one in a stack.
         RuntimeError: memory ran out.
     """
-    size = pack.members[0].next_size
-    batch = pack.rows.batch(pack.members[0].clock, size)
+    size = min(pack.members[0].batch_size, pack.rows.num_rows)
+    batch = pack.rows.batch(0, size)
     with isolated(RandomState.capture()), limited_threads(to_one=pack.is_single_threaded):
         together = _together(pack, batch)
         for index, member in enumerate(pack.members):
@@ -58,7 +58,7 @@ def rehearse(pack: Pack) -> None:
 def _together(pack: Pack, batch: tuple[Tensor, ...]) -> list[_Outcome]:
     with _restored(pack), warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*performance drop.*")
-        drawn = random.getstate(), np.random.get_state()[1:3]  # noqa: NPY002 - what a model may draw from
+        drawn = _drawn()
         try:
             found, gradients = pack.gradients(batch)
         except SurefootError:
@@ -67,8 +67,7 @@ def _together(pack: Pack, batch: tuple[Tensor, ...]) -> list[_Outcome]:
             if is_out_of_memory(error):
                 raise
             raise UnsupportedError(f"this model cannot be stacked: {_line(error)}") from error
-        state = np.random.get_state()[1:3]  # noqa: NPY002
-        if drawn[0] != random.getstate() or not all(map(np.array_equal, drawn[1], state)):
+        if drawn != _drawn():
             raise UnsupportedError("this model cannot be stacked: it draws from Python's or NumPy's random stream")
         streams = pack.masks.states()
         return [
@@ -121,6 +120,12 @@ def _is_same(one: _Outcome, other: _Outcome) -> bool:
 def _are_close(one: Tensor, other: Tensor) -> bool:
     one, other = one.double(), other.double()
     return bool((one - other).norm() <= TOLERANCE * other.norm() + torch.finfo(torch.float32).eps)
+
+
+def _drawn() -> tuple[Any, ...]:
+    """Where Python's and NumPy's streams stand."""
+    state: Any = np.random.get_state()  # noqa: NPY002 - what a model may draw from
+    return random.getstate(), state[1].tolist(), state[2:]
 
 
 def _line(error: Exception) -> str:

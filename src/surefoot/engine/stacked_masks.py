@@ -33,7 +33,7 @@ class StackedMasks:
 
     def states(self) -> list[Tensor]:
         """Where the streams stand."""
-        return [self._of(stream)[self._at].clone() for stream in self._streams]
+        return [self._of(stream)[self._at] for stream in self._streams]  # moving puts another one in its place
 
     def put_back(self, states: Sequence[Tensor]) -> None:
         """Put the streams to where they stood."""
@@ -72,7 +72,7 @@ class _Drawing(torch.autograd.Function):
     """The way out of ``vmap``: its rule is given the members' inputs together."""
 
     @staticmethod
-    def forward(like: Tensor, masks: StackedMasks, draw: Any, shifts: bool) -> Any:
+    def forward(*_: Any) -> Any:
         raise RuntimeError("dropout of a tensor that does not depend on the model's parameters or inputs")
 
     @staticmethod

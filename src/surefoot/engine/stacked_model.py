@@ -6,7 +6,7 @@ evaluated, saved or given other weights like any model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -36,10 +36,6 @@ class Columns:
         """Each parameter of all members, (members, ...), as a view of the rows."""
         count = len(rows)
         return {name: rows[:, place].view(count, *self.shapes[name]) for name, place in self.places.items()}
-
-    def joined(self, tensors: Iterable[Tensor], out: Tensor) -> Tensor:
-        """Tensors of all members, in the order of the columns, written into rows."""
-        return torch.cat([value.flatten(1) for value in tensors], dim=1, out=out)
 
 
 class StackedModel:
@@ -71,6 +67,8 @@ class StackedModel:
                 named[index][name].data = value[index]
             for name, value in self.buffers.items():
                 held[index][name].data = value[index]
+        self._gradient = torch.empty_like(self.weights)
+        self._gradient_views = list(columns.views(self._gradient).values())
         self._padding = [
             (list(self._leaves).index(f"{name}.weight"), module.padding_idx)
             for name, module in models[0].named_modules()
@@ -83,12 +81,13 @@ class StackedModel:
         self._template.train()
         return self._run({**self._leaves, **self._frozen, **self.buffers}, inputs)
 
-    def gradients(self, loss: Tensor) -> tuple[Tensor, ...]:
-        """Of the sum of the members' losses, which is every member's of its own; in the order of the columns."""
+    def gradients(self, loss: Tensor) -> Tensor:
+        """Of the sum of the members' losses, which is every member's of its own: rows that the next call overwrites."""
         found = torch.autograd.grad(loss, list(self._leaves.values()))
         for index, row in self._padding:
             found[index][:, row] = 0.0  # vmap remembers the padding of the first member only (PyTorch 2.13)
-        return found
+        torch._foreach_copy_(self._gradient_views, found)
+        return self._gradient
 
     def _one(self, state: dict[str, Tensor], inputs: Any) -> Any:
         return functional_call(self._template, state, (inputs,))
@@ -99,7 +98,7 @@ def difference(first: nn.Module, other: nn.Module) -> str:
     for kind, named in (("parameter", nn.Module.named_parameters), ("buffer", nn.Module.named_buffers)):
         one, two = ({name: _make(value) for name, value in named(model)} for model in (first, other))
         if one != two:
-            name = next((name for name in {**one, **two} if one.get(name) != two.get(name)))
+            name = next(name for name in {**one, **two} if one.get(name) != two.get(name))
             return f'the {kind} "{name}" is not the same in all models'
     return "" if str(first) == str(other) else "the models are not built alike"
 

@@ -86,7 +86,7 @@ class StackedOptimizer:
 
     def step(self, gradient: Tensor, settings: Sequence[Settings]) -> None:
         """One step of every member, whose gradient may be written into."""
-        rest = [one[1:] for one in settings]
+        rest: list[tuple[float | None, ...]] = [one[1:] for one in settings]
         if rest != self._rest:
             self._read(settings)
             self._rest = rest

@@ -24,6 +24,9 @@ class StackedRows:
         rows: in memory.
         seeds: of the members' orders.
         device: where batches go.
+
+    Attributes:
+        num_rows: of the part.
     """
 
     def __init__(self, rows: TensorRows, seeds: Sequence[int], device: torch.device) -> None:
@@ -31,7 +34,7 @@ class StackedRows:
         is_small = bytes_in_all <= MOST_BYTES
         self._tensors = tuple(values.to(device) if is_small else values for values in rows.tensors)
         self._orders = [Order(seed, len(rows), is_shuffled=True) for seed in seeds]
-        self._num_rows, self._device = len(rows), device
+        self.num_rows, self._device = len(rows), device
         self._number, self._epoch = -1, torch.empty(0)
 
     def batch(self, position: int, size: int) -> tuple[Tensor, ...]:
@@ -42,8 +45,8 @@ class StackedRows:
         return tuple([values.view(*shape, *values.shape[1:]).to(self._device) for values in taken])
 
     def _indices(self, position: int, size: int) -> Tensor:
-        number, offset = divmod(position, self._num_rows)
-        if offset + size > self._num_rows:
+        number, offset = divmod(position, self.num_rows)
+        if offset + size > self.num_rows:
             return torch.stack([order.rows(position, size) for order in self._orders])
         if number != self._number:
             epoch = torch.stack([order.epoch(number) for order in self._orders])

@@ -42,11 +42,11 @@ class Memory:
         """A number a member, to go with rows."""
         return torch.tensor(values, dtype=self._weights.dtype, device=self._weights.device).unsqueeze(1)
 
-    def rows(self, name: str, *, has: Callable[[dict[str, Any]], bool] = lambda group: True) -> Tensor:
-        """What is remembered under a name, 0 at the beginning; a member whose group has none keeps none."""
+    def rows(self, name: str, *, of: str = "") -> Tensor:
+        """What is remembered under a name, 0 at the beginning; nothing of a member whose setting ``of`` it is 0."""
         rows = torch.zeros_like(self._weights)
         for optimizer, views in self._members(rows):
-            for parameter, view in views if has(optimizer.param_groups[0]) else ():
+            for parameter, view in views if not of or optimizer.param_groups[0][of] else ():
                 if name in optimizer.state[parameter]:
                     view.copy_(optimizer.state[parameter][name])
                 optimizer.state[parameter][name] = view
@@ -101,7 +101,7 @@ class _SGD:
         self._memory = memory
         self._velocity: Tensor | None = None
         if any(group["momentum"] for group in memory.groups):
-            self._velocity = memory.rows("momentum_buffer", has=lambda group: bool(group["momentum"]))
+            self._velocity = memory.rows("momentum_buffer", of="momentum")
 
     def read(self) -> None:
         groups = self._memory.groups
