@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from surefoot.engine.data import TensorRows, step_size
-from surefoot.engine.dropout import masked_by
 from surefoot.engine.fused_member import Member
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.stacked_loss import StackedLoss, StackedObjective
@@ -47,7 +46,8 @@ class Pack:
         parts = segments(mates)
         named = dict(first.model.named_parameters())
         self.columns = Columns({name: named[name] for part in parts for name in part.names})
-        self.model = StackedModel([member.model for member in members], self.columns)
+        self.masks = StackedMasks([member.random for member in members], next(first.model.parameters()).device)
+        self.model = StackedModel([member.model for member in members], self.columns, self.masks)
         weights = self.model.weights
         self._optimizer = StackedOptimizer(mates, parts, self.columns, weights)
         self._objective = StackedObjective([member.objective for member in members])
@@ -56,7 +56,6 @@ class Pack:
         self._wanted = first.batch_size
         self._settings = [member.settings for member in members]
         self.rows = StackedRows(rows, [member.seed for member in members], weights.device)
-        self.masks = StackedMasks([member.random for member in members], weights.device)
         self.is_single_threaded = is_small(first.model, rows, first.batch_size * len(members))
 
     @property
@@ -103,9 +102,7 @@ class Pack:
     def gradients(self, batch: tuple[Tensor, ...]) -> tuple[StackedLoss, Tensor]:
         """The members' losses, and their gradients in rows that the next call overwrites."""
         inputs, target, *given = batch
-        with masked_by(self.masks):
-            output = self.model(inputs)
-        found = self._objective(output, target, given[0] if given else None)
+        found = self._objective(self.model(inputs), target, given[0] if given else None)
         return found, self.model.gradients(found.training.sum())
 
     def _found(self, batch: tuple[Tensor, ...]) -> tuple[StackedLoss, Tensor]:

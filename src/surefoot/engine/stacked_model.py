@@ -13,6 +13,10 @@ import torch
 from torch import Tensor, nn, optim
 from torch.func import functional_call, vmap
 
+from surefoot.engine.dropout import masked_by
+from surefoot.engine.stacked_layers import plain_chain
+from surefoot.engine.stacked_masks import StackedMasks
+
 __all__ = ["Columns", "StackedModel", "difference", "own_memory"]
 
 
@@ -44,14 +48,15 @@ class StackedModel:
     Args:
         models: of one architecture, see ``difference``; they become views of the stack.
         columns: of their trainable parameters.
+        masks: of their dropout.
 
     Attributes:
         weights: (members, parameters), the trainable ones.
         buffers: of all members, by name.
     """
 
-    def __init__(self, models: Sequence[nn.Module], columns: Columns) -> None:
-        self._template = models[0]
+    def __init__(self, models: Sequence[nn.Module], columns: Columns, masks: StackedMasks) -> None:
+        self._template, self._masks = models[0], masks
         named = [dict(model.named_parameters()) for model in models]
         self.weights = torch.stack(
             [torch.cat([of[name].detach().flatten() for name in columns.places]) for of in named]
@@ -74,7 +79,8 @@ class StackedModel:
             for name, module in models[0].named_modules()
             if isinstance(module, nn.Embedding) and module.padding_idx is not None and f"{name}.weight" in self._leaves
         ]
-        self._run: Callable[..., Any] = vmap(self._one, randomness="error")
+        self._mapped: Callable[..., Any] = vmap(self._one, randomness="error")
+        self._run: Callable[..., Any] = plain_chain(models[0], masks) or self._general
 
     def __call__(self, inputs: Any) -> Any:
         """The members' outputs for inputs (members, batch, ...), in training mode."""
@@ -88,6 +94,10 @@ class StackedModel:
             found[index][:, row] = 0.0  # vmap remembers the padding of the first member only (PyTorch 2.13)
         torch._foreach_copy_(self._gradient_views, found)
         return self._gradient
+
+    def _general(self, state: dict[str, Tensor], inputs: Any) -> Any:
+        with masked_by(self._masks):
+            return self._mapped(state, inputs)
 
     def _one(self, state: dict[str, Tensor], inputs: Any) -> Any:
         return functional_call(self._template, state, (inputs,))
