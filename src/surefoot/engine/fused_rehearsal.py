@@ -46,13 +46,15 @@ def rehearse(pack: Pack) -> None:
     size = min(pack.members[0].batch_size, pack.rows.num_rows)
     batch = pack.rows.batch(0, size)
     with isolated(RandomState.capture()), limited_threads(to_one=pack.is_single_threaded):
+        alone = [
+            _alone(pack, member, tuple(values[index] for values in batch), size)
+            for index, member in enumerate(pack.members)
+        ]
         together = _together(pack, batch)
-        for index, member in enumerate(pack.members):
-            alone = _alone(pack, member, tuple(values[index] for values in batch), size)
-            if not _is_same(together[index], alone):
-                raise UnsupportedError(
-                    "this model cannot be stacked: the first batch does something else to it in a stack than alone"
-                )
+    if not all(_is_same(*pair) for pair in zip(together, alone, strict=True)):
+        raise UnsupportedError(
+            "this model cannot be stacked: the first batch does something else to it in a stack than alone"
+        )
 
 
 def _together(pack: Pack, batch: tuple[Tensor, ...]) -> list[_Outcome]:
