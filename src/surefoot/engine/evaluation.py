@@ -103,12 +103,7 @@ class Evaluator:
 
     def _gathered(self, split: Split, size: int) -> dict[str, float]:
         """The metrics on a part, looked at in batches of ``size``."""
-        score = self._problem.score
-        gathering = Gathering(
-            loss_name(self._problem, self._recipe),
-            target_scale=self._problem.target_scale,
-            score=(self._problem.objective.name.removeprefix("validation_"), score) if score else None,
-        )
+        gathering = self.gathering()
         streams = RandomState.seeded(seeds.derive(self._seed, "evaluate"))
         with isolated(streams), limited_threads(to_one=self._single_thread):
             for batch, count in in_order(self._loader(split, size), len(self._parts[split]), size):
@@ -117,6 +112,15 @@ class Evaluator:
                 if found.output is not None and found.target is not None:
                     gathering.add_output(found.output, found.target, weights_of(batch))
         return gathering.metrics()
+
+    def gathering(self) -> Gathering:
+        """What collects this task's metrics."""
+        score = self._problem.score
+        return Gathering(
+            loss_name(self._problem, self._recipe),
+            target_scale=self._problem.target_scale,
+            score=(self._problem.objective.name.removeprefix("validation_"), score) if score else None,
+        )
 
     def _loader(self, split: Split, size: int) -> Loader:
         """The loader of a look; the latest is kept, for the validation after every epoch."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from surefoot.engine.data import Rows
+from surefoot.engine.data import Rows, TensorRows
+from surefoot.engine.fused_look import can_look, look
 from surefoot.engine.fused_member import Member
 from surefoot.engine.fused_pack import Pack
 from surefoot.engine.fused_rehearsal import rehearse
@@ -54,6 +55,7 @@ class Stack:
         )
         require_alike([member.model for member in self.members])
         self._most = len(self.members)
+        self._can_look: bool | None = None
         self._rehearse()
 
     def train(self, leader: Member, num_samples: int, *, should_stop: Callable[[], bool]) -> None:
@@ -70,6 +72,18 @@ class Stack:
             if member is leader or (leader.joins and member.is_waiting and member.clock == leader.clock)
         ]
         self._train(together, min(leader.clock + num_samples, leader.horizon), should_stop)
+
+    def look(self, member: Member, split: Split) -> bool:
+        """Look at all that are in one pack with a member; False where that cannot be."""
+        pack, rows = member.pack, member.parts.get(split)
+        if not isinstance(pack, Pack) or not pack.is_whole or not isinstance(rows, TensorRows) or not len(rows):
+            return False
+        if self._can_look is None:
+            self._can_look = can_look(pack, rows)
+        if self._can_look:
+            for each, metrics in zip(pack.members, look(pack, rows), strict=True):
+                each.seen(split, metrics)
+        return self._can_look
 
     def _train(self, members: list[Member], goal: int, should_stop: Callable[[], bool]) -> None:
         """Train members at one sample up to the goal, or to where they should stop."""

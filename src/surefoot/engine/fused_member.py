@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from surefoot.engine.data import Rows
+from surefoot.engine.evaluation import Evaluator
 from surefoot.engine.objective import Objective
 from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState
@@ -27,6 +28,10 @@ class Convoy(Protocol):
 
     def train(self, leader: Member, num_samples: int, *, should_stop: Callable[[], bool]) -> None:
         """Train a member and whoever stands where it stands; what each did is in its tally."""
+        ...
+
+    def look(self, member: Member, split: Split) -> bool:
+        """Look at a member and whoever is stacked with it; False where only it can look at itself."""
         ...
 
 
@@ -104,6 +109,7 @@ class Member(Training):
         self.mate = Mate(self._model, self._optimizer, penalties, recipe.optimizer.max_gradient_norm)
         self._convoy = convoy
         self._tally: _Tally | None = None
+        self._looks: dict[Split, tuple[int, dict[str, float]]] = {}
 
     @property
     def samples_seen(self) -> int:
@@ -124,6 +130,11 @@ class Member(Training):
     def objective(self) -> Objective:
         """The loss of a batch."""
         return self._objective
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """What looks at it alone."""
+        return self._evaluator
 
     @property
     def random(self) -> RandomState:
@@ -151,6 +162,20 @@ class Member(Training):
             self._convoy.train(self, num_samples, should_stop=should_stop)
         tally, self._tally = self._tally or _Tally(), None
         return tally.told()
+
+    def evaluate(self, split: Split) -> dict[str, float]:
+        """Metrics on a part of the data, measured for all that are stacked when the first of them asks."""
+        if self._looked_at(split) is None and not (self.pack is not None and self._convoy.look(self, split)):
+            return super().evaluate(split)
+        return dict(self._looked_at(split) or {})
+
+    def seen(self, split: Split, metrics: dict[str, float]) -> None:
+        """Hear what a look showed."""
+        self._looks[split] = (self._samples, metrics)
+
+    def _looked_at(self, split: Split) -> dict[str, float] | None:
+        clock, metrics = self._looks.get(split, (-1, None))
+        return metrics if clock == self._samples else None
 
     def train_alone(self, goal: int, *, should_stop: Callable[[], bool]) -> None:
         """Train up to a sample without the others."""
@@ -183,6 +208,7 @@ class Member(Training):
 
     def leave_pack(self) -> None:
         """Hold the weights, and what the optimizer remembers, in memory of its own."""
+        self._looks.clear()
         if self.pack is not None:
             own_memory(self._model, self._optimizer)
             self.pack = None
@@ -192,6 +218,16 @@ class Member(Training):
         self.joins = False
         self.leave_pack()
         super().release()
+
+    def recall_best(self) -> None:
+        """Put the best weights back."""
+        self._looks.clear()
+        super().recall_best()
+
+    def load_weights(self, path: Path) -> None:
+        """Read the model's weights from safetensors."""
+        self._looks.clear()
+        super().load_weights(path)
 
     def retry(self, factor: float, reason: str) -> dict[str, Any] | None:
         """Go back to the mark and on at ``factor`` times the rate; the others meet it again where it catches up."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn, optim
 from torch.func import functional_call, vmap
 
 from surefoot.engine.dropout import masked_by
+from surefoot.engine.snapshot import training_modes
 from surefoot.engine.stacked_layers import plain_chain
 from surefoot.engine.stacked_masks import StackedMasks
 
@@ -80,12 +81,29 @@ class StackedModel:
             if isinstance(module, nn.Embedding) and module.padding_idx is not None and f"{name}.weight" in self._leaves
         ]
         self._mapped: Callable[..., Any] = vmap(self._one, randomness="error")
-        self._run: Callable[..., Any] = plain_chain(models[0], masks) or self._general
+        self._looking: Callable[..., Any] = vmap(self._one, in_dims=(0, None), randomness="error")
+        self._chain = plain_chain(models[0], masks)
 
     def __call__(self, inputs: Any) -> Any:
         """The members' outputs for inputs (members, batch, ...), in training mode."""
         self._template.train()
-        return self._run({**self._leaves, **self._frozen, **self.buffers}, inputs)
+        if self._chain is not None:
+            return self._chain(self._state, inputs)
+        with masked_by(self._masks):
+            return self._mapped(self._state, inputs)
+
+    @torch.no_grad()
+    def outputs(self, inputs: Tensor) -> Any:
+        """The members' outputs for the same inputs (batch, ...), in evaluation mode."""
+        modes = training_modes(self._template)
+        try:
+            self._template.eval()
+            if self._chain is not None:
+                return self._chain(self._state, inputs.expand(len(self.weights), *inputs.shape))
+            return self._looking(self._state, inputs)
+        finally:
+            for module, mode in modes:
+                module.training = mode
 
     def gradients(self, loss: Tensor) -> Tensor:
         """Of the sum of the members' losses, which is every member's of its own: rows that the next call overwrites."""
@@ -95,9 +113,9 @@ class StackedModel:
         torch._foreach_copy_(self._gradient_views, found)
         return self._gradient
 
-    def _general(self, state: dict[str, Tensor], inputs: Any) -> Any:
-        with masked_by(self._masks):
-            return self._mapped(state, inputs)
+    @property
+    def _state(self) -> dict[str, Tensor]:
+        return {**self._leaves, **self._frozen, **self.buffers}
 
     def _one(self, state: dict[str, Tensor], inputs: Any) -> Any:
         return functional_call(self._template, state, (inputs,))
