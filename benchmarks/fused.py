@@ -1,6 +1,6 @@
 """Runs per second: stacked as one model, and one by one.
 
-``python -m benchmarks.fused [--runs 8 32 128] [--rounds 7] [--epochs 5]``. A run is a whole candidate of a study: the
+``python -m benchmarks.fused [--runs 8 32 128] [--rounds 5] [--epochs 20]``. A run is a whole candidate of a study: the
 digits network at batch 16, with a rate and a seed of its own, built, trained, looked at after every epoch. A round
 times both in turn, the single ones over eight runs, and takes the ratio, so that what slows the machine for a while
 slows both. Where CUDA is there, the same on it, with fewer rounds.
@@ -29,8 +29,8 @@ SINGLE = 8
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, nargs="+", default=[8, 32, 128])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--epochs", type=float, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--epochs", type=float, default=20)
     parser.add_argument("--optimizer", default="adamw")
     arguments = parser.parse_args()
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads, {arguments.epochs:g} epochs of digits")

@@ -17,7 +17,9 @@ from torch.nn import functional
 from surefoot import Task
 from surefoot.engine import TorchFactory
 from surefoot.engine import fused_pack as packs
+from surefoot.engine.evaluation import Evaluator
 from surefoot.engine.fused_member import Member
+from surefoot.engine.run import Training
 from surefoot.protocols import HoldsWorkers, StacksRuns
 from surefoot.testing import check_trainable
 from surefoot.training import never
@@ -249,3 +251,45 @@ def assert_as_alone_from(members: tuple[Member, ...], start: int) -> None:
 
 def test_the_factory_has_the_capability() -> None:
     assert isinstance(TorchFactory(task_of("mlp")), StacksRuns)
+
+
+def test_all_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = stack(task_of("convolution", objective=("share", share_right, "max")), recipes())
+    for member in members:
+        member.advance(50, should_stop=never)
+    expected = [Training.evaluate(member, "validation") for member in members]
+    alone_looks = []
+    monkeypatch.setattr(Evaluator, "evaluate", lambda self, split: alone_looks.append(split))
+    for member, metrics in zip(members, expected, strict=True):
+        assert member.evaluate("validation") == pytest.approx(metrics, rel=1e-12)
+        assert {"loss", "accuracy", "share"} <= metrics.keys()
+    assert not alone_looks, "no model ran by itself"
+
+
+def share_right(output: Tensor, target: Tensor) -> float:
+    return float((output.argmax(1) == target).double().mean())
+
+
+def test_one_that_draws_in_evaluation_is_looked_at_alone() -> None:
+    class Wavering(nn.Linear):
+        def forward(self, rows: Tensor) -> Tensor:
+            return functional.dropout(super().forward(rows), 0.5, training=True)
+
+    task = task_of("mlp", model=lambda: Wavering(9, 3).double(), epochs=2)
+    assert_as_alone(stack(task, recipes()), 1e-8)
+
+
+def test_weights_that_came_from_elsewhere_are_looked_at_anew() -> None:
+    members = stack(task_of("norm"), recipes())
+    for member in members:
+        member.advance(50, should_stop=never)
+    first = members[0]
+    early = first.evaluate("validation")
+    first.keep_best()
+    others = [member.evaluate("validation") for member in members[1:]]
+    for member in members:
+        member.advance(50, should_stop=never)
+    assert first.evaluate("validation") != early
+    first.recall_best()
+    assert first.evaluate("validation") == pytest.approx(early, rel=1e-12)
+    assert [member.evaluate("validation") for member in members[1:]] != others

@@ -33,7 +33,9 @@ class StackedMasks:
 
     def states(self) -> list[Tensor]:
         """Where the streams stand."""
-        return [self._of(stream)[self._at] for stream in self._streams]  # moving puts another one in its place
+        if self._device.type != "cuda":
+            return [stream.torch_cpu for stream in self._streams]  # moving puts another one in its place
+        return [stream.torch_cuda[self._at] for stream in self._streams]
 
     def put_back(self, states: Sequence[Tensor]) -> None:
         """Put the streams to where they stood."""
