@@ -1,4 +1,4 @@
-"""Drives one Trainable to the end of its horizon: evaluations, best weights, early stopping, checkpoints, a record.
+"""Drives Trainables to the end of their horizon: evaluations, best weights, early stopping, checkpoints, records.
 
 It knows no framework. An evaluation is due every epoch, and at least four times in a run shorter than that.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from surefoot.callbacks import Callback, ask
 from surefoot.errors import CallbackError
+from surefoot.looks import Ending, samples_to_next_look, verdict
 from surefoot.protocols import (
     Advance,
     Candidate,
@@ -27,12 +28,9 @@ from surefoot.protocols import (
 )
 from surefoot.protocols.search import never
 from surefoot.recipe import Stopping
-from surefoot.records import Evaluation, Objective, Run, RunStatus
+from surefoot.records import Evaluation, Objective, Run
 
-__all__ = ["Conditions", "horizon_of", "never", "train"]
-
-MIN_EVALUATIONS = 4
-Ending = tuple[RunStatus, str]
+__all__ = ["Conditions", "horizon_of", "never", "train", "train_together"]
 
 
 def horizon_of(share: float, training_samples: int) -> int:
@@ -131,108 +129,166 @@ def train(trainable: Trainable, candidate: Candidate, conditions: Conditions) ->
 
     A run that finds a checkpoint in ``conditions.directory`` goes on from there.
     """
+    return train_together((trainable,), (candidate,), (conditions,))[0]
+
+
+def train_together(
+    trainables: Sequence[Trainable], candidates: Sequence[Candidate], conditions_of: Sequence[Conditions]
+) -> tuple[Run, ...]:
+    """Train several candidates to their ends, a stretch of each in turn, and give back their records in order.
+
+    For runs that advance together, such as those of a ``StacksRuns``; any others are trained as well. A run's seconds
+    are its share of the time, in equal parts among those that are still training, so that all add up to what passed.
+    Every run writes its own checkpoints and goes on from them.
+
+    Args:
+        trainables: one a candidate.
+        candidates: what is trained.
+        conditions_of: what surrounds each.
+    """
+    clock = _SharedClock(len(trainables))
+    records: dict[int, Run] = {}
     try:
-        return _trained(trainable, candidate, conditions)
+        courses = dict(
+            enumerate(_Course(*each, clock) for each in zip(trainables, candidates, conditions_of, strict=True))
+        )
+        for course in courses.values():
+            course.announce()
+        while len(records) < len(courses):
+            for number, course in courses.items():
+                if number not in records and not course.goes_on():
+                    records[number] = course.end()
+                    clock.leave()
+        return tuple(records[number] for number in courses)
     finally:
-        if isinstance(trainable, HoldsWorkers):
-            trainable.release()
+        for trainable in trainables:
+            _release(trainable)
 
 
-def _trained(trainable: Trainable, candidate: Candidate, conditions: Conditions) -> Run:
-    course = _Course(trainable, candidate, conditions)
-    conditions.observer.started(candidate, samples=trainable.samples_seen, horizon=trainable.horizon)
-    status, reason = course.run()
-    progress = course.progress
-    if progress.best is not None:
-        trainable.recall_best()
-    return Run(
-        name=candidate.name,
-        number=candidate.number,
-        stage=candidate.stage,
-        share=candidate.share,
-        recipe=candidate.recipe.to_dict(),
-        coordinates=candidate.coordinates,
-        seed=candidate.seed,
-        horizon=trainable.horizon,
-        status=status,
-        reason=reason,
-        samples=progress.samples,
-        steps=progress.steps,
-        seconds=course.seconds,
-        evaluations=progress.evaluations,
-        best=progress.best,
-        objective=conditions.objective,
-        changes=trainable.changes if isinstance(trainable, Steered) else (),
-        remark=trainable.remark if isinstance(trainable, Steered) else "",
-    )
+def _release(trainable: Trainable) -> None:
+    if isinstance(trainable, HoldsWorkers):
+        trainable.release()
+
+
+class _SharedClock:
+    """Seconds that pass at the rate of one divided by those who share them."""
+
+    def __init__(self, count: int) -> None:
+        self._count, self._passed, self._since = count, 0.0, time.perf_counter()
+
+    def __call__(self) -> float:
+        return self._passed + (time.perf_counter() - self._since) / max(1, self._count)
+
+    def leave(self) -> None:
+        """One fewer shares them from now on."""
+        self._passed, self._since = self(), time.perf_counter()
+        self._count -= 1
 
 
 class _Course:
     """A run on its way: stretches of training, and what happens between them."""
 
-    def __init__(self, trainable: Trainable, candidate: Candidate, conditions: Conditions) -> None:
+    def __init__(
+        self, trainable: Trainable, candidate: Candidate, conditions: Conditions, clock: Callable[[], float]
+    ) -> None:
         self._trainable, self._candidate, self._conditions = trainable, candidate, conditions
+        self._clock = clock
+        self._ending: Ending = ("completed", "")
         self._stopping = candidate.recipe.stopping
         saved = trainable.load_checkpoint(conditions.directory) if conditions.directory else None
-        self.progress = _Progress.from_json(saved) if saved else _Progress()
-        self._started = time.perf_counter() - self.progress.seconds
-        self._pause = _Pause(conditions, self._stopping, self._started)
+        self._progress = _Progress.from_json(saved) if saved else _Progress()
+        self._started = clock() - self._progress.seconds
+        self._pause = _Pause(conditions, self._stopping, self._seconds)
         if not saved:
             self._mark()
 
-    @property
-    def seconds(self) -> float:
+    def _seconds(self) -> float:
         """What the run took so far, in every process that had a part in it."""
-        return time.perf_counter() - self._started
+        return self._clock() - self._started
 
-    def run(self) -> Ending:
-        """Train until something ends it; how it ended, and why."""
-        while self._trainable.samples_seen < self._trainable.horizon:
-            ending = self._stretch()
-            if ending is not None:
-                return ending
-        return "completed", ""
+    def announce(self) -> None:
+        """Tell the observer that the run starts."""
+        trainable = self._trainable
+        self._conditions.observer.started(self._candidate, samples=trainable.samples_seen, horizon=trainable.horizon)
+
+    def goes_on(self) -> bool:
+        """Train a stretch; False when the run has ended."""
+        if self._trainable.samples_seen >= self._trainable.horizon:
+            return False
+        ending = self._stretch()
+        self._ending = ending or self._ending
+        return ending is None
+
+    def end(self) -> Run:
+        """Put back the best weights and let the trainable go; the record."""
+        trainable, candidate, progress = self._trainable, self._candidate, self._progress
+        status, reason = self._ending
+        if progress.best is not None:
+            trainable.recall_best()
+        _release(trainable)
+        return Run(
+            name=candidate.name,
+            number=candidate.number,
+            stage=candidate.stage,
+            share=candidate.share,
+            recipe=candidate.recipe.to_dict(),
+            coordinates=candidate.coordinates,
+            seed=candidate.seed,
+            horizon=trainable.horizon,
+            status=status,
+            reason=reason,
+            samples=progress.samples,
+            steps=progress.steps,
+            seconds=self._seconds(),
+            evaluations=progress.evaluations,
+            best=progress.best,
+            objective=self._conditions.objective,
+            changes=trainable.changes if isinstance(trainable, Steered) else (),
+            remark=trainable.remark if isinstance(trainable, Steered) else "",
+        )
 
     def _stretch(self) -> Ending | None:
         """Train to the next look, or to whatever comes before it; None when the run goes on."""
         trainable, conditions = self._trainable, self._conditions
-        due = _samples_to_next_look(trainable.samples_seen, conditions.rows, trainable.horizon)
-        stretch = trainable.advance(due, should_stop=self._pause.begin(self.progress.steps))
-        self.progress = replace(self.progress.after(stretch), seconds=self.seconds)
+        due = samples_to_next_look(trainable.samples_seen, conditions.rows, trainable.horizon)
+        stretch = trainable.advance(due, should_stop=self._pause.begin(self._progress.steps))
+        self._progress = replace(self._progress.after(stretch), seconds=self._seconds())
         if stretch.failure:
             return self._after_failure(stretch.failure, stretch.reason)
         is_over, is_due = trainable.samples_seen >= trainable.horizon, stretch.samples >= due
         is_stopped = conditions.should_stop() and not is_over
         if is_stopped and not is_due:
-            self._pause.save(trainable, self.progress)  # before the look, which an undisturbed run would not take
-            if self.progress.loss_samples:
+            self._pause.save(trainable, self._progress)  # before the look, which an undisturbed run would not take
+            if self._progress.loss_samples:
                 self._look()
             return "interrupted", "asked to stop"
-        spent = "" if is_over else self._pause.spent(self.progress.steps)
+        spent = "" if is_over else self._pause.spent(self._progress.steps)
         if is_due or is_over or spent:
             ending = self._after_look(spent)
             if ending is not None:
                 return ending
         if is_stopped or self._pause.is_due():
-            self._pause.save(trainable, self.progress)
+            self._pause.save(trainable, self._progress)
         return ("interrupted", "asked to stop") if is_stopped else None
 
     def _after_failure(self, failure: Literal["diverged", "out_of_memory"], reason: str) -> Ending | None:
         """The end, unless the recipe allows to go back to the last good look with a lower rate."""
-        retries = self.progress.retries
+        retries = self._progress.retries
         if failure == "diverged" and retries < self._stopping.retries and isinstance(self._trainable, Steered):
             saved = self._trainable.retry(self._stopping.retry_factor, reason)
             if saved is not None:
-                steps, samples = self.progress.steps, self.progress.samples  # what is lost was paid for
+                steps, samples = self._progress.steps, self._progress.samples  # what is lost was paid for
                 good = _Progress.from_json(saved)
-                self.progress = replace(good, steps=steps, samples=samples, retries=retries + 1)
+                self._progress = replace(good, steps=steps, samples=samples, retries=retries + 1)
                 return None
         return failure, reason
 
     def _after_look(self, spent: str) -> Ending | None:
         """Look, then say whether that ends the run."""
         self._look()
-        status, reason = _verdict(self.progress, self._stopping, self._trainable.horizon, self._conditions.objective)
+        status, reason = verdict(
+            self._progress.evaluations, self._stopping, self._trainable.horizon, self._conditions.objective
+        )
         if status == "diverged":
             return self._after_failure(status, reason)
         if status == "completed" and spent:
@@ -244,25 +300,23 @@ class _Course:
 
     def _asked(self) -> Ending:
         """Whether a callback wants the run to stop; a broken one loses no work."""
-        trainable, look = (
-            self._trainable,
-            self.progress.evaluations[-1].model_dump(exclude={"judged", "standard_error"}),
-        )
+        trainable = self._trainable
+        look = self._progress.evaluations[-1].model_dump(exclude={"judged", "standard_error"})
         about = {"run": self._candidate.name, "horizon": trainable.horizon, "model": trainable.model}
         try:
-            reason = ask(self._conditions.callbacks, **about, **look, history=self.progress.evaluations)
+            reason = ask(self._conditions.callbacks, **about, **look, history=self._progress.evaluations)
         except CallbackError:
-            self._pause.save(trainable, self.progress)
+            self._pause.save(trainable, self._progress)
             raise
         return ("stopped_early", reason) if reason else ("completed", "")
 
     def _mark(self) -> None:
         if self._stopping.retries and isinstance(self._trainable, Steered):
-            self._trainable.mark(self.progress.to_json())
+            self._trainable.mark(self._progress.to_json())
 
     def _look(self) -> None:
         """Evaluate, remember the weights if they are the best so far, tell the observer."""
-        trainable, conditions, progress = self._trainable, self._conditions, self.progress
+        trainable, conditions, progress = self._trainable, self._conditions, self._progress
         measured = {
             f"{part}_{name}": value for part in conditions.looks_at for name, value in trainable.evaluate(part).items()
         }
@@ -291,7 +345,7 @@ class _Course:
         conditions.observer.evaluated(self._candidate, evaluation, spent=spent)
         if conditions.report is not None:
             conditions.report(evaluation)
-        self.progress = replace(progress, evaluations=looks, best=best, loss_sum=0.0, loss_weight=0.0, loss_samples=0)
+        self._progress = replace(progress, evaluations=looks, best=best, loss_sum=0.0, loss_weight=0.0, loss_samples=0)
 
     def _judged(self, value: float) -> tuple[float | None, float | None]:
         """The objective made cautious and its standard error, each None where it is not known."""
@@ -308,11 +362,11 @@ class _Course:
 
     def _is_kept(self, look: Evaluation) -> bool:
         """Whether the weights of this look are the ones to keep."""
-        objective, best = self._conditions.objective, self.progress.best
+        objective, best = self._conditions.objective, self._progress.best
         value = _decisive(look, objective)
         if not math.isfinite(value) or best is None:
             return math.isfinite(value)
-        record = self.progress.evaluations[best]
+        record = self._progress.evaluations[best]
         allowed = 0.0
         if self._conditions.is_cautious and look.samples >= self._trainable.horizon:
             allowed = (record.standard_error or 0.0) * (1.0 if objective.direction == "min" else -1.0)
@@ -327,9 +381,9 @@ def _decisive(look: Evaluation, objective: Objective) -> float:
 class _Pause:
     """Stops a stretch of training when somebody asks to stop, a budget is spent or a checkpoint is due."""
 
-    def __init__(self, conditions: Conditions, stopping: Stopping, started: float) -> None:
+    def __init__(self, conditions: Conditions, stopping: Stopping, seconds: Callable[[], float]) -> None:
         self._conditions, self._saved, self._asked = conditions, time.perf_counter(), 0
-        self._stopping, self._started, self._steps = stopping, started, 0
+        self._stopping, self._seconds, self._steps = stopping, seconds, 0
 
     def begin(self, steps: int) -> Callable[[], bool]:
         """The question for the next stretch; a checkpoint that is due lets at least one step pass."""
@@ -348,7 +402,7 @@ class _Pause:
         most_steps, most_seconds = self._stopping.max_steps, self._stopping.max_seconds
         if most_steps is not None and steps >= most_steps:
             return f"stopping.max_steps = {most_steps} is reached"
-        if most_seconds is not None and time.perf_counter() - self._started >= most_seconds:
+        if most_seconds is not None and self._seconds() >= most_seconds:
             return f"stopping.max_seconds = {most_seconds:g} is reached"
         return ""
 
@@ -362,48 +416,3 @@ class _Pause:
         if self._conditions.directory is not None:
             trainable.save_checkpoint(self._conditions.directory, progress.to_json())
             self._saved = time.perf_counter()
-
-
-def _samples_to_next_look(seen: int, rows: int, horizon: int) -> int:
-    """Samples until an evaluation is due: at the end of every epoch, and between where a run is short.
-
-    >>> [_samples_to_next_look(seen, rows=100, horizon=1000) for seen in (0, 30, 100)]
-    [100, 70, 100]
-    >>> [_samples_to_next_look(seen, rows=100, horizon=200) for seen in (0, 30, 50, 100)]
-    [50, 20, 50, 50]
-    """
-    looks = max(1, math.ceil(MIN_EVALUATIONS * rows / horizon))  # an epoch
-    offset = seen % rows
-    following = offset * looks // rows + 1
-    return math.ceil(following * rows / looks) - offset
-
-
-def _verdict(progress: _Progress, stopping: Stopping, horizon: int, objective: Objective) -> Ending:
-    """Whether the run should go on, from its looks so far."""
-    last = progress.evaluations[-1]
-    if not math.isfinite(last.metrics["validation_loss"]):
-        return (
-            "diverged",
-            f"the validation loss is {last.metrics['validation_loss']} at epoch {last.epoch:.2f}",
-        )
-    if stopping.tolerance and len(progress.evaluations) > 1:
-        before, now = progress.evaluations[-2].train_loss, last.train_loss
-        if abs(before - now) < stopping.tolerance * abs(before):
-            return "stopped_early", f"converged: the training loss went from {before:.6g} to {now:.6g} in one look"
-    patience = stopping.patience * horizon
-    since = _last_improvement(progress.evaluations, objective, stopping.min_improvement)
-    if patience and last.samples - since >= patience:
-        epoch = last.epoch * since / last.samples
-        return "stopped_early", f"{objective.name} did not improve after epoch {epoch:.2f}"
-    return "completed", ""
-
-
-def _last_improvement(evaluations: tuple[Evaluation, ...], objective: Objective, least: float) -> int:
-    """The clock at the last look that was better than the best before it by ``least``, relative to that one."""
-    best, since = math.nan, 0
-    for look in evaluations:
-        value = look.metrics[objective.name]
-        margin = 0.0 if math.isnan(best) else least * abs(best) * (1 if objective.direction == "min" else -1)
-        if math.isfinite(value) and objective.is_better(value, best - margin):
-            best, since = value, look.samples
-    return since

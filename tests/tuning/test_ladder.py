@@ -244,7 +244,7 @@ def test_a_rescue_is_built_upon() -> None:
 
 def test_a_last_run_that_diverges_is_made_up_for() -> None:
     def value(candidate: Candidate) -> float:
-        return math.nan if candidate.share > 0.5 and rate_of(candidate) > 0.002 else 1.0 - 0.3 * candidate.share
+        return math.nan if candidate.share > 0.5 and rate_of(candidate) > 0.002 else 1.0 / (0.1 + candidate.share)
 
     runs = climbed(ladder(), value, training_samples=SAMPLES)
     assert runs[-1].share > 1.0

@@ -10,18 +10,26 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["MaskStream", "set_stream", "stream_of"]
+__all__ = ["MaskStream", "Masks", "masked_by", "memory_like", "set_stream", "stream_of"]
 
 _DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
 _SHIFTING = {"alpha_dropout", "feature_alpha_dropout"}  # they add where they drop
 _ATTENTION = "scaled_dot_product_attention"
+
+
+class Masks(Protocol):
+    """Where PyTorch's dropout gets its masks from, in place of its ordinary stream."""
+
+    def drawn(self, draw: Callable[[Tensor], Tensor], like: Tensor, *, shifts: bool) -> tuple[Tensor, Tensor] | None:
+        """A mask for an input like this as (scale, shift), x -> scale · x + shift; None for the ordinary stream."""
+        ...
 
 
 class MaskStream:
@@ -45,14 +53,8 @@ class MaskStream:
     def part(self, start: int, stop: int) -> Iterator[None]:
         """A block in which PyTorch's dropout takes rows ``start`` to ``stop`` of the batch's masks."""
         self._start, self._stop, self._drawn = start, stop, self._begin
-        before = getattr(_HERE, "stream", None)
-        _HERE.stream = self
-        _install()
-        try:
+        with masked_by(self):
             yield
-        finally:
-            _uninstall()
-            _HERE.stream = before
 
     def finish(self) -> None:
         """Leave the ordinary stream where the uncut batch would have, if masks were all that was drawn."""
@@ -65,10 +67,7 @@ class MaskStream:
         if whole is None:
             return None
         shape, axis, rows = whole
-        # a mask is drawn in the order of the memory, which a transposed input keeps
-        strides = like.stride()
-        layout = sorted(range(like.ndim), key=lambda at: (-strides[at], -like.shape[at]))
-        ones = torch.empty_permuted(shape, layout, dtype=like.dtype, device=like.device).fill_(1.0)
+        ones = memory_like(like, shape).fill_(1.0)
         ordinary = stream_of(self._device)
         try:
             with torch.no_grad():
@@ -99,7 +98,27 @@ class MaskStream:
         return None
 
 
-# PyTorch's functions are replaced while any thread is inside a part; each thread sees its own part.
+def memory_like(like: Tensor, shape: Sequence[int]) -> Tensor:
+    """Memory of a shape in the order of an input's: that is how a mask is drawn, and a transposed input keeps it."""
+    strides = like.stride()
+    layout = sorted(range(like.ndim), key=lambda at: (-strides[at], -like.shape[at]))
+    return torch.empty_permuted(tuple(shape), layout, dtype=like.dtype, device=like.device)
+
+
+@contextlib.contextmanager
+def masked_by(masks: Masks) -> Iterator[None]:
+    """A block in which PyTorch's dropout takes its masks from elsewhere, in this thread."""
+    before = getattr(_HERE, "stream", None)
+    _HERE.stream = masks
+    _install()
+    try:
+        yield
+    finally:
+        _uninstall()
+        _HERE.stream = before
+
+
+# PyTorch's functions are replaced while any thread is inside such a block; each thread sees its own masks.
 _HERE = threading.local()
 _LOCK = threading.Lock()
 _ORIGINALS: dict[str, Any] = {}
@@ -131,7 +150,7 @@ def _keyed(original: Callable[..., Tensor], *, shifts: bool) -> Callable[..., Te
     """A dropout whose mask is the part's share of the whole batch's."""
 
     def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:  # noqa: A002 - PyTorch's name
-        stream: MaskStream | None = getattr(_HERE, "stream", None)
+        stream: Masks | None = getattr(_HERE, "stream", None)
         if stream is not None and training and p > 0.0:
             found = stream.drawn(lambda ones: original(ones, p, True), input, shifts=shifts)
             if found is not None:

@@ -109,14 +109,8 @@ class Evaluator:
 
     def _gathered(self, split: Split, size: int) -> dict[str, float]:
         """The metrics on a part, looked at in batches of ``size``."""
-        score = self._problem.score
-        gathering = Gathering(
-            loss_name(self._problem, self._recipe),
-            target_scale=self._problem.target_scale,
-            score=(self._problem.objective.name.removeprefix("validation_"), score) if score else None,
-        )
-        loss = self._objective.loss
-        doubts = Doubts(loss.reported if isinstance(loss, NamedLoss) else None)
+        gathering = self.gathering()
+        doubts = self.doubts()
         streams = RandomState.seeded(seeds.derive(self._seed, "evaluate"))
         with isolated(streams), limited_threads(to_one=self._single_thread):
             for batch, count in in_order(self._loader(split, size), len(self._parts[split]), size):
@@ -130,6 +124,20 @@ class Evaluator:
         if split == "validation":
             self.certainty = doubts.certainty(measured.get("accuracy"))
         return measured
+
+    def doubts(self) -> Doubts:
+        """What collects how far a look can be trusted."""
+        loss = self._objective.loss
+        return Doubts(loss.reported if isinstance(loss, NamedLoss) else None)
+
+    def gathering(self) -> Gathering:
+        """What collects this task's metrics."""
+        score = self._problem.score
+        return Gathering(
+            loss_name(self._problem, self._recipe),
+            target_scale=self._problem.target_scale,
+            score=(self._problem.objective.name.removeprefix("validation_"), score) if score else None,
+        )
 
     def _loader(self, split: Split, size: int) -> Loader:
         """The loader of a look; the latest is kept, for the validation after every epoch."""

@@ -6,7 +6,7 @@ import functools
 import math
 import weakref
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from surefoot import seeds
 from surefoot.engine.data import Rows, TensorRows, as_rows, first
+from surefoot.engine.fused import Stack
+from surefoot.engine.fused_member import Member
 from surefoot.engine.labels import check_labels
 from surefoot.engine.loading import open_loader
 from surefoot.engine.objective import BatchLoss, Objective, loss_name, to_device
@@ -69,6 +71,15 @@ class TorchFactory:
         """A fresh run of a complete recipe over ``share`` of the task's horizon."""
         horizon = horizon_of(share, self.training_samples)
         return TorchRun(self.problem, recipe, self.parts, seed=seed, horizon=horizon)
+
+    def stack(self, wanted: Sequence[tuple[Recipe, int]], *, share: float = 1.0) -> tuple[Member, ...]:
+        """Fresh runs of complete recipes and seeds that advance together, as one stacked model.
+
+        Raises:
+            UnsupportedError: they cannot be stacked; the message says why in one line.
+        """
+        horizon = horizon_of(share, self.training_samples)
+        return Stack(self.problem, wanted, self.parts, horizon=horizon).members
 
     @property
     def fingerprint(self) -> str:

@@ -19,7 +19,7 @@ from surefoot.engine.objective import to_device
 from surefoot.engine.workers import Workers
 from surefoot.errors import TaskError
 
-__all__ = ["EVALUATION_BATCH", "Loader", "in_order", "open_loader"]
+__all__ = ["EVALUATION_BATCH", "Loader", "Order", "in_order", "open_loader"]
 
 EVALUATION_BATCH = 1024
 # Rows are put in the epoch's order this many bytes at a time: enough to make it one operation for many batches, little
@@ -65,7 +65,7 @@ def open_loader(
         device: where batches go.
         is_shuffled: the epochs' random orders; otherwise the rows' own.
     """
-    order = _Order(seed, len(rows), is_shuffled=is_shuffled)
+    order = Order(seed, len(rows), is_shuffled=is_shuffled)
     device = torch.device(device)
     if isinstance(rows, TensorRows):
         return _MemoryLoader(rows, order, device)
@@ -78,7 +78,7 @@ def in_order(loader: Loader, num_rows: int, size: int) -> Iterator[tuple[Any, in
         yield loader.batch(start, min(size, num_rows - start))
 
 
-class _Order:
+class Order:
     """Which rows follow a position: every epoch's order, remembered for the latest two, where a step may reach over."""
 
     def __init__(self, seed: int, num_rows: int, *, is_shuffled: bool) -> None:
@@ -112,7 +112,7 @@ class _MemoryLoader:
     gets fresh rows, even if a model has written into the ones it got.
     """
 
-    def __init__(self, rows: TensorRows, order: _Order, device: torch.device) -> None:
+    def __init__(self, rows: TensorRows, order: Order, device: torch.device) -> None:
         self._tensors, self._order, self._device = rows.tensors, order, device
         a_row = sum(values[0].numel() * values.element_size() for values in self._tensors) if len(rows) else 1
         self._length = max(1, min(len(rows), BLOCK_BYTES // max(1, a_row)))
@@ -152,7 +152,7 @@ class _DatasetLoader:
     """A dataset, read in this process or by workers ahead of the training."""
 
     def __init__(
-        self, rows: DatasetRows, order: _Order, *, seed: int, plan: Plan, workers: int, device: torch.device
+        self, rows: DatasetRows, order: Order, *, seed: int, plan: Plan, workers: int, device: torch.device
     ) -> None:
         self._order, self._plan, self._device = order, plan, device
         self._fetching = Fetching(rows.dataset, seed)

@@ -59,18 +59,29 @@ class NamedLoss:
             target: what it should be.
             weights: a number of at least 0 a sample, (batch,); None gives all the same say.
         """
-        elements = LOSSES[self.name]
-        if weights is None and self.class_weights is None and not _may_ignore(self, output, target):
-            return Mean(elements(self, output, target, "mean"), len(target))
-        losses = elements(self, output, target, "none")
-        total, shares = losses, _class_shares(self, output, target, losses)
-        if weights is not None:
-            per_sample = _per_sample(weights, losses)
-            total, shares = losses * per_sample, shares * per_sample
+        if self._is_plain(output, target, weights):
+            return Mean(LOSSES[self.name](self, output, target, "mean"), len(target))
+        total, shares = self.elements(output, target, weights)
+        assert shares is not None, "what is weighted has weights"
         weight = shares.sum()
-        per_row = losses[0].numel()  # a sample of many elements counts once
-        mean = total.sum() / weight.clamp_min(torch.finfo(losses.dtype).tiny)
+        per_row = total[0].numel()  # a sample of many elements counts once
+        mean = total.sum() / weight.clamp_min(torch.finfo(total.dtype).tiny)
         return Mean(mean, float(weight.detach()) / per_row)
+
+    def elements(self, output: Tensor, target: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """The loss of every element of a batch, its weight in it, and that weight; None where nothing is weighted."""
+        losses = LOSSES[self.name](self, output, target, "none")
+        if self._is_plain(output, target, weights):
+            return losses, None
+        shares = _class_shares(self, output, target, losses)
+        if weights is None:
+            return losses, shares
+        per_sample = _per_sample(weights, losses)
+        return losses * per_sample, shares * per_sample
+
+    def _is_plain(self, output: Tensor, target: Tensor, weights: Tensor | None) -> bool:
+        """Whether all elements have the same say."""
+        return weights is None and self.class_weights is None and not _may_ignore(self, output, target)
 
     @property
     def reported(self) -> NamedLoss:

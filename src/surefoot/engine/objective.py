@@ -95,8 +95,17 @@ class Objective:
                 "for anything else"
             )
         inputs, target, *given = batch
-        weights = given[0] if given else None
-        output = model(inputs)
+        return self._of_output(model(inputs), target, given[0] if given else None, num_samples)
+
+    def of_output(self, output: Any, target: Tensor, weights: Tensor | None) -> BatchLoss:
+        """The loss of what a model made of a batch in memory, where there is no step.
+
+        Raises:
+            TaskError: the output or the loss is something else than it should.
+        """
+        return self._of_output(output, target, weights, len(target))
+
+    def _of_output(self, output: Any, target: Any, weights: Tensor | None, num_samples: int) -> BatchLoss:
         if isinstance(self.loss, NamedLoss):
             return _of_named(self.loss, output, target, weights)
         return self._of_own(output, target, weights, num_samples)

@@ -14,7 +14,7 @@ from surefoot.protocols.probed import (
     StepCost,
     TellsCost,
 )
-from surefoot.protocols.problem import Problem, TrainableFactory
+from surefoot.protocols.problem import Problem, StacksRuns, TrainableFactory
 from surefoot.protocols.search import Executor, KeepsRuns, Searcher, Supervision, Trained
 from surefoot.protocols.trainable import Advance, Certainty, HoldsWorkers, Split, Steered, TellsCertainty, Trainable
 
@@ -35,6 +35,7 @@ __all__ = [
     "Searcher",
     "Silent",
     "Split",
+    "StacksRuns",
     "Steered",
     "StepCost",
     "Supervision",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from surefoot.protocols.trainable import Trainable
 from surefoot.recipe import Recipe
 from surefoot.records import Objective
 
-__all__ = ["Problem", "TrainableFactory"]
+__all__ = ["Problem", "StacksRuns", "TrainableFactory"]
 
 
 class Problem(Protocol):
@@ -95,4 +95,20 @@ class TrainableFactory(Protocol):
 
     def create(self, recipe: Recipe, *, seed: int, share: float = 1.0) -> Trainable:
         """A fresh run of a complete recipe over ``share`` of the task's horizon."""
+        ...
+
+
+@runtime_checkable
+class StacksRuns(Protocol):
+    """A factory whose runs can train together, as one stacked model: many small ones in the time of few."""
+
+    def stack(self, wanted: Sequence[tuple[Recipe, int]], *, share: float = 1.0) -> Sequence[Trainable]:
+        """Fresh runs of complete recipes and seeds, in their order, over ``share`` of the task's horizon.
+
+        They advance together: the first that is asked takes along all that stand at the same sample, and each of those
+        tells what it was trained when it is asked itself. ``release`` takes one out. ``train_together`` drives them.
+
+        Raises:
+            UnsupportedError: they cannot be stacked; the message says why in one line.
+        """
         ...
