@@ -39,7 +39,7 @@ FOOT_FACTORS = (1 / 3, 1.0, 1 / 9, 3.0, 1 / 27, 3**-0.5, 3**-1.5, 3**0.5, 3**-2.
 MORE_DECAY, SLOWER = 3.0, 1 / 2.5
 CERTAIN, OPTIMIZER_DRIFT = 0.9, 0.15
 # At the top the preferred optimizer is taken unless another one was better with this certainty.
-CONVINCED, LITTLE_DRIFT = 0.8, 0.05
+CONVINCED, LITTLE_DRIFT = 0.8, 0.1
 # Two rates may change places from the middle to the top by about this share of their values.
 RATE_DRIFT = 0.12
 # When the best rate of the foot is the highest or the lowest that was tried, the next one beyond it is tried too.
