@@ -79,14 +79,14 @@ def _certainty(study: Study, winner: Run) -> str:
     rivals = [run for run in ranked(study.runs) if run.number != winner.number and _is_as_long(run, winner)]
     if rivals:
         return (
-            f"{winner.name} was kept: {about}. It is better than {rivals[0].name}, its nearest rival of the same "
+            f"{winner.name.capitalize()} was kept: {about}. It is better than {rivals[0].name}, its nearest rival of the same "
             f"length, with a probability of {belief(winner, rivals[0]):.0%}."
         )
     shorter = [run for run in ranked(study.runs) if run.number != winner.number]
     if not shorter:
-        return f"{winner.name} was the only usable run: {about}."
+        return f"{winner.name.capitalize()} was the only usable run: {about}."
     return (
-        f"{winner.name} was kept: {about}. It is the only run of its length; the best shorter one, {shorter[0].name}, "
+        f"{winner.name.capitalize()} was kept: {about}. It is the only run of its length; the best shorter one, {shorter[0].name}, "
         f"ended at {shorter[0].value:.4g} after {shorter[0].share / winner.share:.2g} of its samples."
     )
 
