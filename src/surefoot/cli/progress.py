@@ -84,5 +84,7 @@ class Watcher:
         self._progress.console.print(line, soft_wrap=True, markup=False)
 
     def _note(self, spent: float) -> str:
-        best = self._printer.best
-        return (f"best {best.value:.4f}, " if best is not None else "") + self._printer.price(spent)
+        best, known = self._printer.best, self._printer.known
+        parts = [f"best {best.value:.4f}"] if best is not None else []
+        parts += [known] if known else []
+        return ", ".join([*parts, self._printer.price(spent)])

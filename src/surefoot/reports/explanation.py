@@ -71,7 +71,7 @@ def _fate(run: Run, study: Study) -> str:
 
 def _certainty(study: Study, winner: Run) -> str:
     """How sure it is that the kept run is the best one."""
-    rows = study.rows.get("validation", 0)
+    rows, name = study.rows.get("validation", 0), winner.name.capitalize()
     look = winner.best_evaluation
     error = None if look is None else look.standard_error
     about = f"{study.objective.name.replace('_', ' ')} {winner.value:.4g}"
@@ -79,14 +79,14 @@ def _certainty(study: Study, winner: Run) -> str:
     rivals = [run for run in ranked(study.runs) if run.number != winner.number and _is_as_long(run, winner)]
     if rivals:
         return (
-            f"{winner.name.capitalize()} was kept: {about}. It is better than {rivals[0].name}, its nearest rival of the same "
+            f"{name} was kept: {about}. It is better than {rivals[0].name}, its nearest rival of the same "
             f"length, with a probability of {belief(winner, rivals[0]):.0%}."
         )
     shorter = [run for run in ranked(study.runs) if run.number != winner.number]
     if not shorter:
-        return f"{winner.name.capitalize()} was the only usable run: {about}."
+        return f"{name} was the only usable run: {about}."
     return (
-        f"{winner.name.capitalize()} was kept: {about}. It is the only run of its length; the best shorter one, {shorter[0].name}, "
+        f"{name} was kept: {about}. It is the only run of its length; the best shorter one, {shorter[0].name}, "
         f"ended at {shorter[0].value:.4g} after {shorter[0].share / winner.share:.2g} of its samples."
     )
 

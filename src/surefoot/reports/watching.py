@@ -8,6 +8,7 @@ from typing import Any
 
 from surefoot.protocols import Candidate
 from surefoot.records import Evaluation, RangeTest, Run, is_preferred
+from surefoot.reports.knowledge import best_rate_band
 
 __all__ = ["Printer", "epoch_line", "run_line", "run_title"]
 
@@ -26,6 +27,8 @@ class Printer:
     ) -> None:
         self._every_look, self._allowed, self._write = every_look, allowed, write
         self.best: Run | None = None
+        self.known = ""
+        self._runs: list[Run] = []
 
     def probing(self, optimizer: str) -> None:
         """A range test starts: nothing to say yet."""
@@ -54,8 +57,17 @@ class Printer:
         if not self._every_look:
             mark = "  best so far" if self.best is run else ""
             self._write(f"  {self.price(spent)}   {run_line(run)}{mark}")
+            self._learn(run, spent=spent)
         elif run.status != "completed":
             self._write(f"  {run.status.replace('_', ' ')}: {run.reason}")
+
+    def _learn(self, run: Run, *, spent: float) -> None:
+        """Say what is known of the best rate by now, when that has changed."""
+        self._runs.append(run)
+        known = best_rate_band(self._runs)
+        if known and known != self.known:
+            self._write(f"  {self.price(spent)}   known       {known}")
+        self.known = known or self.known
 
     def price(self, spent: float) -> str:
         """The price so far, of what was allowed."""

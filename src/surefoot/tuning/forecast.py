@@ -11,8 +11,8 @@ from surefoot.tuning.ladder import Ladder
 
 __all__ = ["WHOLE", "foresee"]
 
-# A run over less than this share of the horizon is not a whole training.
-WHOLE = 0.67
+# A run over less than this share of the horizon says that there was no room for a whole training.
+WHOLE = 0.5
 
 
 def foresee(searcher: Searcher, runs: Sequence[Run], best: Run | None) -> Forecast | None:
@@ -25,7 +25,8 @@ def foresee(searcher: Searcher, runs: Sequence[Run], best: Run | None) -> Foreca
         runs: all of them.
         best: whose model is the result; None when there is no model.
     """
-    if best is None or best.share >= WHOLE or not isinstance(searcher, Ladder):
+    longest = max((run.share for run in runs), default=0.0)
+    if best is None or longest >= WHOLE or not isinstance(searcher, Ladder):
         return None
     recipe = searcher.at_full_length(best).to_dict()
     ends: dict[float, float] = {}
