@@ -16,7 +16,7 @@ SMALL, SEARCH_OF_SMALL, SEARCH_OF_REST = 1.2, 0.25, 0.43
 MIDDLE_SHARE, TOP_TO_MIDDLE, MIDDLE_TO_FOOT = 0.6, 10.0, 2.5
 FEWEST_AT_FOOT = 4
 # A schedule of fewer optimizer steps than this tells nothing about its rate.
-FEWEST_STEPS = 16
+FEWEST_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def plan_rungs(trainings: float, *, num_steps: float = math.inf) -> tuple[Rung, 
 
     >>> [(round(rung.share, 3), rung.runs) for rung in plan_rungs(1.9)]
     [(0.048, 5), (0.12, 3), (1.299, 1)]
-    >>> [(round(rung.share, 3), rung.runs) for rung in plan_rungs(1.9, num_steps=200)]
+    >>> [(round(rung.share, 3), rung.runs) for rung in plan_rungs(1.9, num_steps=120)]
     [(0.12, 5), (1.299, 1)]
     """
     if trainings <= 0:
@@ -55,7 +55,11 @@ def plan_rungs(trainings: float, *, num_steps: float = math.inf) -> tuple[Rung, 
     top = (trainings - search) / num_top
     middle = _rung(MIDDLE_SHARE * search, top / TOP_TO_MIDDLE)
     foot = _rung((1.0 - MIDDLE_SHARE) * search, middle.share / MIDDLE_TO_FOOT, fewest=FEWEST_AT_FOOT)
-    rungs = [foot, middle] if foot.share * num_steps >= FEWEST_STEPS else [_merged(search, middle.share, num_steps)]
+    rungs = (
+        [foot, middle]
+        if foot.share * num_steps >= FEWEST_STEPS
+        else [_merged(trainings, search, middle.share, num_steps)]
+    )
     left = trainings - sum(rung.share * rung.runs for rung in rungs)
     if rungs[-1].share > left / num_top / 2.0:
         rungs, left, num_top = [], trainings, math.ceil(trainings / MOST_SHARE)
@@ -68,7 +72,8 @@ def _rung(trainings: float, share: float, *, fewest: int = 1) -> Rung:
     return Rung(trainings / runs, runs)
 
 
-def _merged(search: float, share: float, num_steps: float) -> Rung:
-    """One rung in place of two, its runs long enough to tell something."""
+def _merged(trainings: float, search: float, share: float, num_steps: float) -> Rung:
+    """One rung in place of two, its runs long enough to tell something: four of them if half of the budget has room."""
     share = max(share, FEWEST_STEPS / num_steps)
-    return Rung(share, max(1, math.floor(search / share + 1e-9)))
+    room = min(FEWEST_AT_FOOT, math.floor(trainings / 2.0 / share))
+    return Rung(share, max(1, room, math.floor(search / share + 1e-9)))
