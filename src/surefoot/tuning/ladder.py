@@ -26,9 +26,9 @@ __all__ = ["Ladder", "Start"]
 
 # The decay coordinate c = Σ ηλ of a run over so many epochs, and how it rises with them: half way between a constant c
 # and the constant timescale in epochs that Wang and Aitchison 2024 (arXiv:2405.13698) find (docs/log.md, 2026-11-21).
-DECAY, DECAY_EPOCHS, DECAY_EXPONENT = 1.5, 15.0, 0.5
+DECAY, DECAY_EPOCHS, DECAY_EXPONENT = 2.2, 15.0, 0.5
 # Fewer rows than this want more of it, by this power of how many times fewer they are (docs/log.md, 2026-11-21).
-ENOUGH_ROWS, ROWS_EXPONENT = 1000.0, 1 / 3
+ENOUGH_ROWS, ROWS_EXPONENT = 1000.0, 0.2
 # How the best rate falls with the horizon, between not at all and the 0.32 of Bjorck et al. 2024 (docs/log.md,
 # 2026-11-21).
 RATE_EXPONENT = -0.22
@@ -39,7 +39,7 @@ FOOT_FACTORS = (1 / 3, 1.0, 1 / 9, 3.0, 1 / 27, 3**-0.5, 3**-1.5, 3**0.5, 3**-2.
 MORE_DECAY, SLOWER = 3.0, 1 / 2.5
 CERTAIN, OPTIMIZER_DRIFT = 0.9, 0.15
 # At the top the preferred optimizer is taken unless another one was better with this certainty.
-CONVINCED, LITTLE_DRIFT = 0.8, 0.1
+CONVINCED, LITTLE_DRIFT = 0.8, 0.05
 # Two rates may change places from the middle to the top by about this share of their values.
 RATE_DRIFT = 0.12
 # When the best rate of the foot is the highest or the lowest that was tried, the next one beyond it is tried too.
