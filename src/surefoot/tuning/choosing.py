@@ -100,10 +100,10 @@ def choose(runs: Sequence[Progress], *, fresh: Array, rungs: Sequence[float] = R
     seen = _kept(runs)
     if not seen:
         return Decision(None, 0, rungs[0]) if len(fresh) else _any_paused(runs, levels, rungs)
-    model, scale = _model(runs, seen)
+    model, _ = _model(runs, seen)
     waiting = _waiting(runs, levels, seen, num_rungs=len(rungs))
     if not waiting and len(fresh):
-        index = int(np.argmax(_promise(model, scale, points=fresh)))
+        index = int(np.argmax(_promise(model, points=fresh)))
         return Decision(None, index, rungs[0])
     if not waiting:
         waiting = [index for index in seen if not runs[index].is_lost and levels[index] < len(rungs)]
@@ -111,7 +111,7 @@ def choose(runs: Sequence[Progress], *, fresh: Array, rungs: Sequence[float] = R
         return _any_paused(runs, levels, rungs)
     owners = np.array([seen.index(index) for index in waiting])
     points = np.stack([runs[index].point for index in waiting])
-    index = waiting[int(np.argmax(_promise(model, scale, points=points, owners=owners)))]
+    index = waiting[int(np.argmax(_promise(model, points=points, owners=owners)))]
     return Decision(index, None, rungs[levels[index]])
 
 
@@ -121,34 +121,32 @@ def expected_end(runs: Sequence[Progress], index: int) -> End:
     A run that diverged, or that nothing is known of, has not-a-number for each.
     """
     run = runs[index]
-    others = [position for position in _kept(runs) if position != index]
     if run.is_lost or not run.values:
         return End(math.nan, math.nan, math.nan)
-    seen = [*others, index]
-    model, scale = _model(runs, seen)
-    means, deviations = model.predict(run.point[None], runs=np.array([len(others)]))
-    mean, margin = float(means[0]), NORMAL_90 * float(deviations[0])
-    low, value, high = (scale.value(score) for score in (mean - margin, mean, mean + margin))
     if run.share >= 1.0 - _ROOM:
         return End(run.lowest, run.lowest, run.lowest)
+    seen = _kept(runs)
+    seen += [] if index in seen else [index]
+    model, scale = _model(runs, seen)
+    means, deviations = model.predict(run.point[None], runs=np.array([seen.index(index)]))
+    mean, margin = float(means[0]), NORMAL_90 * float(deviations[0])
+    low, value, high = (scale.value(score) for score in (mean - margin, mean, mean + margin))
     return End(min(value, run.lowest), min(low, run.lowest), min(high, run.lowest))
 
 
 def _level(run: Progress, rungs: Sequence[float]) -> int:
-    """How many rungs it has reached; a diverged one stays where it was lost."""
-    return sum(run.share >= rung - _ROOM for rung in rungs)
+    """How many rungs it has come to; a diverged one counts as having come to the rung it was on its way to."""
+    return sum(run.share >= rung - _ROOM for rung in rungs) + run.is_lost
 
 
 def _waiting(runs: Sequence[Progress], levels: list[int], seen: list[int], *, num_rungs: int) -> list[int]:
     """The runs on the highest rung that has let too few go on, empty when there is none."""
-    reached = [sum(level >= rung for level in levels) for rung in range(num_rungs + 1)]
-    lost = [sum(run.is_lost and level < rung for run, level in zip(runs, levels, strict=True)) for rung in (1,)]
-    for level in range(num_rungs - 1, 0, -1):
-        arrived = reached[level] + (lost[0] if level == 1 else 0)
+    for level in range(num_rungs - 1, -1, -1):
         here = [index for index in seen if levels[index] == level and not runs[index].is_lost]
-        if here and reached[level + 1] < arrived // ETA:
+        num_came, num_left = (sum(other >= rung for other in levels) for rung in (level, level + 1))
+        if here and (level == 0 or num_left < num_came // ETA):
             return here
-    return [index for index in seen if levels[index] == 0 and not runs[index].is_lost]
+    return []
 
 
 def _any_paused(runs: Sequence[Progress], levels: list[int], rungs: Sequence[float]) -> Decision | None:
@@ -197,9 +195,7 @@ def _telling(shares: tuple[float, ...]) -> list[int]:
     return found
 
 
-def _promise(
-    model: Surrogate, scale: Scale, *, points: Array, owners: npt.NDArray[np.int64] | None = None
-) -> Array:
-    """The logarithm of how far each end lies below the lowest score so far, in the mean."""
+def _promise(model: Surrogate, *, points: Array, owners: npt.NDArray[np.int64] | None = None) -> Array:
+    """The logarithm of how far each end lies below the lowest score so far, which is 0, in the mean."""
     mean, deviation = model.predict(points, runs=owners)
     return log_expected_improvement(mean, deviation, target=0.0)

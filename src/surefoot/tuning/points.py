@@ -62,7 +62,7 @@ def encode(fractions: Array, *, num_options: Sequence[int]) -> Array:
     >>> encode(np.array([[0.3, 0.9]]), num_options=[0, 2]).round(3).tolist()
     [[0.3, 0.0, 0.707]]
     """
-    columns = []
+    columns: list[Array] = []
     for column, count in zip(fractions.T, num_options, strict=True):
         if count:
             chosen = np.minimum((column * count).astype(int), count - 1)

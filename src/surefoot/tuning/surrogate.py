@@ -4,9 +4,9 @@ The covariance of the score of run i at point x after a share s of the horizon, 
 
     k = a · (1 + m(x, x') + ω [i = j]) · (1 + β min(t, t')) + a ν [same look],   t = −log s / log 100
 
-m is Matérn-5/2 with a length scale for each coordinate, 1 the mean of all, ω what no neighbour knows, ν noise. Going back
-from the end a curve is a Brownian motion in the logarithm of the share: its last look says all that its own curve says about
-its end, and neighbours in x fall alike. A curve that freezes and thaws (Swersky, Snoek and Adams 2014,
+m is Matérn-5/2 with a length scale for each coordinate, 1 the mean of all, ω what no neighbour knows, ν noise. Going
+back from the end a curve is a Brownian motion in the logarithm of the share: its last look says all that its own
+curve says about its end, and neighbours in x fall alike. Curves that freeze and thaw (Swersky, Snoek and Adams 2014,
 arXiv:1406.3896) with one process instead of two.
 """
 
@@ -112,7 +112,7 @@ class Surrogate:
 
 
 def fit_surrogate(looks: Looks, *, settings: Settings | None = None) -> Surrogate:
-    """The process given looks at least one; its time grows as their number cubed, a few hundred are meant.
+    """The process given one look or more; its time grows as their number cubed, a few hundred are meant.
 
     Args:
         looks: in an order that does not depend on chance: settings are fitted to some, evenly chosen.
@@ -122,12 +122,12 @@ def fit_surrogate(looks: Looks, *, settings: Settings | None = None) -> Surrogat
     factor = np.linalg.cholesky(_covariance(looks, settings))
     whitening = np.linalg.inv(factor)
     mean = float(np.mean(looks.scores))
-    size = (_misfit(whitening @ (looks.scores - mean))) / (PRIOR_LOOKS + len(looks.scores))
+    size = _misfit(whitening @ (looks.scores - mean)) / (PRIOR_LOOKS + len(looks.scores))
     return Surrogate(looks, settings, mean, size, whitening)
 
 
 def _misfit(white: Array) -> float:
-    return PRIOR_LOOKS * PRIOR_VARIANCE + float(white @ white)
+    return PRIOR_LOOKS * PRIOR_VARIANCE + float(np.sum(white**2))
 
 
 def _covariance(looks: Looks, settings: Settings) -> Array:
@@ -163,7 +163,7 @@ def _most_probable(looks: Looks) -> Settings:
 def _varied(settings: Settings, name: int | str) -> list[Settings]:
     """The settings with one of them at each of its values; a number names a length scale."""
     if isinstance(name, str):
-        return [replace(settings, **{name: value}) for value in VALUES[name]]
+        return [Settings(**{**vars(settings), name: value}) for value in VALUES[name]]
     varied = []
     for value in VALUES["scale"]:
         scales = settings.scales.copy()
@@ -195,7 +195,8 @@ def _squares(points: Array, others: Array, scales: Array) -> Array:
     """Squared distances in length scales."""
     left, right = points / scales, others / scales
     products = left @ right.T
-    return np.maximum(np.sum(left**2, axis=1)[:, None] + np.sum(right**2, axis=1) - 2.0 * products, 0.0)
+    squares = np.sum(left**2, axis=1)[:, None] + np.sum(right**2, axis=1) - 2.0 * products
+    return np.asarray(np.maximum(squares, 0.0))
 
 
 def _matern(squares: Array) -> Array:
