@@ -1,8 +1,8 @@
 """Which run next and how far: the best third of every rung goes on, and a model of all runs says which and what is new.
 
 Asynchronous successive halving (Li et al. 2020, arXiv:1810.05934) decides when a run goes on, so a wrong model costs
-little; a Gaussian process over points and shares decides which one, and where the next begins. No run is begun for
-its own sake: each decision goes one rung, and whoever trains stops at the first look that is not finite.
+little; a Gaussian process over points and shares decides which one, and where the next begins. Each decision goes one
+rung; whoever trains stops at the first look that is not finite, and what diverged keeps the search away from there.
 """
 
 from __future__ import annotations
@@ -92,14 +92,16 @@ def choose(runs: Sequence[Progress], *, fresh: Array, rungs: Sequence[float] = R
     with the largest begins. Expected improvement is of what a run would come to by the end of the horizon.
 
     Args:
-        runs: all so far, in any order; the order decides only between equals.
+        runs: all so far, in any order; the order decides only between equals. One that has no look yet goes first.
         fresh: coordinates of points that may begin, one a row; may be empty.
         rungs: shares of the horizon at which runs pause, rising, the last one 1.
     """
-    levels = [_level(run, rungs) for run in runs]
-    seen = _kept(runs)
-    if not seen:
-        return Decision(None, 0, rungs[0]) if len(fresh) else _any_paused(runs, levels, rungs)
+    begun = [index for index, run in enumerate(runs) if not run.values]
+    if begun:
+        return Decision(min(begun, key=lambda index: tuple(runs[index].point)), None, rungs[0])
+    if not runs:
+        return Decision(None, 0, rungs[0]) if len(fresh) else None
+    levels, seen = [_level(run, rungs) for run in runs], _kept(runs)
     model, _ = _model(runs, seen)
     waiting = _waiting(runs, levels, seen, num_rungs=len(rungs))
     if not waiting and len(fresh):
