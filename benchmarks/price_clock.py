@@ -1,8 +1,8 @@
 """Wall time: ours to the quality that the strongest rival has at price 10, beside the rival's own, run in turn.
 
-``python -m benchmarks.price_clock [TASK ...]`` runs, for one seed after the other, the rival to price 10 and ``tune`` at
-1.25 and 2 trainings on the same machine, and prints the seconds of the cheapest of ours whose test loss is not above
-the rival's. The rival is Optuna's TPE with Hyperband, the strongest one on most tasks.
+``python -m benchmarks.price_clock [TASK ...]`` runs, for one seed after the other, the rival to price 10 and ``tune``
+at 1.25 and 2 trainings on the same machine, and prints the seconds of the cheapest of ours whose test loss is not
+above the rival's. The rival is Optuna's TPE with Hyperband, the strongest one on most tasks.
 """
 
 from __future__ import annotations
