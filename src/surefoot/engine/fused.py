@@ -18,6 +18,7 @@ from surefoot.engine.fused_rehearsal import rehearse
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.stackable import require_alike, require_stackable
+from surefoot.engine.stacked_rows import near
 from surefoot.engine.threads import limited_threads
 from surefoot.errors import UnsupportedError
 from surefoot.protocols import Problem, Split
@@ -54,6 +55,9 @@ class Stack:
             Member(problem, recipe, parts, seed=seed, horizon=horizon, convoy=self) for recipe, seed in wanted
         )
         require_alike([member.model for member in self.members])
+        rows = parts["train"]
+        assert isinstance(rows, TensorRows), "require_stackable looked at them"
+        self._rows = near(rows, next(self.members[0].model.parameters()).device)
         self._most = len(self.members)
         self._can_look: bool | None = None
         self._rehearse()
@@ -104,7 +108,7 @@ class Stack:
     def _stretch(self, members: list[Member], goal: int, should_stop: Callable[[], bool]) -> list[Member]:
         """Train members in one pack as long as they stay together; those that should go on in another."""
         try:
-            pack = _packed(members)
+            pack = _packed(members, self._rows)
             with isolated(RandomState.capture()), limited_threads(to_one=pack.is_single_threaded):
                 all_go_on = pack.train(goal, should_stop=should_stop)
             return [] if all_go_on else [member for member in members if member.joins]
@@ -120,7 +124,7 @@ class Stack:
             members = self.members[start : start + self._most]
             try:
                 if len(members) > 1:
-                    rehearse(Pack(members))
+                    rehearse(Pack(members, self._rows))
                 start += len(members)
                 continue
             except (RuntimeError, MemoryError) as error:
@@ -132,7 +136,7 @@ class Stack:
                 raise UnsupportedError("these runs cannot be stacked: not even two fit in memory beside each other")
 
 
-def _packed(members: list[Member]) -> Pack:
+def _packed(members: list[Member], rows: TensorRows) -> Pack:
     """The members in one pack: the one that they are in, where nobody else is.
 
     Raises:
@@ -142,7 +146,7 @@ def _packed(members: list[Member]) -> Pack:
     if isinstance(pack, Pack) and pack.is_whole and pack.members == members:
         return pack
     try:
-        return Pack(members)
+        return Pack(members, rows)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

@@ -29,6 +29,7 @@ class Pack:
 
     Args:
         members: at least one.
+        rows: of the training part, best on the members' device.
 
     Attributes:
         members: as given.
@@ -38,7 +39,7 @@ class Pack:
         is_single_threaded: whether a step is too small to share between threads.
     """
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    def __init__(self, members: Sequence[Member], rows: TensorRows) -> None:
         self.members = list(members)
         for member in members:
             member.pack = self  # whatever held them before is no longer whole
@@ -51,8 +52,6 @@ class Pack:
         weights = self.model.weights
         self._optimizer = StackedOptimizer(mates, parts, self.columns, weights)
         self._objective = StackedObjective([member.objective for member in members])
-        rows = first.parts["train"]
-        assert isinstance(rows, TensorRows), "require_stackable looked at them"
         self._wanted = first.batch_size
         self._settings = [member.settings for member in members]
         self.rows = StackedRows(rows, [member.seed for member in members], weights.device)
@@ -75,7 +74,7 @@ class Pack:
             while clock < goal and not should_stop():
                 size = step_size(self._wanted, clock, num_rows=self.rows.num_rows, horizon=first.horizon)
                 settings = [of_member(clock + size / 2, self._wanted) for of_member in self._settings]
-                found = self._step(self.rows.batch(clock, size), settings)
+                found = self._step(clock, size, settings)
                 clock += size
                 if not stretch.is_fine(size, found, settings):
                     return False
@@ -88,8 +87,8 @@ class Pack:
             stretch.tell()
         return True
 
-    def _step(self, batch: tuple[Tensor, ...], settings: list[Settings]) -> StackedLoss:
-        found, gradient = self._found(batch)
+    def _step(self, clock: int, size: int, settings: list[Settings]) -> StackedLoss:
+        found, gradient = self._found(clock, size)
         try:
             with torch.no_grad():
                 self._optimizer.step(gradient, settings)
@@ -105,12 +104,12 @@ class Pack:
         found = self._objective(self.model(inputs), target, given[0] if given else None)
         return found, self.model.gradients(found.training.sum())
 
-    def _found(self, batch: tuple[Tensor, ...]) -> tuple[StackedLoss, Tensor]:
-        """The same; where memory runs out, streams and buffers are put back."""
+    def _found(self, clock: int, size: int) -> tuple[StackedLoss, Tensor]:
+        """The same for the rows that follow; where memory runs out, streams and buffers are put back."""
         streams = self.masks.states()
         buffers = {name: value.clone() for name, value in self.model.buffers.items()}
         try:
-            return self.gradients(batch)
+            return self.gradients(self.rows.batch(clock, size))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -10,11 +10,17 @@ from torch import Tensor
 from surefoot.engine.data import TensorRows
 from surefoot.engine.loading import Order
 
-__all__ = ["StackedRows"]
+__all__ = ["StackedRows", "near"]
 
 # Rows of up to so many bytes are copied to the device once; more are gathered where they are. A GiB is little beside
 # the memory of any device that has its own.
 MOST_BYTES = 2**30
+
+
+def near(rows: TensorRows, device: torch.device) -> TensorRows:
+    """The rows on a device, unless they are too many for it."""
+    size = sum(values.numel() * values.element_size() for values in rows.tensors)
+    return TensorRows(*(values.to(device) for values in rows.tensors)) if size <= MOST_BYTES else rows
 
 
 class StackedRows:
@@ -30,9 +36,7 @@ class StackedRows:
     """
 
     def __init__(self, rows: TensorRows, seeds: Sequence[int], device: torch.device) -> None:
-        bytes_in_all = sum(values.numel() * values.element_size() for values in rows.tensors)
-        is_small = bytes_in_all <= MOST_BYTES
-        self._tensors = tuple(values.to(device) if is_small else values for values in rows.tensors)
+        self._tensors = rows.tensors
         self._orders = [Order(seed, len(rows), is_shuffled=True) for seed in seeds]
         self.num_rows, self._device = len(rows), device
         self._number, self._epoch = -1, torch.empty(0)
