@@ -23,7 +23,7 @@ from benchmarks.price_tasks import TASKS
 
 __all__ = ["main"]
 
-CHOOSING, FEWEST_CHOOSING, FULL_PRICE = range(3), 2, 40.0
+CHOOSING, FEWEST_CHOOSING, FULL_PRICE = range(3), 3, 40.0
 STRONG = ("optuna_tpe_hyperband", "optuna_gp", "random_halving")
 OTHERS = ("ray_asha", "keras_tuner_hyperband", "schedule_free_adamw", "prodigy")
 PRICES = (1, 1.25, 1.5, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40)
@@ -50,7 +50,7 @@ def losses(task: str, method: str, price: float) -> dict[int, float]:
 
 
 def strongest(task: str) -> str | None:
-    """The rival with the lowest median test loss at the full price on the choosing seeds, of those that ran two."""
+    """The rival with the lowest median test loss at the full price on the choosing seeds, of those that ran all three."""
     medians = {}
     for method in STRONG:
         found = losses(task, method, FULL_PRICE)

@@ -1,13 +1,15 @@
 """The finished studies of "price of two", one JSON file a task and method, and what they say at a price.
 
 A file maps "tool version/seed" to a study; each line of a study is a trial: price so far, seconds so far, validation
-loss of its best look, test loss there, how it ended, its settings. Null stands for infinity.
+loss of its best look, test loss there, how it ended, its settings. Null stands for infinity. Trials that did not
+improve on those before them are left out, except the last.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -83,12 +85,23 @@ class Store:
 
     def add(self, key: str, study: Record) -> None:
         """Write a study, in the place of an earlier one of the same key."""
-        studies = {**self.studies(), key: study}
+        studies = {**self.studies(), key: Record(study.most_price, study.training_samples, _telling(study.trials))}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         text = ",\n".join(_text(name, studies[name]) for name in sorted(studies))
         waiting = self.path.with_suffix(".waiting")
         waiting.write_text(f"{{\n{text}\n}}\n")
         waiting.replace(self.path)
+
+
+def _telling(trials: Sequence[Finished]) -> tuple[Finished, ...]:
+    """The trials that were the best so far when they ended, and the last."""
+    kept, best = [], math.inf
+    for trial in trials:
+        if trial is trials[-1] or (trial.status != "diverged" and trial.validation < best):
+            kept.append(trial)
+        if trial.status != "diverged":
+            best = min(best, trial.validation)
+    return tuple(kept)
 
 
 def _text(key: str, study: Record) -> str:

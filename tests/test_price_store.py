@@ -17,6 +17,8 @@ STUDY = Record(
         Finished(3.1, 5.0, 0.2, 0.3, "complete", "adamw 0.003 b16 d0"),
     ),
 )
+# What a file keeps of it: every trial that was the best so far, and the last.
+KEPT = Record(3.0, 900, tuple(STUDY.trials[place] for place in (1, 3, 4)))
 
 
 def test_the_best_by_validation_among_the_trials_that_are_paid() -> None:
@@ -27,20 +29,31 @@ def test_the_best_by_validation_among_the_trials_that_are_paid() -> None:
     assert incumbent(STUDY, 3.0) == (0.4, 0.7, 4.0)
 
 
-def test_a_study_comes_back_as_it_was(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_study_comes_back_with_the_trials_that_tell_something(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(price_store, "FOLDER", tmp_path)
     store = Store("digits", "random")
     assert store.studies() == {}
     store.add("tool 1.0/0", STUDY)
     store.add("tool 1.0/1", Record(1.0, 900, ()))
-    assert Store("digits", "random").studies() == {"tool 1.0/0": STUDY, "tool 1.0/1": Record(1.0, 900, ())}
+    assert Store("digits", "random").studies() == {"tool 1.0/0": KEPT, "tool 1.0/1": Record(1.0, 900, ())}
 
 
 def test_a_study_is_found_only_on_the_same_task_and_as_far_as_asked(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(price_store, "FOLDER", tmp_path)
     store = Store("digits", "random")
     store.add("tool 1.0/0", STUDY)
-    assert store.find("tool 1.0/0", most_price=2.0, training_samples=900) == STUDY
+    assert store.find("tool 1.0/0", most_price=2.0, training_samples=900) == KEPT
+
+
+@pytest.mark.parametrize("price", [1.0, 1.1, 2.0, 3.1])
+def test_what_is_left_out_changes_no_incumbent(price: float) -> None:
+    assert incumbent(KEPT, price)[:2] == incumbent(STUDY, price)[:2]
+
+
+def test_other_tasks_prices_and_versions_are_not_found(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(price_store, "FOLDER", tmp_path)
+    store = Store("digits", "random")
+    store.add("tool 1.0/0", STUDY)
     assert store.find("tool 1.0/0", most_price=10.0, training_samples=900) is None
     assert store.find("tool 1.0/0", most_price=2.0, training_samples=901) is None
     assert store.find("tool 2.0/0", most_price=2.0, training_samples=900) is None
