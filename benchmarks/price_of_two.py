@@ -50,7 +50,7 @@ def losses(task: str, method: str, price: float) -> dict[int, float]:
 
 
 def strongest(task: str) -> str | None:
-    """The rival with the lowest median test loss at the full price on the choosing seeds, of those that ran all three."""
+    """The rival with the lowest median test loss at the full price on the choosing seeds, of those that have all."""
     medians = {}
     for method in STRONG:
         found = losses(task, method, FULL_PRICE)
