@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from surefoot.protocols import Executor, Searcher, Supervision, Trainable, TrainableFactory, Trained
 from surefoot.recipe import Recipe
@@ -87,6 +88,8 @@ class _Standing:
         self.spent += run.samples
         if trained.weights is not None or best_of([*self._ledger.runs, *self.interrupted, run]) is run:
             self._hold(trained)
+            if trained.weights is not None:
+                self._files.add(trained.weights)
             if folder is not None and trained.trainable is not None and not is_interrupted:
                 trained.trainable.save_weights(folder / WEIGHTS)
                 self._files.add(folder / WEIGHTS)
@@ -99,21 +102,18 @@ class _Standing:
 
     def settle(self) -> None:
         """After a wave: remove the weights of all finished runs but the best."""
-        best = best_of(self._ledger.runs)
-        kept = None if best is None else self._ledger.folder(best.number)
-        for path in [path for path in self._files if path.parent != kept]:
+        best = self._best(self._ledger.runs)
+        kept = None if best is None else self._path(best)
+        for path in [path for path in self._files if path != kept]:
             path.unlink(missing_ok=True)
             self._files.remove(path)
-        for number in [number for number in self._held if best is None or number != best.number]:
-            weights = self._held.pop(number).weights
-            if weights is not None:
-                weights.unlink(missing_ok=True)
+        self._held = {number: held for number, held in self._held.items() if best is not None and number == best.number}
 
     def outcome(self, *, stopped: bool) -> Outcome:
         """What the study came to; an interrupted run may be the best one."""
         runs = (*self._ledger.runs, *sorted(self.interrupted, key=lambda run: run.number))
         took_part = tuple(run for run in runs if run.steps or run.reason)
-        best = best_of(runs)
+        best = self._best(runs)
         if best is None:
             return Outcome(took_part, None, None, stopped)
         return Outcome(took_part, best, self._holder(best), stopped)
@@ -127,11 +127,27 @@ class _Standing:
 
     def _holder(self, run: Run) -> Trainable:
         """Whoever holds a run's best weights, read back where they lie in a file."""
-        trained, folder = self._held.get(run.number, Trained(run)), self._ledger.folder(run.number)
+        trained, path = self._held.get(run.number, Trained(run)), self._path(run)
         if trained.trainable is not None:
             return trained.trainable
-        path = folder / WEIGHTS if trained.weights is None and folder is not None else trained.weights
-        assert path is not None, "a study in memory holds its best run"
+        assert path is not None, "a run without weights is not the best one"
         trainable = self._factory.create(Recipe(**run.recipe), seed=run.seed, share=run.share)
         trainable.load_weights(path)
         return trainable
+
+    def _best(self, runs: Sequence[Run]) -> Run | None:
+        """The best run; of those that have weights, where it was not the best when it ended and has none.
+
+        Preferring a longer run to a better shorter one is no order: who comes in between can change who wins.
+        """
+        best = best_of(runs)
+        return best if best is None or self._has_weights(best) else best_of(list(filter(self._has_weights, runs)))
+
+    def _has_weights(self, run: Run) -> bool:
+        return run.number in self._held or self._path(run) is not None
+
+    def _path(self, run: Run) -> Path | None:
+        """Where a run's best weights lie, None where they lie in no file."""
+        folder, trained = self._ledger.folder(run.number), self._held.get(run.number, Trained(run))
+        path = trained.weights if trained.weights is not None or folder is None else folder / WEIGHTS
+        return path if path in self._files else None
