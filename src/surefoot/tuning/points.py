@@ -20,11 +20,14 @@ Array = npt.NDArray[np.float64]
 NUM_FIRST = 6
 # Half of the later points lie anywhere, half around the best runs, where half of the fractions move by about so much.
 NUM_ANYWHERE, NUM_AROUND, NUM_BEST, STRIDE = 100, 100, 5, 0.15
+# One begun run in three goes on spreading evenly whatever the model says, as in BOHB (Falkner, Klein and Hutter 2018,
+# arXiv:1807.01774, algorithm 2): without them one table was searched where nothing learns (docs/log.md, 2026-11-21).
+EVERY = 3
 _BELOW_ONE = float(np.nextafter(1.0, 0.0))
 
 
 def points_to_try(fractions: Array, values: Array, *, num_dimensions: int, seed: int) -> Array:
-    """Fractions of points that may be tried next, one a row; a single row for each of the first six runs.
+    """Fractions of points that may be tried next, one a row; a single row for the first six runs and every third one.
 
     Args:
         fractions: of the runs begun so far.
@@ -36,7 +39,7 @@ def points_to_try(fractions: Array, values: Array, *, num_dimensions: int, seed:
     (1, 2)
     """
     number = len(values)
-    if number < NUM_FIRST:
+    if number < NUM_FIRST or number % EVERY == 0:
         shift = seeds.stream(seed, "choosing", "first").random(num_dimensions)
         return np.asarray([(_radical_inverses(number + 1, num_dimensions) + shift) % 1.0])
     stream = seeds.stream(seed, "choosing", number)
