@@ -28,6 +28,8 @@ STRONG = ("optuna_tpe_hyperband", "optuna_gp", "random_halving")
 OTHERS = ("ray_asha", "keras_tuner_hyperband", "schedule_free_adamw", "prodigy")
 PRICES = (1, 1.25, 1.5, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40)
 RESAMPLES = 4000
+# What rivals have at lower prices leaves the panels at their top, so that the rest can be read.
+SHOWN_FROM = 3
 PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "price_of_two.png"
 COLOURS = {
     "optuna_tpe_hyperband": "#D55E00",
@@ -133,18 +135,25 @@ def draw() -> None:
     figure = Figure(figsize=(13, 9.5), layout="constrained")
     panels = figure.subplots(3, 4).flat
     for axes, task in zip(panels, TASKS, strict=False):
+        seen = []
         for method in (*STRONG, *OTHERS):
             points = curve(task, method)
             if points:
                 style = {"marker": "s", "linestyle": ""} if method in OTHERS[2:] else {"linewidth": 1.4}
                 points = points[:1] if method in OTHERS[2:] else points
+                seen += [loss for price, loss in points if price >= SHOWN_FROM or method in OTHERS[2:]]
                 axes.plot(*zip(*points, strict=True), color=COLOURS[method], label=method.replace("_", " "), **style)
         ours = [
             (budget, median(found))
             for budget in (1.25, 2.0)
             if (found := losses(task, method_of(budget), budget).values())
         ]
-        axes.plot(*zip(*ours, strict=True), "o-", color="#0072B2", markersize=6, linewidth=2, label="Surefoot")
+        if ours:
+            axes.plot(*zip(*ours, strict=True), "o-", color="#0072B2", linewidth=2, label="Surefoot")
+            seen += [loss for _, loss in ours]
+        if seen:
+            room = 0.08 * (max(seen) - min(seen))
+            axes.set_ylim(min(seen) - room, max(seen) + room)
         axes.set(title=task.replace("_", " "), xscale="log", xlabel="price in trainings", ylabel="test loss")
         axes.set_xticks([1, 2, 5, 10, 20, 40], ["1", "2", "5", "10", "20", "40"])
         axes.minorticks_off()
