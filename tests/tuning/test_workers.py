@@ -230,7 +230,7 @@ class Stopper(Silent):
 
 @pytest.mark.slow
 def test_one_ctrl_c_ends_the_workers_and_keeps_the_best(module: Any, tmp_path: Path) -> None:
-    module.EPOCHS = 400
+    module.EPOCHS = 150
     arguments: dict[str, Any] = {"budget": 2, "searcher": Four, "workers": 2, "directory": tmp_path / "out"}
     stopped = tune(module.make(), **arguments, observer=Stopper())
     assert stopped.status == "interrupted"
