@@ -265,18 +265,20 @@ def is_running(pid: int) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_no_worker_outlives_a_killed_main_process_and_the_study_resumes(tmp_path: Path) -> None:
+def test_no_worker_outlives_a_killed_main_process(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SCRIPT, "tune", "digits", "--epochs", "60", "--workers", "2", "--out", "out"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("out/runs/*/checkpoint/*")):
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.02)
-    found = workers_of(process.pid)
-    assert found
-    process.kill()
-    process.communicate()
+    deadline = time.monotonic() + 400
+    try:
+        while not list(tmp_path.glob("out/runs/*/checkpoint/*")):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.02)
+        found = workers_of(process.pid)
+        assert found
+    finally:
+        process.kill()
+        process.communicate()
     deadline = time.monotonic() + 10
     while any(is_running(pid) for pid in found):
         assert time.monotonic() < deadline, "a worker outlived the process that started it"
