@@ -4,9 +4,9 @@
 same 1,000 configurations of Adam on each, 50 looks. A run may pause and go on at no extra price, and stops at the look
 where its loss is not a number. Regret is the lowest validation loss seen at any look minus the table's lowest end, over
 the gap from there to the median end; a search is judged by its area, the mean regret over the price paid (linear), and
-over the logarithm of the price from one look on. A star marks the tasks that no choice of ours was made on.
-``--seeds 4`` for fewer, ``--only NAME`` for one search against none, ``--ends`` for how often the interval that
-``expected_end`` gives holds what a run came to.
+over the logarithm of the price from one look on. A star marks the tasks that were not looked at while the design was
+chosen (docs/log.md: one was, later). ``--seeds 4`` for fewer, ``--only NAME`` for one search against none, ``--ends``
+for how often the interval that ``expected_end`` gives holds what a run came to.
 """
 
 from __future__ import annotations

@@ -146,11 +146,14 @@ def test_points_begin_evenly_and_then_gather() -> None:
         fractions, values = np.vstack([fractions, fresh]), np.append(values, len(values))
     gaps = np.diff(np.sort(fractions[:, 0]))
     assert gaps.min() == pytest.approx(1 / 8)
+    assert points_to_try(fractions, values, num_dimensions=2, seed=3).shape == (1, 2)  # every third goes on like this
+    fractions, values = np.vstack([fractions, [[0.2, 0.2]]]), np.append(values, 0.5)
     fresh = points_to_try(fractions, values, num_dimensions=2, seed=3)
+    assert len(fresh) == 200
     assert ((fresh >= 0) & (fresh < 1)).all()
     shuffled = points_to_try(fractions[::-1], values[::-1], num_dimensions=2, seed=3)
     assert np.array_equal(fresh, shuffled)
-    only_lost = points_to_try(fractions, np.full(6, np.inf), num_dimensions=2, seed=3)
+    only_lost = points_to_try(fractions, np.full(7, np.inf), num_dimensions=2, seed=3)
     assert np.array_equal(only_lost, fresh[: len(only_lost)])
 
 
