@@ -120,7 +120,8 @@ def choose(runs: Sequence[Progress], *, fresh: Array, rungs: Sequence[float] = R
 def expected_end(runs: Sequence[Progress], index: int) -> End:
     """What one of the runs will come to; no less certain and no higher than what it has already reached.
 
-    A run that diverged, or that nothing is known of, has not-a-number for each.
+    A run that diverged, or that nothing is known of, has not-a-number for each. The interval is that of the process; it
+    was seen to be too narrow where most runs have not begun to learn (docs/log.md, 2026-11-21).
     """
     run = runs[index]
     if run.is_lost or not run.values:
