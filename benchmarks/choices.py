@@ -1,6 +1,6 @@
 """The ladder's own constants, one changed at a time: mean test loss over splits and seeds.
 
-``python -m benchmarks.choices`` measures it as it is, ``python -m benchmarks.choices RATE_FALL=2.0`` with a change.
+``python -m benchmarks.choices`` measures it as it is, ``python -m benchmarks.choices DECAY=3.0`` with a change.
 """
 
 from __future__ import annotations

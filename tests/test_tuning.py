@@ -16,7 +16,7 @@ from surefoot.engine import TorchFactory
 from surefoot.errors import BudgetError
 from surefoot.protocols import Supervision
 from surefoot.recipe import Recipe
-from surefoot.records import Evaluation, Objective, Run
+from surefoot.records import Objective
 from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
 from surefoot.tuning.decay import decay_coordinate, with_decay_coordinate
 from surefoot.tuning.ladder import Start
@@ -25,42 +25,16 @@ Make = Callable[..., Any]
 STARTS = (Start("adamw", 0.05, 0.5), Start("sgd", 0.3))
 
 
-def ladder(trainings: float = 1.9, **changes: Any) -> Ladder:
-    arguments = {
-        "rungs": plan_rungs(trainings),
-        "starts": STARTS,
-        "base": Recipe().complete(1000),
-        "num_rows": 1000,
-        "training_samples": 20_000,
-        "allowed_samples": round(trainings * 20_000),
-        "seed": 0,
-        **changes,
-    }
-    return Ladder(**arguments)
-
-
 def ladder_of(factory: TorchFactory) -> Ladder:
-    return ladder(
+    return Ladder(
+        rungs=plan_rungs(1.9),
+        starts=STARTS,
+        base=Recipe().complete(factory.num_rows),
         num_rows=factory.num_rows,
         training_samples=factory.training_samples,
         allowed_samples=2 * factory.training_samples,
-        base=Recipe().complete(factory.num_rows),
+        seed=0,
     )
-
-
-def finished(candidate: Any, value: float, status: Any = "completed") -> Run:
-    looks = [
-        Evaluation(
-            samples=1, epoch=1, train_loss=value, metrics={"validation_loss": value}, learning_rate=0.1, batch_size=1,
-            seconds=0,
-        )
-    ]  # fmt: skip
-    return Run(
-        name=candidate.name, number=candidate.number, stage=candidate.stage, share=candidate.share,
-        recipe=candidate.recipe.to_dict(), coordinates=candidate.coordinates, seed=candidate.seed, horizon=1,
-        status=status, samples=1, steps=1, seconds=0, evaluations=tuple(looks),
-        best=0 if math.isfinite(value) else None,
-    )  # fmt: skip
 
 
 @given(

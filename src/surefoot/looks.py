@@ -1,13 +1,14 @@
-"""When a run is looked at, and what its looks so far say: is it over? Pure functions of plain records."""
+"""When a run is looked at, and what its looks say: which is kept, is it over? Pure functions of plain records."""
 
 from __future__ import annotations
 
 import math
 
+from surefoot.protocols import Certainty
 from surefoot.recipe import Stopping
 from surefoot.records import Evaluation, Objective, RunStatus
 
-__all__ = ["Ending", "samples_to_next_look", "verdict"]
+__all__ = ["Ending", "is_kept", "judged", "samples_to_next_look", "verdict"]
 
 MIN_EVALUATIONS = 4
 Ending = tuple[RunStatus, str]
@@ -25,6 +26,40 @@ def samples_to_next_look(seen: int, rows: int, horizon: int) -> int:
     offset = seen % rows
     following = offset * looks // rows + 1
     return math.ceil(following * rows / looks) - offset
+
+
+def judged(value: float, certainty: Certainty | None, objective: Objective) -> tuple[float | None, float | None]:
+    """An objective made cautious and its standard error, each None where it is not known."""
+    if certainty is None or not math.isfinite(value):
+        return None, None
+    name = objective.name.removeprefix("validation_")
+    error = certainty.errors.get(name)
+    if name != "loss":
+        return None, error
+    if error is None:  # the losses of single rows are about as far apart as they are high
+        error = abs(value) / math.sqrt(certainty.rows)
+    return certainty.cautious(value), error
+
+
+def is_kept(look: Evaluation, best: Evaluation | None, objective: Objective, *, is_forgiven: bool) -> bool:
+    """Whether the weights of a look are to be kept in place of the best ones before it.
+
+    Args:
+        look: the new one.
+        best: the best before it; None where there is none.
+        objective: what decides.
+        is_forgiven: being worse by up to the standard error of the best does not count.
+    """
+    value = _decisive(look, objective)
+    if best is None or not math.isfinite(value):
+        return math.isfinite(value)
+    allowed = (best.standard_error or 0.0) * is_forgiven * (1.0 if objective.direction == "min" else -1.0)
+    return objective.is_better(value, _decisive(best, objective) + allowed)
+
+
+def _decisive(look: Evaluation, objective: Objective) -> float:
+    """What decides between two looks."""
+    return look.metrics[objective.name] if look.judged is None else look.judged
 
 
 def verdict(evaluations: tuple[Evaluation, ...], stopping: Stopping, horizon: int, objective: Objective) -> Ending:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from surefoot.callbacks import Callback, ask
 from surefoot.errors import CallbackError
-from surefoot.looks import Ending, samples_to_next_look, verdict
+from surefoot.looks import Ending, is_kept, judged, samples_to_next_look, verdict
 from surefoot.protocols import (
     Advance,
     Candidate,
@@ -221,19 +221,12 @@ class _Course:
 
     def end(self) -> Run:
         """Put back the best weights and let the trainable go; the record."""
-        trainable, candidate, progress = self._trainable, self._candidate, self._progress
+        trainable, progress = self._trainable, self._progress
         status, reason = self._ending
         if progress.best is not None:
             trainable.recall_best()
         _release(trainable)
-        return Run(
-            name=candidate.name,
-            number=candidate.number,
-            stage=candidate.stage,
-            share=candidate.share,
-            recipe=candidate.recipe.to_dict(),
-            coordinates=candidate.coordinates,
-            seed=candidate.seed,
+        return self._candidate.record(
             horizon=trainable.horizon,
             status=status,
             reason=reason,
@@ -321,7 +314,8 @@ class _Course:
             f"{part}_{name}": value for part in conditions.looks_at for name, value in trainable.evaluate(part).items()
         }
         value = measured[conditions.objective.name]
-        judged, error = self._judged(value) if conditions.is_cautious else (None, None)
+        certainty = trainable.certainty if conditions.is_cautious and isinstance(trainable, TellsCertainty) else None
+        cautious, error = judged(value, certainty, conditions.objective)
         evaluation = Evaluation(
             samples=trainable.samples_seen,
             epoch=trainable.samples_seen / conditions.rows,
@@ -331,14 +325,16 @@ class _Course:
             batch_size=progress.batch_size,
             seconds=progress.seconds,
             noise_scale=trainable.noise_scale if isinstance(trainable, Steered) else None,
-            judged=judged,
+            judged=cautious,
             standard_error=error,
         )
         looks = (*progress.evaluations, evaluation)
         if isinstance(trainable, Steered):
             trainable.looked(value)
         best = progress.best
-        if self._is_kept(evaluation):
+        before = None if best is None else progress.evaluations[best]
+        is_end = trainable.samples_seen >= trainable.horizon
+        if is_kept(evaluation, before, conditions.objective, is_forgiven=conditions.is_cautious and is_end):
             best = len(looks) - 1
             trainable.keep_best()
         spent = (conditions.spent + progress.samples) / conditions.training_samples
@@ -346,36 +342,6 @@ class _Course:
         if conditions.report is not None:
             conditions.report(evaluation)
         self._progress = replace(progress, evaluations=looks, best=best, loss_sum=0.0, loss_weight=0.0, loss_samples=0)
-
-    def _judged(self, value: float) -> tuple[float | None, float | None]:
-        """The objective made cautious and its standard error, each None where it is not known."""
-        certainty = self._trainable.certainty if isinstance(self._trainable, TellsCertainty) else None
-        if certainty is None or not math.isfinite(value):
-            return None, None
-        name = self._conditions.objective.name.removeprefix("validation_")
-        error = certainty.errors.get(name)
-        if name != "loss":
-            return None, error
-        if error is None:  # the losses of single rows are about as far apart as they are high
-            error = abs(value) / math.sqrt(certainty.rows)
-        return certainty.cautious(value), error
-
-    def _is_kept(self, look: Evaluation) -> bool:
-        """Whether the weights of this look are the ones to keep."""
-        objective, best = self._conditions.objective, self._progress.best
-        value = _decisive(look, objective)
-        if not math.isfinite(value) or best is None:
-            return math.isfinite(value)
-        record = self._progress.evaluations[best]
-        allowed = 0.0
-        if self._conditions.is_cautious and look.samples >= self._trainable.horizon:
-            allowed = (record.standard_error or 0.0) * (1.0 if objective.direction == "min" else -1.0)
-        return objective.is_better(value, _decisive(record, objective) + allowed)
-
-
-def _decisive(look: Evaluation, objective: Objective) -> float:
-    """What decides between two looks."""
-    return look.metrics[objective.name] if look.judged is None else look.judged
 
 
 class _Pause:

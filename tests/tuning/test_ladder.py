@@ -52,14 +52,7 @@ def finished(
         seconds=0,
         standard_error=error,
     )
-    return Run(
-        name=candidate.name,
-        number=candidate.number,
-        stage=candidate.stage,
-        share=candidate.share,
-        recipe=candidate.recipe.to_dict(),
-        coordinates=candidate.coordinates,
-        seed=candidate.seed,
+    return candidate.record(
         horizon=samples,
         status="completed" if is_usable else "diverged",
         samples=samples,

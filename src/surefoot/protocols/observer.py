@@ -19,7 +19,7 @@ class Candidate:
         number: its place in the study, from 0.
         name: what reports call it.
         stage: the step of the ladder it belongs to, or "fit".
-        share: of the task's horizon, in (0, 1].
+        share: of the task's horizon, above 0; a last run may be longer than 1.
         recipe: complete, with nothing left to a default.
         seed: of everything random in the run.
         coordinates: where the search believes it to be: optimizer, rate, decay.
@@ -32,6 +32,19 @@ class Candidate:
     recipe: Recipe
     seed: int
     coordinates: dict[str, Any] = field(default_factory=dict)
+
+    def record(self, **outcome: Any) -> Run:
+        """The record of the run that was made of this: what was wanted stands here, how it went is ``outcome``."""
+        return Run(
+            name=self.name,
+            number=self.number,
+            stage=self.stage,
+            share=self.share,
+            recipe=self.recipe.to_dict(),
+            coordinates=self.coordinates,
+            seed=self.seed,
+            **outcome,
+        )
 
 
 class Observer(Protocol):

@@ -15,8 +15,8 @@ CERTAIN = 0.9
 def best_rate_band(runs: Sequence[Run]) -> str:
     """The leading optimizer and between which of the rates that were tried its best one lies, or "".
 
-    Runs of the length of the best run and of the next shorter one count, as rates hardly move between two lengths; a
-    side on which no rate is ruled out is open. Rates at which a run diverged are ruled out.
+    A rate is ruled out beside runs that differ from it in their rate alone, at whichever length, and where it diverged;
+    a side on which none is ruled out is open.
     """
     order = ranked(runs)
     if not order:

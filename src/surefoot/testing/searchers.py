@@ -90,12 +90,10 @@ def simulated_run(
         )
         for look in range(1, looks + 1)
     ]  # fmt: skip
-    return Run(
-        name=candidate.name, number=candidate.number, stage=candidate.stage, share=candidate.share,
-        recipe=candidate.recipe.to_dict(), coordinates=candidate.coordinates, seed=candidate.seed, horizon=horizon,
-        status=status, reason="" if is_usable else f"simulated: {status}", samples=taken, steps=max(1, taken // 32),
-        seconds=0.0, evaluations=tuple(seen) if is_usable else (), best=looks - 1 if is_usable else None,
-        objective=goal,
+    return candidate.record(
+        horizon=horizon, status=status, reason="" if is_usable else f"simulated: {status}", samples=taken,
+        steps=max(1, taken // 32), seconds=0.0, evaluations=tuple(seen) if is_usable else (),
+        best=looks - 1 if is_usable else None, objective=goal,
     )  # fmt: skip
 
 

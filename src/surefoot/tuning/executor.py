@@ -30,7 +30,7 @@ class InProcess:
         self, wave: Sequence[Candidate], factory: TrainableFactory, *, ledger: KeepsRuns, supervision: Supervision
     ) -> Iterator[Trained]:
         """Each run as it ends; those that can be stacked end together."""
-        for candidate in wave:
+        for candidate in wave:  # all at once: groups may leave the order of the numbers, in which runs must begin
             ledger.begin(candidate)
         for group in _alike(wave):
             if group[0] is not wave[0] and supervision.should_stop():

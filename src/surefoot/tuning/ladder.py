@@ -137,8 +137,7 @@ class Ladder:
         for index in range(count):
             start = self.starts[index % len(self.starts)]
             rate = start.edge * FOOT_FACTORS[index // len(self.starts) % len(FOOT_FACTORS)]
-            if start.limit is not None:
-                rate = min(rate, start.limit / 2)
+            rate = min(rate, self._limit(start.optimizer, ()))
             allowed = self.space.get(RATE)
             if allowed is not None and allowed.clip(rate) != rate:
                 rate = allowed.at((index + 0.5) / count)
@@ -221,11 +220,14 @@ class Ladder:
         return order[0]
 
     def _again(self, top: Sequence[Run]) -> list[Point]:
-        """What to do with what is left when the top has run: lower the rate where it diverged, else be content."""
-        lost = [run for run in top if run.status == "diverged"]
+        """What to do with what is left when the top has run: once more where all of it failed, else be content."""
+        lost = [run for run in top if run.status in {"diverged", "out_of_memory"}]
         if len(lost) < len(top) or len(lost) >= MAX_RESCUES:
             return []
-        return [point_of(lost[-1]).moved(rate=1 / SPACING, why=f"{lost[-1].name} diverged")]
+        last = lost[-1]
+        if last.status == "out_of_memory":
+            return [replace(point_of(last), why=f"{last.name} did not fit in memory")]
+        return [point_of(last).moved(rate=1 / SPACING, why=f"{last.name} diverged")]
 
     def _rescue(self, failed: Sequence[Run]) -> Point:
         """Everything so far failed: a tenth of the lowest rate that diverged, or half of the batch that did not fit."""
@@ -300,24 +302,26 @@ class Ladder:
             points = points[:-1]
         else:
             return ()
-        stage = Rung(share, 1).name
         return tuple(
-            self._candidate(len(done) + slot, stage, share, level, point.within(self.space), done)
+            self._candidate(len(done) + slot, share, level, self._possible(point, done).within(self.space))
             for slot, point in enumerate(points)
         )
 
-    def _candidate(
-        self, number: int, stage: str, share: float, level: int, point: Point, done: Sequence[Run]
-    ) -> Candidate:
-        fitting = [run.recipe["batch"]["size"] for run in done if run.status == "out_of_memory"]
-        if fitting and int(point.values.get(BATCH, self.base.batch.first_size(self.num_rows))) >= min(fitting):
-            before = int(point.values.get(BATCH, self.base.batch.first_size(self.num_rows)))
-            point = point.at_batch(max(1, min(fitting) // 2), before=before).within(self.space)
+    def _possible(self, point: Point, done: Sequence[Run]) -> Point:
+        """The point below the batches that did not fit and the rates that diverged where all else was the same."""
+        too_large = min((int(run.recipe["batch"]["size"]) for run in done if run.status == "out_of_memory"), default=0)
+        size = int(point.values.get(BATCH, self.base.batch.first_size(self.num_rows)))
+        if too_large and size >= too_large:
+            point = point.at_batch(max(1, too_large // 2), before=size)
+        alike = [run for run in done if point_of(run).values == point.values]
+        return replace(point, rate=min(point.rate, self._limit(point.optimizer, alike)))
+
+    def _candidate(self, number: int, share: float, level: int, point: Point) -> Candidate:
         recipe = point.recipe(self.base, num_rows=self.num_rows, samples=share * self.training_samples)
         return Candidate(
             number=number,
             name=f"run {number + 1}",
-            stage=stage,
+            stage=f"{share:.2g}",
             share=share,
             recipe=recipe,
             seed=seeds.derive(self.seed, "run", number),

@@ -26,11 +26,6 @@ class Rung:
     share: float
     runs: int
 
-    @property
-    def name(self) -> str:
-        """The share in two digits."""
-        return f"{self.share:.2g}"
-
 
 def plan_rungs(trainings: float, *, num_steps: float = math.inf) -> tuple[Rung, ...]:
     """The ladder that fits into a budget, from its foot to its top.

@@ -227,14 +227,7 @@ class _Wave:
 
 def _fatal(candidate: Candidate, code: int, *, samples: int, horizon: int, factory: TrainableFactory) -> Run:
     """The record of a run that killed every worker that made it."""
-    return Run(
-        name=candidate.name,
-        number=candidate.number,
-        stage=candidate.stage,
-        share=candidate.share,
-        recipe=candidate.recipe.to_dict(),
-        coordinates=candidate.coordinates,
-        seed=candidate.seed,
+    return candidate.record(
         horizon=horizon,
         status="out_of_memory" if code == -signal.SIGKILL else "diverged",
         reason=f"its worker process {how_it_ended(code)}, {MOST_DEATHS} times",

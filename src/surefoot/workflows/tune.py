@@ -19,7 +19,6 @@ from surefoot.tasks import Task
 from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
 from surefoot.tuning.decay import decay_coordinate
 from surefoot.tuning.forecast import foresee
-from surefoot.tuning.ladder import Start
 from surefoot.tuning.point import with_optimizer
 from surefoot.tuning.setting import Setting
 from surefoot.workflows import output
@@ -57,7 +56,7 @@ def tune(
     """A tuned, trained model for the price of ``budget`` trainings, probes and final model included.
 
     A range test per optimizer says where the rates are; several complete short trainings, then fewer longer ones, then
-    one in full, carry rate and decay from rung to rung; the best model of all by validation is the result.
+    one over all that is left, carry rate and decay from rung to rung; the best model by validation is the result.
 
     Args:
         task: what to train on.
@@ -86,17 +85,12 @@ def tune(
     optimizers = _optimizers(base, space or {})
     varied = spaces.check(space or {}, base=base, optimizers=optimizers)
     factory, base = open_task(task, base)
-    if recipe is None or (recipe.batch.policy == "fixed" and recipe.batch.size is None):
-        size = batch_size_for_steps(base.batch.first_size(factory.num_rows), samples=factory.training_samples)
-        base = base.with_changes({"batch.size": size})
-    base = base.with_changes({"stopping.retries": 0})  # a run that diverges is knowledge here, and its price is planned
+    base = _settled(base, recipe, factory)
     _check_sizes(varied, factory.num_rows)
     place = output.claim(directory, resume=resume, overwrite=overwrite)
     ledger = Ledger(place, factory.objective, storage=storage)
-    request = _request(task, factory, limit, seed, varied, base)
-    if searcher is not None:
-        request |= {"searcher": searcher_name(searcher), "workers": workers}  # a wave has as many runs as workers
-    output.same_request(ledger, request)
+    foreign = {} if searcher is None else {"searcher": searcher_name(searcher), "workers": workers}  # a wave's length
+    output.same_request(ledger, {**_request(task, factory, limit, seed, varied, base), **foreign})
     earlier = sum(test.seconds for test in ledger.probes) + sum(run.seconds for run in ledger.runs) / max(1, workers)
     observer = observer or Silent()
     deadline = None if limit.seconds is None else started + limit.seconds - earlier
@@ -108,10 +102,8 @@ def tune(
         else:
             recipes = [with_optimizer(base, name) for name in optimizers]
             tests, trainings = _probed(ledger, factory, recipes, limit, seed, observer, stop)
-            rate, decay = _beginning(recipe, base, factory)
-            begin, notes = starts(optimizers, tests, given=rate)
+            search, notes = _ladder(recipe, base, optimizers, tests, trainings, factory, seed=seed, space=varied)
             notes += _remarks(limit, trainings)
-            search = _ladder(begin, tests, trainings, base, factory, seed=seed, space=varied, decay=decay)
         spent = sum(test.samples for test in tests)
         supervision = Supervision(
             spent, observer, stop, callbacks=callbacks_of(search), is_cautious=isinstance(search, Ladder)
@@ -125,22 +117,32 @@ def tune(
         )
 
 
+def _settled(base: Recipe, recipe: Recipe | None, factory: TrainableFactory) -> Recipe:
+    """The complete recipe with what a search does otherwise than a single training, where the user leaves it open."""
+    changes: dict[str, int] = {"stopping.retries": 0}  # a run that diverges is knowledge, and its price is planned
+    if recipe is None or (recipe.batch.policy == "fixed" and recipe.batch.size is None):
+        usual = base.batch.first_size(factory.num_rows)
+        changes["batch.size"] = batch_size_for_steps(usual, samples=factory.training_samples)
+    return base.with_changes(changes)
+
+
 def _ladder(
-    begin: tuple[Start, ...],
+    recipe: Recipe | None,
+    base: Recipe,
+    optimizers: Sequence[str],
     tests: Sequence[RangeTest],
     trainings: float,
-    base: Recipe,
     factory: TrainableFactory,
     *,
     seed: int,
     space: Mapping[str, Dimension],
-    decay: float | None,
-) -> Ladder:
-    """Our own search, over what the probes have left of the budget."""
+) -> tuple[Ladder, list[str]]:
+    """Our own search over what the probes have left of the budget, and what there is to say of where it begins."""
+    rate, decay = _beginning(recipe, base, factory)
+    begin, notes = starts(optimizers, tests, given=rate)
     spent = sum(test.samples for test in tests)
-    left = trainings - spent / factory.training_samples
-    return Ladder(
-        rungs=plan_rungs(left, num_steps=_steps(base, factory)),
+    ladder = Ladder(
+        rungs=plan_rungs(trainings - spent / factory.training_samples, num_steps=_steps(base, factory)),
         starts=begin,
         base=base,
         num_rows=factory.num_rows,
@@ -150,6 +152,7 @@ def _ladder(
         space=space,
         decay=decay,
     )
+    return ladder, notes
 
 
 def _setting(
