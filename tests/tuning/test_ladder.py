@@ -244,6 +244,21 @@ def test_a_last_run_that_diverges_is_made_up_for() -> None:
     assert runs[-1].best is not None
 
 
+def test_a_last_run_that_does_not_fit_is_made_again_with_half_of_its_batch() -> None:
+    searcher = ladder(base=Recipe(batch={"size": 64}).complete(1000))
+    runs: list[Run] = []
+    while wave := searcher.propose(runs):
+        for candidate in wave:
+            fits = candidate.share < 0.5 or (candidate.recipe.batch.size or 0) <= 32
+            samples = math.floor(candidate.share * SAMPLES) if fits else 1
+            run = finished(candidate, 1.0 / (0.1 + candidate.share) if fits else math.nan, samples=samples)
+            runs.append(run if fits else run.model_copy(update={"status": "out_of_memory"}))
+        assert len(runs) < 50
+    assert runs[-2].status == "out_of_memory"
+    assert runs[-1].recipe["batch"]["size"] == 32
+    assert runs[-1].share > 1.0
+
+
 def test_batches_that_do_not_fit_are_halved_and_not_tried_again() -> None:
     searcher = ladder(base=Recipe(batch={"size": 64}).complete(1000))
     runs: list[Run] = []
