@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from surefoot.cli.options import (
+    ColumnOption,
+    EpochsOption,
+    JsonOption,
+    KindOption,
+    OutOption,
+    OverwriteOption,
+    RecipeOption,
+    ResumeOption,
+    SeedOption,
+    SetOption,
+    TargetArgument,
+    TensorBoardOption,
+    WeightsOption,
+)
+from surefoot.cli.request import observers_of, place_of, recipe_of, task_of
 from surefoot.cli.rescale import rescale
 
 if TYPE_CHECKING:
-    from surefoot.protocols import Observer
     from surefoot.recipe import Recipe
-    from surefoot.tasks import Task
     from surefoot.workflows import Result
-    from surefoot.workflows.output import NewFolder
 
 __all__ = ["app"]
 
@@ -25,44 +38,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-TARGET_HELP = (
-    "What to train on: a built-in task (digits, iris, wine, breast_cancer, diabetes), "
-    "a table.csv together with --target, or my_model.py:name for a surefoot.Task of your own."
-)
-TargetArgument = Annotated[str, typer.Argument(metavar="TARGET", help=TARGET_HELP, show_default=False)]
-ColumnOption = Annotated[str | None, typer.Option("--target", help="The column of the table to predict.")]
-KindOption = Annotated[
-    Literal["classification", "regression"] | None,
-    typer.Option(help="What the target of a table is; guessed when left out."),
-]
-WeightsOption = Annotated[
-    str | None, typer.Option("--weights", help="The column of the table that says how much a row counts.")
-]
-EpochsOption = Annotated[
-    float | None,
-    typer.Option(help="Passes over the training rows in one full training; the task's own when left out."),
-]
-SeedOption = Annotated[int, typer.Option(help="The same seed on the same machine gives the same result.")]
-RecipeOption = Annotated[
-    Path | None, typer.Option("--recipe", help="A recipe in TOML; what it leaves out takes a default.")
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set one key of the recipe, such as batch.size=64. Repeatable."),
-]
-OutOption = Annotated[
-    Path | None, typer.Option("--out", help="The folder for the result; a new one under runs/ when left out.")
-]
-ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with what is in --out, after a stop of any kind.")]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Remove an earlier result from --out first.")]
-TensorBoardOption = Annotated[
-    Path | None, typer.Option("--tensorboard", metavar="DIR", help="Write losses, rate and batch size for TensorBoard.")
-]
-JsonOption = Annotated[
-    bool,
-    typer.Option("--json", help="Print the result as JSON on standard output, all else on standard error."),
-]
 
 
 @app.callback()
@@ -125,9 +100,9 @@ def tune(
     from surefoot.tuning import Budget
 
     limit = Budget.parse(budget)
-    task = _task(target, column, kind, weights, epochs)
-    base = _recipe(recipe, changes)
-    place = _place(out, task)
+    task = task_of(target, column, kind, weights, epochs)
+    base = recipe_of(recipe, changes)
+    place = place_of(out, task)
     with watching(f"Tuning {task.name}", budget=limit) as observer:
         result = workflows.tune(
             task, budget=budget, seed=seed, directory=place, recipe=base, resume=resume, overwrite=overwrite,
@@ -159,13 +134,13 @@ def fit(
     from surefoot import workflows
     from surefoot.cli.progress import watching
 
-    task = _task(target, column, kind, weights, epochs)
-    base = _recipe(recipe, changes)
-    place = _place(out, task)
+    task = task_of(target, column, kind, weights, epochs)
+    base = recipe_of(recipe, changes)
+    place = place_of(out, task)
     with watching(f"Training {task.name}", every_look=True) as observer:
         result = workflows.fit(
             task, base, seed=seed, directory=place, resume=resume, overwrite=overwrite,
-            observer=_observers(observer, tensorboard),
+            observer=observers_of(observer, tensorboard),
         )  # fmt: skip
     _show(result, as_json)
 
@@ -196,8 +171,8 @@ def probe(
 
     if plot is not None:
         reports.require_probe_file(plot)
-    task = _task(target, column, kind, weights, epochs)
-    record = workflows.probe(task, _recipe(recipe, changes), seed=seed).record
+    task = task_of(target, column, kind, weights, epochs)
+    record = workflows.probe(task, recipe_of(recipe, changes), seed=seed).record
     if as_json:
         print_json(record.model_dump())
     else:
@@ -246,12 +221,12 @@ def compare(
 
     axes = grid_axes(grid or [])
     chosen, base = _compared(recipes or [], axes, recipe, changes)
-    task = _task(target, column, kind, weights, epochs)
-    place = _place(out, task)
+    task = task_of(target, column, kind, weights, epochs)
+    place = place_of(out, task)
     with watching(f"Comparing recipes on {task.name}", every_look=not axes) as observer:
         results = workflows.compare(
             task, chosen, grid=axes or None, recipe=base, seed=seed, directory=place, overwrite=overwrite,
-            observer=_observers(observer, tensorboard),
+            observer=observers_of(observer, tensorboard),
         )  # fmt: skip
     if as_json:
         print_json(comparison_json(results))
@@ -322,32 +297,6 @@ def schedule(
 app.command()(rescale)
 
 
-def _task(target: str, column: str | None, kind: Any, weights: str | None, epochs: float | None) -> Task:
-    from surefoot import tasks
-
-    return tasks.resolve(target, column=column, kind=kind, epochs=epochs, weights=weights)
-
-
-def _recipe(path: Path | None, changes: list[str] | None) -> Recipe:
-    from surefoot.errors import RecipeError
-    from surefoot.recipe import Recipe, parse_value
-
-    recipe = Recipe() if path is None else Recipe.from_file(path)
-    pairs = [change.partition("=") for change in changes or []]
-    for key, mark, value in pairs:
-        if not mark or not value:
-            raise RecipeError(f'--set takes KEY=VALUE, such as batch.size=64, not "{key}{mark}{value}"')
-    return recipe.with_changes({key.strip(): parse_value(value) for key, _, value in pairs})
-
-
-def _observers(observer: Observer, tensorboard: Path | None) -> Observer:
-    """The terminal's observer, and the one that writes for TensorBoard where it is asked for."""
-    from surefoot.protocols import Together
-    from surefoot.workflows.backend import engine
-
-    return Together(observer, None if tensorboard is None else engine().TensorBoardWriter(tensorboard))
-
-
 def _compared(
     named: list[str], axes: dict[str, list[Any]], path: Path | None, changes: list[str] | None
 ) -> tuple[dict[str, Recipe] | None, Recipe | None]:
@@ -358,17 +307,10 @@ def _compared(
     if named and axes:
         raise RecipeError("give recipes as NAME=FILE or a --grid, not both")
     if axes:
-        return None, _recipe(path, changes)
+        return None, recipe_of(path, changes)
     if path is not None or changes:
         raise RecipeError("--recipe and --set are what a --grid starts from; without one give NAME=FILE ...")
     return (named_recipes(named) or None), None
-
-
-def _place(out: Path | None, task: Task) -> Path | NewFolder:
-    """The folder for the result: the one asked for, or a new one under runs/."""
-    from surefoot.workflows.output import NewFolder
-
-    return NewFolder(Path("runs"), task.name) if out is None else out
 
 
 def _show(result: Result, as_json: bool) -> None:
