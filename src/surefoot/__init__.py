@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from surefoot.reports.watching import Printer
     from surefoot.rescaling import rescale
     from surefoot.tasks import Task
+    from surefoot.workflows.ablate import ablate
     from surefoot.workflows.compare import compare
     from surefoot.workflows.fit import fit
     from surefoot.workflows.load import LoadedModel, load
@@ -47,6 +48,7 @@ __all__ = [
     "Task",
     "TensorBoardWriter",
     "__version__",
+    "ablate",
     "attach",
     "compare",
     "errors",
@@ -71,7 +73,9 @@ _HOMES = {
     "RequestError": "surefoot.errors",
     "SurefootError": "surefoot.errors",
     "Task": "surefoot.tasks",
-} | dict.fromkeys(("LoadedModel", "Probe", "Result", "compare", "fit", "load", "probe", "tune"), "surefoot.workflows")
+} | dict.fromkeys(
+    ("LoadedModel", "Probe", "Result", "ablate", "compare", "fit", "load", "probe", "tune"), "surefoot.workflows"
+)
 _MODULES = {"errors", "schedules", "space"}
 
 

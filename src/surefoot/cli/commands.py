@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from surefoot.cli.ablate import ablate
 from surefoot.cli.options import (
     ColumnOption,
     EpochsOption,
@@ -294,6 +295,7 @@ def schedule(
         typer.echo(shown(name, changes or [], plot=plot))
 
 
+app.command()(ablate)
 app.command()(rescale)
 
 

@@ -4,6 +4,7 @@ Reports, findings and the ledger read nothing else, so whatever they say can be 
 A float that is not a number is null in JSON and not-a-number again when read back.
 """
 
+from surefoot.records.ablation import WHOLE, Ablation, Trial
 from surefoot.records.base import SCHEMA_VERSION
 from surefoot.records.judging import belief, gains, is_preferred, ranked
 from surefoot.records.probes import (
@@ -22,6 +23,8 @@ from surefoot.records.training import Change, Cost, Evaluation, Finding, Objecti
 
 __all__ = [
     "SCHEMA_VERSION",
+    "WHOLE",
+    "Ablation",
     "Capacity",
     "CapacityPoint",
     "Change",
@@ -41,6 +44,7 @@ __all__ = [
     "Study",
     "StudyStatus",
     "Suggestion",
+    "Trial",
     "belief",
     "gains",
     "is_preferred",

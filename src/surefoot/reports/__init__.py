@@ -1,5 +1,6 @@
 """Records as something to look at: text for the terminal, one HTML page, a picture."""
 
+from surefoot.reports.ablation import ablation_text
 from surefoot.reports.comparison import write_comparison
 from surefoot.reports.grid import Grid
 from surefoot.reports.page import page, write_page
@@ -11,6 +12,7 @@ from surefoot.reports.watching import Printer
 __all__ = [
     "Grid",
     "Printer",
+    "ablation_text",
     "page",
     "probe_page",
     "probe_text",

@@ -1,5 +1,6 @@
 """What a person asks for, from the question to the answer: the only place that wires the rooms together."""
 
+from surefoot.workflows.ablate import ablate
 from surefoot.workflows.compare import compare, expand_grid
 from surefoot.workflows.fit import fit
 from surefoot.workflows.load import LoadedModel, load
@@ -7,4 +8,4 @@ from surefoot.workflows.probe import Probe, probe
 from surefoot.workflows.result import Result
 from surefoot.workflows.tune import tune
 
-__all__ = ["LoadedModel", "Probe", "Result", "compare", "expand_grid", "fit", "load", "probe", "tune"]
+__all__ = ["LoadedModel", "Probe", "Result", "ablate", "compare", "expand_grid", "fit", "load", "probe", "tune"]

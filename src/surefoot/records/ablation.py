@@ -1,0 +1,49 @@
+"""Records of an ablation: a recipe trained as it is and without one thing at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from surefoot.records.base import SCHEMA_VERSION, Number, Record
+from surefoot.records.training import Objective
+
+__all__ = ["WHOLE", "Ablation", "Trial"]
+
+WHOLE = "as it is"
+
+
+class Trial(Record):
+    """One recipe trained once, and what it took.
+
+    ``variant`` is what it is called; ``seconds`` are those of the training with its looks; ``device_use`` is the share
+    of the processor's threads, or of the accelerator, that was busy, where it can be told; ``step_bytes`` is the memory
+    in use during one step, at most.
+    """
+
+    variant: str
+    seed: int
+    status: str
+    metrics: dict[str, Number]
+    samples: int
+    seconds: float
+    device_use: float | None = None
+    step_bytes: int | None = None
+
+
+class Ablation(Record):
+    """All trials of an ablation, in the order in which they ran.
+
+    ``recipes`` are the variants by name; ``device`` is what was trained on, as a person would say it.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    task: str
+    objective: Objective
+    device: str
+    recipes: dict[str, dict[str, Any]]
+    trials: tuple[Trial, ...]
+    interrupted: bool = False
+
+    def of(self, variant: str) -> dict[int, Trial]:
+        """The trials of a variant by seed."""
+        return {trial.seed: trial for trial in self.trials if trial.variant == variant}
