@@ -217,7 +217,8 @@ def check(
             raise RequestError("loss.name cannot be searched: losses in different units cannot be compared")
         suited = [name for name in optimizers if takes(name, key)] or optimizers[:1]
         for value in samples(dimension):
-            _with(base or Recipe(), suited[0]).with_changes({key: value})
+            condition = {dimension.key: dimension.values[0]} if isinstance(dimension, When) else {}
+            _with(base or Recipe(), suited[0]).with_changes({**condition, key: value})
     return dict(space)
 
 

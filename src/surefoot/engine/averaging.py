@@ -1,8 +1,8 @@
-"""Optimizers that average their weights: which weights are in the model, and batch statistics that fit them.
+"""Averages of the weights: which weights are in the model, and batch statistics that fit them.
 
 Schedule-Free (Defazio et al. 2024, arXiv:2405.15682) takes its gradients at y and is judged at x, the average. While it
 trains the model holds y, and the running statistics of batch normalisation belong to y; whatever is evaluated or saved
-must be x, with statistics measured at x.
+must be x, with statistics measured at x. Likewise for a ``WeightAverage``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from torch import nn, optim
 
 from surefoot.engine.randomness import RandomState, isolated
+from surefoot.engine.weight_average import WeightAverage
 
 __all__ = [
     "CALIBRATION_BATCHES",
@@ -62,6 +63,7 @@ def evaluation_weights(
     optimizer: optim.Optimizer,
     calibration_batches: Iterable[Any],
     *,
+    average: WeightAverage | None = None,
     forward: Callable[[Any], Any] | None = None,
     seed: int = 0,
 ) -> Iterator[None]:
@@ -69,22 +71,26 @@ def evaluation_weights(
 
     Running statistics of batch normalisation are measured anew at these weights, as the plain mean over the
     calibration batches (Wu and Johnson 2021, arXiv:2105.07576, section 3). Nothing happens, and no batch is looked at,
-    for an optimizer that does not average or is in evaluation mode already.
+    where nothing is averaged or the model holds the weights to use already.
 
     Args:
         model: the one that ``optimizer`` trains.
         optimizer: in any mode.
         calibration_batches: training batches, best drawn lazily: they are looked at only where statistics need them.
+        average: kept beside an optimizer that does not average.
         forward: runs one batch through the model; by default the model is called with the batch's first part.
         seed: of what the forward passes draw, such as dropout.
     """
-    if not is_training_mode(optimizer):
+    was_training, stands_in = is_training_mode(optimizer), average is not None and average.stands_in
+    if not was_training and not stands_in:
         yield
         return
     parameters = [(parameter, parameter.detach().clone()) for parameter in model.parameters()]
     buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
     try:
         averaging_mode(optimizer, training=False)
+        if average is not None and stands_in:
+            average.put_in()
         with isolated(RandomState.seeded(seed)):
             _calibrate(model, calibration_batches, forward or (lambda batch: model(batch[0])))
         yield
@@ -92,7 +98,7 @@ def evaluation_weights(
         with torch.no_grad():
             for tensor, before in (*parameters, *buffers):
                 tensor.copy_(before)
-        for group in optimizer.param_groups:
+        for group in optimizer.param_groups if was_training else ():
             group["train_mode"] = True
 
 

@@ -20,6 +20,7 @@ from surefoot.engine.metrics import Gathering
 from surefoot.engine.objective import Objective, loss_name, weights_of
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import limited_threads
+from surefoot.engine.weight_average import WeightAverage
 from surefoot.protocols import Certainty, Problem, Split
 from surefoot.recipe import Recipe
 
@@ -35,6 +36,7 @@ class Evaluator:
         parts: the task's rows by part.
         model: that is trained.
         optimizer: whose average the weights to use may be.
+        average: which they may be otherwise.
         objective: the loss of a batch.
         seed: of the run.
         is_single_threaded: whether the model runs on one CPU thread.
@@ -51,12 +53,14 @@ class Evaluator:
         *,
         model: nn.Module,
         optimizer: optim.Optimizer,
+        average: WeightAverage | None,
         objective: Objective,
         seed: int,
         is_single_threaded: bool,
     ) -> None:
         self._problem, self._recipe, self._parts, self._seed = problem, recipe, parts, seed
         self._model, self._optimizer, self._objective = model, optimizer, objective
+        self._average = average
         self._single_thread = is_single_threaded
         self._device = next(model.parameters()).device
         self._open: tuple[Split, int, Loader] | None = None  # the latest look's loader
@@ -86,7 +90,12 @@ class Evaluator:
 
         seed = seeds.derive(self._seed, "calibration")
         return averaging.evaluation_weights(
-            self._model, self._optimizer, self._calibration_batches(seed), forward=forward, seed=seed
+            self._model,
+            self._optimizer,
+            self._calibration_batches(seed),
+            average=self._average,
+            forward=forward,
+            seed=seed,
         )
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from surefoot.engine.evaluation import Evaluator
 from surefoot.engine.initialization import initialize
 from surefoot.engine.loading import open_loader
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
+from surefoot.engine.network import NetworkLevers
 from surefoot.engine.noise import RowNorms, has_batch_statistics, has_dense_gradients
 from surefoot.engine.objective import Objective
 from surefoot.engine.penalties import Penalties
@@ -62,6 +63,7 @@ class Training:
             initialize(self._model, recipe.initialization)
         self._device = next(self._model.parameters()).device
         self._optimizer = optimizers.build(self._model, recipe)
+        self._network = NetworkLevers(self._model, recipe.network, horizon=horizon)
         self._objective = Objective.of(problem, recipe, parts["train"])
         self._num_rows = rows = len(parts["train"])
         first = min(recipe.batch.first_size(rows), rows)
@@ -104,6 +106,7 @@ class Training:
             parts,
             model=self._model,
             optimizer=self._optimizer,
+            average=self._network.average,
             objective=self._objective,
             seed=seed,
             is_single_threaded=self._single_thread,
@@ -133,6 +136,7 @@ class Training:
         failure, reason = "", ""
         self._model.train()
         averaging.averaging_mode(self._optimizer, training=True)
+        self._network.given_weights(to_use=False)
         self._is_training = True
         with isolated(self._random), limited_threads(to_one=self._single_thread):
             while self._samples < goal and not should_stop():
@@ -187,6 +191,7 @@ class Training:
                 steering.note(self._samples, *self._descent.changes.pop(0))
         self._samples += size
         self._steps += 1
+        self._network.stepped(self._samples, size)
         if is_timed and not look and size == wanted:
             steering.timed(size, time.perf_counter() - started)
         if look:
@@ -236,6 +241,7 @@ class Training:
         if self._best:
             self._model.load_state_dict(self._best)
             averaging.mark_evaluation_weights(self._optimizer)
+            self._network.given_weights(to_use=True)
         self._model.eval()
 
     @property
@@ -290,7 +296,9 @@ class Training:
         return self._adopt(found["now"])
 
     def _snapshot(self, progress: dict[str, Any]) -> snapshot.Snapshot:
+        beside, kept = self._network.to_parts()
         counters = {
+            "network": kept,
             "samples": self._samples,
             "steps": self._steps,
             "first_loss": self._first_loss,
@@ -299,7 +307,7 @@ class Training:
             "progress": progress,
         }
         return snapshot.Snapshot.take(
-            self._model, self._optimizer, best=self._best, random=self._random, counters=counters
+            self._model, self._optimizer, best=self._best, random=self._random, counters=counters, beside=beside
         )
 
     def _adopt(self, found: snapshot.Snapshot) -> dict[str, Any]:
@@ -308,6 +316,7 @@ class Training:
         self._random, self._best = found.random.copy(), found.best
         self._samples, self._steps = counters["samples"], counters["steps"]
         self._first_loss, self._descent.micro_batch = counters["first_loss"], counters["micro_batch"]
+        self._network.load_parts(found.beside, counters.get("network", {}))
         self._steering.load_json(counters["steering"])
         self._descent.forget_settings()
         progress: dict[str, Any] = counters["progress"]
@@ -321,6 +330,7 @@ class Training:
     def load_weights(self, path: Path) -> None:
         """Read the model's weights from safetensors."""
         snapshot.load_weights(self._model, path)
+        self._network.given_weights(to_use=True)
         self._model.eval()
 
 

@@ -28,6 +28,7 @@ class Snapshot:
         values: plain values: the optimizer's own numbers under the same names.
         random: the run's random streams.
         counters: what the run counts and decides, as plain values.
+        beside: tensors that belong neither to the model nor to the optimizer, such as an average of the weights.
     """
 
     model: dict[str, Tensor]
@@ -36,6 +37,7 @@ class Snapshot:
     values: dict[str, Any]
     random: RandomState
     counters: dict[str, Any] = field(default_factory=dict)
+    beside: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
     def take(
@@ -46,8 +48,9 @@ class Snapshot:
         best: dict[str, Tensor],
         random: RandomState,
         counters: dict[str, Any],
+        beside: dict[str, Tensor],
     ) -> Snapshot:
-        """Copies of everything as it is now."""
+        """Copies of everything as it is now; ``best`` and ``beside`` are taken as they are."""
         tensors: dict[str, Tensor] = {}
         values: dict[str, Any] = {}
         for place, value in _slots(optimizer).items():
@@ -58,7 +61,7 @@ class Snapshot:
             else:
                 values[place] = value
         state = copy_state(model) | {name: _copy(value) for name, value in _hidden_buffers(model).items()}
-        return cls(state, best, tensors, values, random.copy(), dict(counters))
+        return cls(state, best, tensors, values, random.copy(), dict(counters), beside)
 
     def put_back(self, model: nn.Module, optimizer: optim.Optimizer) -> None:
         """Write the copies into a model and an optimizer of the same make.
@@ -92,6 +95,7 @@ class Snapshot:
         tensors = {f"model/{name}": value for name, value in self.model.items()}
         tensors |= {f"best/{name}": value for name, value in self.best.items()}
         tensors |= {f"optimizer/{name}": value for name, value in self.optimizer.items()}
+        tensors |= {f"beside/{name}": value for name, value in self.beside.items()}
         tensors["random/torch_cpu"] = self.random.torch_cpu
         tensors |= {f"random/torch_cuda/{index}": value for index, value in enumerate(self.random.torch_cuda)}
         return tensors, {"values": self.values, "random": self.random.to_json(), "counters": self.counters}
@@ -99,14 +103,15 @@ class Snapshot:
     @classmethod
     def from_parts(cls, tensors: dict[str, Tensor], rest: dict[str, Any]) -> Snapshot:
         """The snapshot that ``to_parts`` took apart."""
-        part = {kind: under(tensors, f"{kind}/") for kind in ("model", "best", "optimizer", "random")}
+        part = {kind: under(tensors, f"{kind}/") for kind in ("model", "best", "optimizer", "beside", "random")}
         cuda = under(part["random"], "torch_cuda/")
         random = RandomState.from_json(
             rest["random"],
             torch_cpu=part["random"]["torch_cpu"],
             torch_cuda=[cuda[str(i)] for i in range(len(cuda))],
         )
-        return cls(part["model"], part["best"], part["optimizer"], rest["values"], random, rest["counters"])
+        model, best, optimizer, beside = (part[kind] for kind in ("model", "best", "optimizer", "beside"))
+        return cls(model, best, optimizer, rest["values"], random, rest["counters"], beside)
 
 
 def copy_state(model: nn.Module) -> dict[str, Tensor]:

@@ -64,6 +64,8 @@ def _against_one(recipe: Recipe) -> str:
         return "batch.micro_batch cuts the batch into parts"
     if recipe.regularization.l1_method == "proximal":
         return 'regularization.l1_method "proximal" moves the weights after a step'
+    if recipe.network.is_on:
+        return f"network.{recipe.network.is_on} does something after every step"
     return "data.workers read a dataset" if recipe.data.workers else ""
 
 

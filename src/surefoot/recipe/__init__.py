@@ -3,6 +3,7 @@
 from surefoot.recipe.batch import Batch
 from surefoot.recipe.data import Data
 from surefoot.recipe.loss import LOSS_ARGUMENTS, Loss, LossName
+from surefoot.recipe.network import Network
 from surefoot.recipe.optimizer import Optimizer, OptimizerName, takes
 from surefoot.recipe.recipe import Recipe
 from surefoot.recipe.timing import Schedule, Stopping
@@ -16,6 +17,7 @@ __all__ = [
     "Initialization",
     "Loss",
     "LossName",
+    "Network",
     "Optimizer",
     "OptimizerName",
     "ParameterRule",

@@ -20,6 +20,7 @@ from surefoot.recipe.batch import Batch
 from surefoot.recipe.data import Data
 from surefoot.recipe.loss import Loss
 from surefoot.recipe.messages import one_line
+from surefoot.recipe.network import Network
 from surefoot.recipe.optimizer import Optimizer
 from surefoot.recipe.timing import Schedule, Stopping
 from surefoot.recipe.values import plain
@@ -40,7 +41,7 @@ class Recipe(BaseModel):
 
     Args:
         optimizer: see ``Optimizer``; likewise ``schedule``, ``batch``, ``loss``, ``regularization``,
-            ``initialization``, ``data``, ``stopping``.
+            ``initialization``, ``data``, ``network``, ``stopping``.
         model: arguments for the task's model builder.
 
     Raises:
@@ -65,6 +66,7 @@ class Recipe(BaseModel):
     regularization: Regularization = Regularization()
     initialization: Initialization = Initialization()
     data: Data = Data()
+    network: Network = Network()
     stopping: Stopping = Stopping()
     model: dict[str, Any] = {}
 
@@ -85,6 +87,7 @@ class Recipe(BaseModel):
         if name == "prodigy" and any(rule.learning_rate_multiplier for rule in self.regularization.groups):
             raise ValueError('"prodigy" finds one rate for all parameters: leave learning_rate_multiplier out')
         self._check_coupling()
+        self.network.require_fits(optimizer=name, l1_method=self.regularization.l1_method)
         return self
 
     def _check_coupling(self) -> None:
@@ -146,6 +149,7 @@ class Recipe(BaseModel):
         sections: dict[str, Any] = self.model_dump(exclude_none=True)
         sections["optimizer"] = self.optimizer.complete().model_dump(exclude_none=True)
         sections["schedule"] = self.effective_schedule.model_dump(exclude_none=True)
+        sections["network"] = self.network.complete().model_dump(exclude_none=True)
         sections["batch"] = self.batch.complete(num_rows).model_dump(exclude_none=True)
         return Recipe(**sections)
 

@@ -8,6 +8,7 @@ from typing import Any
 from surefoot.batching import is_constant, is_measured
 from surefoot.recipe import Recipe
 from surefoot.records import Study
+from surefoot.reports.network_code import averaging_code
 from surefoot.reports.schedule_code import schedule_code
 from surefoot.schedules import REACTIVE
 
@@ -66,7 +67,7 @@ def train(model, inputs_all, targets_all):
     others = [p for p in model.parameters() if p.ndim < 2]  # biases and norms do not decay
     groups = [{{"params": weights, "weight_decay": {decay}}}, {{"params": others, "weight_decay": 0.0}}]
     optimizer = {optimizer}
-{mode}    while samples_seen < horizon:
+{average_setup}{mode}    while samples_seen < horizon:
         order = torch.randperm(rows)
         while len(order) and samples_seen < horizon:
             size = min({batch_size}, horizon - samples_seen)
@@ -79,7 +80,7 @@ def train(model, inputs_all, targets_all):
             loss.backward()
 {clipping}            optimizer.step()
             samples_seen += len(batch)
-"""
+{average_update}{average_end}"""
 
 
 # Where settings move with what the training shows, or with the batch, a page of plain code would be a library.
@@ -123,8 +124,12 @@ def pytorch_code(study: Study) -> str:
     optimizer = recipe["optimizer"]
     imports, schedule = schedule_code(recipe["schedule"])
     batch_imports, policy, size = _batch(recipe["batch"])
+    average = averaging_code(recipe.get("network", {}))
     return _TEMPLATE.format(
-        imports=_PACKAGES.get(optimizer["name"], "") + batch_imports + imports,
+        imports=_PACKAGES.get(optimizer["name"], "") + batch_imports + imports + average.imports,
+        average_setup=average.setup,
+        average_update=average.update,
+        average_end=average.end,
         schedule=schedule,
         policy=policy,
         batch_size=size,
@@ -212,6 +217,7 @@ def _missing(study: Study) -> list[str]:
     """What the recipe says and the code does not do."""
     loss, regularization = study.recipe["loss"], study.recipe["regularization"]
     initialization, by_class = study.recipe.get("initialization", {}), _loss_name(study) == "cross_entropy"
+    averaging = study.recipe.get("network", {}).get("averaging", "none")
     found = {
         f"the loss {_loss_name(study)}": _loss_name(study) in {"focal", "hinge"},
         "loss.class_weights": loss.get("class_weights") is not None
@@ -219,6 +225,7 @@ def _missing(study: Study) -> list[str]:
         "loss.label_smoothing": bool(loss.get("label_smoothing")) and not by_class,
         "regularization.groups": bool(regularization.get("groups")),
         "regularization.l1_method": regularization.get("l1_method") == "proximal" and bool(regularization["l1"]),
+        "network.averaging": averaging != "none" and is_steered(Recipe(**study.recipe)),
         "initialization": bool(
             initialization.get("last_layer_zero") or initialization.get("scheme", "default") != "default"
         ),
