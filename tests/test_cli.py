@@ -207,6 +207,7 @@ def loss_raises(): return make(loss=lambda output, target: output @ target)
         (["compare", "digits", "slow.toml"], "a recipe is given as NAME=FILE"),
         (["compare", "digits", "a=x.toml", "--grid", "batch.size=8"], "not both"),
         (["probe", "iris", "--plot", "probe.pdf"], ".html"),
+        (["fit", "iris", "--set", "data.flip=0.5"], "data.flip is for pictures"),
     ],
 )  # fmt: skip
 def test_a_wrong_request_gets_one_line(call: Call, tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -42,6 +42,12 @@ def test_the_page_on_watching_runs(
     assert "5: batch" in out
 
 
+def test_the_page_on_data_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for code in blocks("docs/data.md", "python"):
+        exec(compile(code, "docs/data.md", "exec"), {"__name__": "__main__"})
+
+
 def test_both_readmes_show_the_same_code() -> None:
     first, second = ([re.sub("#.*", "", block) for block in blocks(name, "python")] for name in READMES)
     assert first == second
@@ -67,7 +73,9 @@ def test_the_commands_on_a_table_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
             assert not ending.code
 
 
-@pytest.mark.parametrize("name", [*READMES, "CONTRIBUTING.md", "docs/log.md", "docs/watching.md", "CHANGELOG.md"])
+@pytest.mark.parametrize(
+    "name", [*READMES, "CONTRIBUTING.md", "docs/log.md", "docs/watching.md", "docs/data.md", "CHANGELOG.md"]
+)
 def test_links_lead_somewhere(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):

@@ -104,7 +104,7 @@ class TorchFactory:
         _check_workers(recipe, self.parts)
         complete = recipe.complete(self.num_rows)
         few = 1 if complete.batch.size == 1 else 2
-        brief = Recipe(**{**complete.to_dict(), "batch": {"size": few}, "data": {"workers": 0}})
+        brief = complete.with_changes({"data.workers": 0}).to_dict() | {"batch": {"size": few}}
         parts: dict[Split, Rows] = {name: first(rows, min(few, len(rows))) for name, rows in self.parts.items()}
         with isolated(RandomState.seeded(seeds.derive(0, "check"))):
             model = self.problem.model(**recipe.model)
@@ -114,7 +114,7 @@ class TorchFactory:
             loss = _call("the loss", lambda: self._loss(model, parts["train"], recipe))
             if not loss.training.requires_grad:
                 raise TaskError("the loss does not depend on the model's parameters: nothing can be learned from it")
-        run = TorchRun(self.problem, brief, parts, seed=0, horizon=few)
+        run = TorchRun(self.problem, Recipe(**brief), parts, seed=0, horizon=few)
         _call("a training step", lambda: run.step_at(1e-6, batch_size=few))
         _call("keeping the weights", run.keep_best)
         measured = _call("the validation", lambda: run.evaluate("validation"))

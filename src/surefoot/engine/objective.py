@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from surefoot.engine.data import Rows
 from surefoot.engine.losses import CLASSIFICATION, NamedLoss
+from surefoot.engine.mixing import Mixed
 from surefoot.errors import TaskError
 from surefoot.protocols import Problem
 from surefoot.recipe import Loss, Recipe
@@ -89,6 +90,8 @@ class Objective:
         """
         if self.step is not None:
             return self._from_step(model, batch, num_samples)
+        if isinstance(batch, Mixed):
+            return self._of_mixed(model(batch.inputs), batch, num_samples)
         if not isinstance(batch, list | tuple) or len(batch) not in {2, 3}:
             raise TaskError(
                 "a batch must be (inputs, target) or (inputs, target, weights); give a step(model, batch) of your own "
@@ -109,6 +112,17 @@ class Objective:
         if isinstance(self.loss, NamedLoss):
             return _of_named(self.loss, output, target, weights)
         return self._of_own(output, target, weights, num_samples)
+
+    def _of_mixed(self, output: Any, batch: Mixed, num_samples: int) -> BatchLoss:
+        """λL(y_a) + (1 − λ)L(y_b): every row stands for two, which weigh λ and 1 − λ times what they do alone."""
+        share = batch.share
+        first = self._of_output(output, batch.target, batch.weights, num_samples)
+        second = self._of_output(output, batch.other_target, batch.other_weights, num_samples)
+        training, weight = _together(first.training, first.weight, second.training, second.weight, share)
+        plain, plain_weight = _together(first.plain, first.plain_weight, second.plain, second.plain_weight, share)
+        if first.is_sum:
+            training = share * first.training + (1.0 - share) * second.training
+        return BatchLoss(training, plain, weight, plain_weight, first.is_sum)
 
     def _of_own(self, output: Any, target: Any, weights: Tensor | None, num_samples: int) -> BatchLoss:
         assert callable(self.loss)
@@ -134,6 +148,16 @@ class Objective:
         loss, weight = returned if isinstance(returned, tuple) else (returned, num_samples)
         scalar = _scalar(loss, "step")
         return BatchLoss(scalar, scalar, float(weight), float(weight))
+
+
+def _together(one: Tensor, weight: float, other: Tensor, other_weight: float, share: float) -> tuple[Tensor, float]:
+    """The mean over both, of which the first has λ of its weight and the second 1 − λ; and the weight of both."""
+    first, second = share * weight, (1.0 - share) * other_weight
+    both = first + second
+    if not both:
+        return 0.0 * (one + other), 0.0
+    # a mean over no weight is not a number in PyTorch, and has no say here
+    return sum(mean * (part / both) for mean, part in ((one, first), (other, second)) if part), both  # type: ignore[return-value]
 
 
 def loss_name(problem: Problem, recipe: Recipe) -> str:

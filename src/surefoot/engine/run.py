@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from surefoot import seeds
 from surefoot.engine import averaging, checkpoint, optimizers, snapshot
+from surefoot.engine.augmentation import Augmentation
 from surefoot.engine.data import Rows, step_size
 from surefoot.engine.descent import Descent, Stepped
 from surefoot.engine.evaluation import Evaluator
@@ -100,6 +101,8 @@ class Training:
         plan = partial(self._planned, num_rows=rows)
         workers = recipe.data.workers
         self._loader = open_loader(parts["train"], seed=seed, plan=plan, workers=workers, device=self._device)
+        is_augmented, has_step = bool(recipe.data.augments), problem.step is not None
+        self._augmentation = Augmentation(recipe.data, seed=seed, has_step=has_step) if is_augmented else None
         self._evaluator = Evaluator(
             problem,
             recipe,
@@ -161,13 +164,14 @@ class Training:
         return step_size(self._steering.batch_size(position), position, num_rows=num_rows, horizon=self.horizon)
 
     def _batch(self, size: int) -> Any:
-        """The next ``size`` rows, on the device.
+        """The next ``size`` rows, on the device, augmented as a whole.
 
         Raises:
             OutOfRoom: they do not fit in memory.
         """
         try:
-            return self._loader.batch(self._samples, size)[0]
+            batch = self._loader.batch(self._samples, size)[0]
+            return batch if self._augmentation is None else self._augmentation(batch, self._samples)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

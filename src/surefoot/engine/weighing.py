@@ -34,8 +34,8 @@ class Weighing:
 
     Time is that of a step once its rows are there. Reading them counts where a training has to wait for it at every
     step: rows in memory are put in order many batches at a time, at the same cost whatever the batch, and workers read
-    ahead. Memory is that of the step alone, whatever else lies on the device: weights, buffers, optimizer state and the
-    batch, and
+    ahead. Augmenting counts too. Memory is that of the step alone, whatever else lies on the device: weights, buffers,
+    optimizer state and the batch, and
 
     - on CUDA, the peak of what was allocated beyond these during the step;
     - elsewhere, where no allocator counts, the gradients and the tensors saved for the backward pass: its buffers in
@@ -80,9 +80,9 @@ class Weighing:
         if size == 1 and has_batch_statistics(self._model):
             raise OutOfRoom("batch normalisation cannot train on a single row")
         batch = peak = None
-        if self._dataset is None:
+        if self._dataset is None and not self._recipe.data.augments:
             batch = fetch(size)
-        elif with_memory or self._recipe.data.workers:
+        elif self._dataset is not None and (with_memory or self._recipe.data.workers):
             batch = to_device(self._dataset.batch(position, size, with_largest=with_memory), self._device)
         _synchronize(self._device)
         started = time.perf_counter()

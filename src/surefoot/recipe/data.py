@@ -1,20 +1,44 @@
-"""The section of the data: how rows reach the training."""
+"""The section of the data: how rows reach the training, and what is done to them on the way."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from surefoot.recipe.section import Section
+from surefoot.recipe.section import Section, Strength
 
 __all__ = ["Data"]
+
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class Data(Section):
     """How rows reach the training: ``workers`` processes read a dataset ahead; 0 reads it in the training's own.
 
-    The result is the same for any number of them.
+    The result is the same for any number of them. The other keys change the rows of a training step, and nothing that
+    is evaluated: ``flip`` mirrors a picture with this probability; ``crop`` cuts it out anew after this many pixels of
+    padding on every side; ``transform`` is a function of one's own, ``package.module:name``, from a batch of inputs to
+    as many; ``noise`` is the standard deviation of what is added to float inputs, in their unit; ``mixup`` and
+    ``cutmix`` are the α of the Beta(α, α) that a batch's share of a second row is drawn from. 0 is off.
     """
 
     workers: Annotated[int, Field(ge=0)] = 0
+    flip: Probability = 0.0
+    crop: Annotated[int, Field(ge=0)] = 0
+    transform: str | None = None
+    noise: Strength = 0.0
+    mixup: Strength = 0.0
+    cutmix: Strength = 0.0
+
+    @model_validator(mode="after")
+    def _names_a_transform(self) -> Self:
+        place, _, path = (self.transform or "a:b").partition(":")
+        if not place or not path:
+            raise ValueError(f'data.transform is "{self.transform}"; a function is named "package.module:name"')
+        return self
+
+    @property
+    def augments(self) -> tuple[str, ...]:
+        """The keys that change the rows of a training step."""
+        return tuple(key for key in ("flip", "crop", "transform", "noise", "mixup", "cutmix") if getattr(self, key))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from surefoot.batching import is_constant, is_measured
-from surefoot.recipe import Recipe
+from surefoot.recipe import Data, Recipe
 from surefoot.records import Study
 from surefoot.reports.network_code import averaging_code
 from surefoot.reports.schedule_code import schedule_code
@@ -226,6 +226,7 @@ def _missing(study: Study) -> list[str]:
         "regularization.groups": bool(regularization.get("groups")),
         "regularization.l1_method": regularization.get("l1_method") == "proximal" and bool(regularization["l1"]),
         "network.averaging": averaging != "none" and is_steered(Recipe(**study.recipe)),
+        **{f"data.{key}": True for key in Data(**study.recipe.get("data", {})).augments},
         "initialization": bool(
             initialization.get("last_layer_zero") or initialization.get("scheme", "default") != "default"
         ),
