@@ -19,6 +19,7 @@ from surefoot.engine.fused_member import Member
 from surefoot.engine.labels import check_labels
 from surefoot.engine.loading import open_loader
 from surefoot.engine.objective import BatchLoss, Objective, loss_name, to_device
+from surefoot.engine.ordering import arrangement
 from surefoot.engine.probed_run import TorchRun
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.errors import RecipeError, SurefootError, TaskError, nearest, raised_at
@@ -104,7 +105,8 @@ class TorchFactory:
         _check_workers(recipe, self.parts)
         complete = recipe.complete(self.num_rows)
         few = 1 if complete.batch.size == 1 else 2
-        brief = complete.with_changes({"data.workers": 0}).to_dict() | {"batch": {"size": few}}
+        arrangement(complete, self.parts["train"], loss_name(self.problem, recipe))
+        brief = complete.with_changes({"data.workers": 0, "data.balance": "none"}).to_dict() | {"batch": {"size": few}}
         parts: dict[Split, Rows] = {name: first(rows, min(few, len(rows))) for name, rows in self.parts.items()}
         with isolated(RandomState.seeded(seeds.derive(0, "check"))):
             model = self.problem.model(**recipe.model)

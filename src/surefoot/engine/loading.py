@@ -16,6 +16,7 @@ from torch import Tensor
 from surefoot.engine.data import DatasetRows, Rows, TensorRows, epoch_order
 from surefoot.engine.fetching import Failure, Fetching, Request
 from surefoot.engine.objective import to_device
+from surefoot.engine.ordering import Arrange
 from surefoot.engine.workers import Workers
 from surefoot.errors import TaskError
 
@@ -53,6 +54,7 @@ def open_loader(
     workers: int = 0,
     device: torch.device | str = "cpu",
     is_shuffled: bool = True,
+    arrange: Arrange = epoch_order,
 ) -> Loader:
     """The loader of a part.
 
@@ -64,8 +66,9 @@ def open_loader(
         workers: processes that read a dataset ahead of the training; rows in memory need none.
         device: where batches go.
         is_shuffled: the epochs' random orders; otherwise the rows' own.
+        arrange: gives the order of a shuffled epoch.
     """
-    order = Order(seed, len(rows), is_shuffled=is_shuffled)
+    order = Order(seed, len(rows), is_shuffled=is_shuffled, arrange=arrange)
     device = torch.device(device)
     if isinstance(rows, TensorRows):
         return _MemoryLoader(rows, order, device)
@@ -81,8 +84,8 @@ def in_order(loader: Loader, num_rows: int, size: int) -> Iterator[tuple[Any, in
 class Order:
     """Which rows follow a position: every epoch's order, remembered for the latest two, where a step may reach over."""
 
-    def __init__(self, seed: int, num_rows: int, *, is_shuffled: bool) -> None:
-        self._seed, self.num_rows, self._is_shuffled = seed, num_rows, is_shuffled
+    def __init__(self, seed: int, num_rows: int, *, is_shuffled: bool, arrange: Arrange = epoch_order) -> None:
+        self._seed, self.num_rows, self._is_shuffled, self._arrange = seed, num_rows, is_shuffled, arrange
         self._epochs: dict[int, Tensor] = {}
 
     def epoch(self, number: int) -> Tensor:
@@ -90,7 +93,7 @@ class Order:
         if number not in self._epochs:
             while len(self._epochs) > 1:
                 del self._epochs[next(iter(self._epochs))]
-            shuffled = epoch_order(self._seed, number, self.num_rows) if self._is_shuffled else None
+            shuffled = self._arrange(self._seed, number, self.num_rows) if self._is_shuffled else None
             self._epochs[number] = torch.arange(self.num_rows) if shuffled is None else shuffled
         return self._epochs[number]
 

@@ -22,7 +22,8 @@ from surefoot.engine.loading import open_loader
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.network import NetworkLevers
 from surefoot.engine.noise import RowNorms, has_batch_statistics, has_dense_gradients
-from surefoot.engine.objective import Objective
+from surefoot.engine.objective import Objective, loss_name
+from surefoot.engine.ordering import arrangement
 from surefoot.engine.penalties import Penalties
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.engine.threads import is_small, limited_threads
@@ -100,7 +101,10 @@ class Training:
         self._first_loss: float | None = None
         plan = partial(self._planned, num_rows=rows)
         workers = recipe.data.workers
-        self._loader = open_loader(parts["train"], seed=seed, plan=plan, workers=workers, device=self._device)
+        arrange = arrangement(recipe, parts["train"], loss_name(problem, recipe))
+        self._loader = open_loader(
+            parts["train"], seed=seed, plan=plan, workers=workers, device=self._device, arrange=arrange
+        )
         is_augmented, has_step = bool(recipe.data.augments), problem.step is not None
         self._augmentation = Augmentation(recipe.data, seed=seed, has_step=has_step) if is_augmented else None
         self._evaluator = Evaluator(

@@ -66,6 +66,8 @@ def _against_one(recipe: Recipe) -> str:
         return 'regularization.l1_method "proximal" moves the weights after a step'
     if recipe.network.is_on:
         return f"network.{recipe.network.is_on} does something after every step"
+    if recipe.data.balance != "none":
+        return f'data.balance "{recipe.data.balance}" arranges the rows'
     if recipe.data.augments:
         return f"data.{recipe.data.augments[0]} changes the rows"
     return "data.workers read a dataset" if recipe.data.workers else ""

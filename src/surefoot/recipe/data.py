@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,9 @@ class Data(Section):
     padding on every side; ``transform`` is a function of one's own, ``package.module:name``, from a batch of inputs to
     as many; ``noise`` is the standard deviation of what is added to float inputs, in their unit; ``mixup`` and
     ``cutmix`` are the α of the Beta(α, α) that a batch's share of a second row is drawn from. 0 is off.
+
+    ``balance`` decides which rows an epoch visits: "oversample" each class equally often, the epoch as long as before;
+    "stratify" every row once, and any stretch of an epoch with the classes' shares of the whole.
     """
 
     workers: Annotated[int, Field(ge=0)] = 0
@@ -30,6 +33,7 @@ class Data(Section):
     noise: Strength = 0.0
     mixup: Strength = 0.0
     cutmix: Strength = 0.0
+    balance: Literal["none", "oversample", "stratify"] = "none"
 
     @model_validator(mode="after")
     def _names_a_transform(self) -> Self:

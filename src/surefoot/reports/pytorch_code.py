@@ -226,6 +226,7 @@ def _missing(study: Study) -> list[str]:
         "regularization.groups": bool(regularization.get("groups")),
         "regularization.l1_method": regularization.get("l1_method") == "proximal" and bool(regularization["l1"]),
         "network.averaging": averaging != "none" and is_steered(Recipe(**study.recipe)),
+        "data.balance": study.recipe.get("data", {}).get("balance", "none") != "none",
         **{f"data.{key}": True for key in Data(**study.recipe.get("data", {})).augments},
         "initialization": bool(
             initialization.get("last_layer_zero") or initialization.get("scheme", "default") != "default"
