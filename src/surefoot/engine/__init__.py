@@ -7,4 +7,6 @@ from surefoot.engine.probed_run import TorchRun
 from surefoot.engine.snapshot import load_weights
 from surefoot.engine.tensorboard import TensorBoardWriter
 
-__all__ = ["DeviceUse", "TensorBoardWriter", "TorchFactory", "TorchRun", "load_weights", "predict"]
+__all__ = ["DeviceUse", "TensorBoardWriter", "TorchFactory", "TorchRun", "load_weights", "open_task", "predict"]
+
+open_task = TorchFactory

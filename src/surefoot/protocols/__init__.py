@@ -4,6 +4,7 @@
 "not supported by ..." when it is absent.
 """
 
+from surefoot.protocols.backend import Backend, OpenedTask
 from surefoot.protocols.observer import Candidate, Observer, Silent, Together
 from surefoot.protocols.probed import (
     Curved,
@@ -20,6 +21,7 @@ from surefoot.protocols.trainable import Advance, Certainty, HoldsWorkers, Split
 
 __all__ = [
     "Advance",
+    "Backend",
     "Candidate",
     "Certainty",
     "Curved",
@@ -30,6 +32,7 @@ __all__ = [
     "KnowsFixedLoss",
     "LooksAtNoise",
     "Observer",
+    "OpenedTask",
     "Problem",
     "RatePerStep",
     "Searcher",

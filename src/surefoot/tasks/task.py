@@ -49,6 +49,7 @@ class Task:
         objective: what decides between two models: "validation_loss", "validation_accuracy", "validation_r2",
             "validation_rmse", or ``(name, function(output, target), "min" | "max")``.
         name: what reports call it.
+        backend: the module that trains it: "surefoot.engine" for PyTorch. Doors to other frameworks set it.
 
     Raises:
         TaskError: an argument is not what it should be, in one line.
@@ -66,6 +67,7 @@ class Task:
         epochs: float = 20,
         objective: str | tuple[str, Callable[[Any, Any], Any], str] = "validation_loss",
         name: str = "task",
+        backend: str = "surefoot.engine",
         preparation: ArrayPreparation | TablePreparation | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
@@ -78,6 +80,7 @@ class Task:
         if step is not None and (loss is not None or not callable(step)):
             raise TaskError("step must be a function(model, batch), and it stands instead of loss: give one of the two")
         self.model, self.name, self.step, self.epochs = model, name, step, float(epochs)
+        self.backend = backend
         self.train = _part("train", train)
         self.test = None if test is None else _part("test", test)
         self.loss = None if step is not None else _loss(loss, self.train)

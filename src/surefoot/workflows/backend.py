@@ -5,29 +5,48 @@ from __future__ import annotations
 import importlib
 import operator
 import os
-from typing import Any
+from typing import Any, cast
 
 from surefoot.errors import MissingExtraError, RecipeError, RequestError, TaskError
-from surefoot.protocols import TrainableFactory
+from surefoot.protocols import Backend, TrainableFactory
 from surefoot.recipe import Recipe
 from surefoot.tasks import Task
 from surefoot.tuning.worker import IS_WORKER
 
-__all__ = ["engine", "identity", "open_task", "require_recipe", "require_seed"]
+__all__ = ["backend", "engine", "identity", "open_task", "require_recipe", "require_seed"]
+
+
+# What has to be installed for a backend: the package that is missing -> its name among people, the extra.
+_EXTRAS = {
+    "torch": ("PyTorch", "torch"),
+    "keras": ("Keras", "keras"),
+    "tensorflow": ("TensorFlow", "keras"),
+    "sklearn": ("scikit-learn", "sklearn"),
+}
+
+
+def backend(name: str) -> Backend:
+    """The room of a framework, by the name of its module.
+
+    Raises:
+        MissingExtraError: the framework is not installed.
+    """
+    try:
+        return cast("Backend", importlib.import_module(name))
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        package, extra = _EXTRAS[error.name]
+        raise MissingExtraError(f"training needs {package}; install it with: pip install 'surefoot[{extra}]'") from None
 
 
 def engine() -> Any:
-    """The PyTorch backend.
+    """The PyTorch backend, with all that it offers beside.
 
     Raises:
         MissingExtraError: PyTorch is not installed.
     """
-    try:
-        return importlib.import_module("surefoot.engine")
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise MissingExtraError("training needs PyTorch; install it with: pip install 'surefoot[torch]'") from None
+    return backend("surefoot.engine")
 
 
 def open_task(task: Task, recipe: Recipe) -> tuple[TrainableFactory, Recipe]:
@@ -42,7 +61,7 @@ def open_task(task: Task, recipe: Recipe) -> tuple[TrainableFactory, Recipe]:
         )
     if not isinstance(task, Task):
         raise TaskError(f"task must be a surefoot.Task, not {type(task).__name__}")
-    factory = engine().TorchFactory(task)
+    factory = backend(task.backend).open_task(task)
     factory.check(recipe)
     return factory, recipe.complete(factory.num_rows)
 

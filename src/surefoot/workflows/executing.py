@@ -14,7 +14,7 @@ from surefoot.tasks import Task
 from surefoot.tasks.portable import read_task, write_task
 from surefoot.tuning.executor import InProcess
 from surefoot.tuning.workers import Workers
-from surefoot.workflows.backend import engine
+from surefoot.workflows.backend import backend
 
 __all__ = ["executing", "notes_of", "open_in_worker", "require_workers"]
 
@@ -62,5 +62,5 @@ def notes_of(executor: Executor) -> tuple[str, ...]:
 
 def open_in_worker(path: Path) -> TrainableFactory:
     """The factory of the task in a file, in a worker process."""
-    factory: TrainableFactory = engine().TorchFactory(read_task(path))
-    return factory
+    task = read_task(path)
+    return backend(task.backend).open_task(task)
