@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from surefoot.protocols import Certainty
-from surefoot.recipe import Stopping
+from surefoot.recipe import Network, Stopping
 from surefoot.records import Evaluation, Objective, RunStatus
 
-__all__ = ["Ending", "is_kept", "judged", "samples_to_next_look", "verdict"]
+__all__ = ["Ending", "is_kept", "judged", "samples_to_next_look", "since_pruned", "verdict"]
 
 MIN_EVALUATIONS = 4
 Ending = tuple[RunStatus, str]
@@ -60,6 +60,17 @@ def is_kept(look: Evaluation, best: Evaluation | None, objective: Objective, *, 
 def _decisive(look: Evaluation, objective: Objective) -> float:
     """What decides between two looks."""
     return look.metrics[objective.name] if look.judged is None else look.judged
+
+
+def since_pruned(looks: tuple[Evaluation, ...], network: Network, horizon: int) -> tuple[Evaluation, ...]:
+    """The looks that can be compared with the latest: those that weights were taken from in between are not among them.
+
+    While pruning goes on, that is the latest alone, so that a run is not over before it; afterwards, all since its end.
+    """
+    end = (network.complete().pruning_end or 0.0) * horizon
+    if looks[-1].samples < end:
+        return looks[-1:]
+    return tuple(look for look in looks if look.samples >= end)
 
 
 def verdict(evaluations: tuple[Evaluation, ...], stopping: Stopping, horizon: int, objective: Objective) -> Ending:

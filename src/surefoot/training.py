@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from surefoot.callbacks import Callback, ask
 from surefoot.errors import CallbackError
-from surefoot.looks import Ending, is_kept, judged, samples_to_next_look, verdict
+from surefoot.looks import Ending, is_kept, judged, samples_to_next_look, since_pruned, verdict
 from surefoot.protocols import (
     Advance,
     Candidate,
@@ -279,9 +279,9 @@ class _Course:
     def _after_look(self, spent: str) -> Ending | None:
         """Look, then say whether that ends the run."""
         self._look()
-        status, reason = verdict(
-            self._progress.evaluations, self._stopping, self._trainable.horizon, self._conditions.objective
-        )
+        horizon = self._trainable.horizon
+        looks = since_pruned(self._progress.evaluations, self._candidate.recipe.network, horizon)
+        status, reason = verdict(looks, self._stopping, horizon, self._conditions.objective)
         if status == "diverged":
             return self._after_failure(status, reason)
         if status == "completed" and spent:
@@ -333,6 +333,9 @@ class _Course:
             trainable.looked(value)
         best = progress.best
         before = None if best is None else progress.evaluations[best]
+        comparable = since_pruned(looks, self._candidate.recipe.network, trainable.horizon)
+        if before is not None and before.samples < comparable[0].samples:
+            before = None
         is_end = trainable.samples_seen >= trainable.horizon
         if is_kept(evaluation, before, conditions.objective, is_forgiven=conditions.is_cautious and is_end):
             best = len(looks) - 1

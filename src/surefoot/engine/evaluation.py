@@ -12,7 +12,7 @@ from torch import Tensor, nn, optim
 from surefoot import seeds
 from surefoot.engine import averaging, snapshot
 from surefoot.engine.certainty import Doubts
-from surefoot.engine.data import Rows, next_batch_size
+from surefoot.engine.data import Rows, first, next_batch_size
 from surefoot.engine.loading import EVALUATION_BATCH, Loader, in_order, open_loader
 from surefoot.engine.losses import NamedLoss
 from surefoot.engine.memory import is_out_of_memory, make_room
@@ -25,6 +25,9 @@ from surefoot.protocols import Certainty, Problem, Split
 from surefoot.recipe import Recipe
 
 __all__ = ["Evaluator"]
+
+# Rows that two models are compared on.
+OUTPUT_ROWS = 64
 
 
 class Evaluator:
@@ -80,6 +83,15 @@ class Evaluator:
         finally:
             for module, mode in modes:
                 module.training = mode
+
+    @torch.no_grad()
+    def outputs(self, model: nn.Module) -> Tensor:
+        """What a model gives for a few training rows: its outputs where the task shows them, else the loss."""
+        rows = first(self._parts["train"], min(len(self._parts["train"]), OUTPUT_ROWS))
+        loader = open_loader(rows, seed=0, plan=lambda _: 0, device=self._device, is_shuffled=False)
+        with isolated(RandomState.seeded(0)), limited_threads(to_one=self._single_thread):
+            found = self._objective(model, *loader.batch(0, len(rows)))
+        return found.output if isinstance(found.output, Tensor) else found.plain
 
     def weights_to_use(self) -> contextlib.AbstractContextManager[None]:
         """A block in which the model holds the weights to evaluate and save, not those that are trained on."""

@@ -97,6 +97,7 @@ class Training:
             reason = "as batch.micro_batch says, and that is what batch normalisation sees"
             self._steering.note(0, "micro_batch", self._steering.batch_size(0), recipe.batch.micro_batch, reason)
         self._best: dict[str, Tensor] = {}
+        self._resized: tuple[str, ...] = ()  # layers that pruning made smaller
         self._samples = self._steps = 0
         self._first_loss: float | None = None
         plan = partial(self._planned, num_rows=rows)
@@ -330,10 +331,18 @@ class Training:
         progress: dict[str, Any] = counters["progress"]
         return progress
 
+    def finish(self) -> tuple[str, ...]:
+        """Make a trained model ready for use: what pruning left empty is taken out of it. What there is to say."""
+        removal = self._network.finish(self._model, self._evaluator.outputs)
+        if removal is None:
+            return ()
+        self._best, self._resized = {}, removal.resized
+        return (removal.note,)
+
     def save_weights(self, path: Path) -> None:
         """Write the model's weights as safetensors."""
         with self._evaluator.weights_to_use():
-            snapshot.save_weights(self._model, path)
+            snapshot.save_weights(self._model, path, resized=self._resized)
 
     def load_weights(self, path: Path) -> None:
         """Read the model's weights from safetensors."""

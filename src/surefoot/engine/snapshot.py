@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn, optim
 
 from surefoot import files
+from surefoot.engine import resizing
 from surefoot.engine.randomness import RandomState
 
 __all__ = ["Snapshot", "copy_state", "gradients", "load_weights", "save_weights", "training_modes"]
@@ -119,17 +122,29 @@ def copy_state(model: nn.Module) -> dict[str, Tensor]:
     return {name: _copy(value) for name, value in model.state_dict().items()}
 
 
-def save_weights(model: nn.Module, path: Path) -> None:
-    """Write a model's parameters and buffers as safetensors, whole or not at all."""
+def save_weights(model: nn.Module, path: Path, *, resized: Sequence[str] = ()) -> None:
+    """Write a model's parameters and buffers as safetensors, whole or not at all.
+
+    Args:
+        model: whose they are.
+        path: of the file.
+        resized: the names of layers that have other sizes than the builder gives them.
+    """
     with files.replacing(path) as temporary:
-        save_file(copy_state(model), temporary, metadata={"format": "pt"})
+        save_file(copy_state(model), temporary, metadata={"format": "pt", "resized": json.dumps(list(resized))})
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Read parameters and buffers that ``save_weights`` wrote."""
+    """Read parameters and buffers that ``save_weights`` wrote; layers that were smaller there become so here.
+
+    Raises:
+        TaskError: a layer that is to become smaller is missing.
+    """
     device = next(model.parameters()).device
     with safe_open(path, framework="pt", device=str(device)) as opened:
-        model.load_state_dict({name: opened.get_tensor(name) for name in opened.keys()})  # noqa: SIM118 - not a mapping
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
+        resizing.fit(model, json.loads((opened.metadata() or {}).get("resized", "[]")), tensors)
+    model.load_state_dict(tensors)
 
 
 def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

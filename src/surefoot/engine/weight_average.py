@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -61,6 +62,12 @@ class WeightAverage:
         """Write the average over the model's weights."""
         for parameter, average in zip(self._parameters.values(), self._average, strict=True):
             parameter.copy_(average)
+
+    def multiply(self, masks: Mapping[str, Tensor]) -> None:
+        """Set to zero what masks by the parameter's name have at zero."""
+        for name, average in zip(self._parameters, self._average, strict=bool(self._average)):
+            if name in masks:
+                average.mul_(masks[name])
 
     def to_parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Copies of the average by parameter, and the rest as plain values."""

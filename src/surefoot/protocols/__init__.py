@@ -17,7 +17,16 @@ from surefoot.protocols.probed import (
 )
 from surefoot.protocols.problem import Problem, StacksRuns, TrainableFactory
 from surefoot.protocols.search import Executor, KeepsRuns, Searcher, Supervision, Trained
-from surefoot.protocols.trainable import Advance, Certainty, HoldsWorkers, Split, Steered, TellsCertainty, Trainable
+from surefoot.protocols.trainable import (
+    Advance,
+    Certainty,
+    Finishes,
+    HoldsWorkers,
+    Split,
+    Steered,
+    TellsCertainty,
+    Trainable,
+)
 
 __all__ = [
     "Advance",
@@ -27,6 +36,7 @@ __all__ = [
     "Curved",
     "Eigenvalue",
     "Executor",
+    "Finishes",
     "HoldsWorkers",
     "KeepsRuns",
     "KnowsFixedLoss",

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from surefoot.records import Change
 
-__all__ = ["Advance", "Certainty", "HoldsWorkers", "Split", "Steered", "TellsCertainty", "Trainable"]
+__all__ = ["Advance", "Certainty", "Finishes", "HoldsWorkers", "Split", "Steered", "TellsCertainty", "Trainable"]
 
 Split = Literal["train", "validation", "test"]
 
@@ -157,6 +157,15 @@ class HoldsWorkers(Protocol):
 
     def release(self) -> None:
         """End them; what still needs them starts them again."""
+        ...
+
+
+@runtime_checkable
+class Finishes(Protocol):
+    """A trainable whose trained model is made ready for use, once, before it is measured and saved."""
+
+    def finish(self) -> tuple[str, ...]:
+        """Make it ready; what there is to say about it, in lines."""
         ...
 
 

@@ -217,7 +217,7 @@ def _missing(study: Study) -> list[str]:
     """What the recipe says and the code does not do."""
     loss, regularization = study.recipe["loss"], study.recipe["regularization"]
     initialization, by_class = study.recipe.get("initialization", {}), _loss_name(study) == "cross_entropy"
-    averaging = study.recipe.get("network", {}).get("averaging", "none")
+    network = study.recipe.get("network", {})
     found = {
         f"the loss {_loss_name(study)}": _loss_name(study) in {"focal", "hinge"},
         "loss.class_weights": loss.get("class_weights") is not None
@@ -225,7 +225,8 @@ def _missing(study: Study) -> list[str]:
         "loss.label_smoothing": bool(loss.get("label_smoothing")) and not by_class,
         "regularization.groups": bool(regularization.get("groups")),
         "regularization.l1_method": regularization.get("l1_method") == "proximal" and bool(regularization["l1"]),
-        "network.averaging": averaging != "none" and is_steered(Recipe(**study.recipe)),
+        "network.pruning": network.get("pruning", "none") != "none",
+        "network.averaging": network.get("averaging", "none") != "none" and is_steered(Recipe(**study.recipe)),
         "data.balance": study.recipe.get("data", {}).get("balance", "none") != "none",
         **{f"data.{key}": True for key in Data(**study.recipe.get("data", {})).augments},
         "initialization": bool(

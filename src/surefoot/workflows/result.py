@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from surefoot import diagnosis, reports
-from surefoot.protocols import Split, Trainable, TrainableFactory
+from surefoot.protocols import Finishes, Split, Trainable, TrainableFactory
 from surefoot.recipe import Recipe
 from surefoot.records import SCHEMA_VERSION, Cost, Finding, Forecast, RangeTest, Study, StudyStatus
 from surefoot.tasks import Task
@@ -111,6 +111,7 @@ def conclude(
     forecast: Forecast | None = None,
 ) -> Result:
     """Measure the best model on every part, find what there is to say, write it all down."""
+    finished = outcome.trainable.finish() if isinstance(outcome.trainable, Finishes) else ()
     metrics = _measured(outcome.trainable) if outcome.trainable is not None else {}
     samples = sum(run.samples for run in outcome.runs) + sum(test.samples for test in spending.probes)
     rows = {str(part): _num_rows(getattr(task, part)) for part in PARTS}
@@ -134,7 +135,7 @@ def conclude(
         guess=_guess(task, _loss_name(task, outcome)),
         forecast=forecast,
         cost=Cost(trainings=samples / factory.training_samples, samples=samples, seconds=spending.seconds),
-        notes=(*task.notes, *notes, *_loading(task, directory)),
+        notes=(*task.notes, *notes, *finished, *_loading(task, directory)),
         versions=versions(),
     )
     study = study.model_copy(update={"findings": tuple(diagnosis.findings(study))})
