@@ -149,23 +149,14 @@ def movie_ratings(*, num_test: int = 0) -> tasks.Task | None:
     Args:
         num_test: rows taken from the training part to test on.
     """
-    folder = data_folder("movietweetings100k")
-    if folder is None:
+    found = rated_movies()
+    if found is None:
         return None
-    lines = gzip.decompress((folder / "ratings.dat.gz").read_bytes()).decode().split()
-    rows = np.array([[int(cell) for cell in line.split("::")[:3]] for line in lines])
-    while True:
-        users, movies = (np.unique(rows[:, column], return_inverse=True, return_counts=True) for column in (0, 1))
-        often = (users[2][users[1]] >= 5) & (movies[2][movies[1]] >= 5)
-        if often.all():
-            break
-        rows = rows[often]
-    codes = np.stack([users[1], movies[1]], axis=1)
-    ratings = ((rows[:, 2] - 7.0) / 2.0).astype(np.float32)[:, None]
-    order = seeds.stream(0, "movies").permutation(len(rows))
+    codes, ratings, _ = found
+    order = seeds.stream(0, "movies").permutation(len(ratings))
     held, test, train = np.split(order, [6000, 6000 + num_test])
     return tasks.Task(
-        partial(_factors, users=len(users[0]), movies=len(movies[0])),
+        factors_of(codes),
         (codes[train], ratings[train]),
         validation=(codes[held], ratings[held]),
         test=(codes[test], ratings[test]) if num_test else None,
@@ -173,6 +164,29 @@ def movie_ratings(*, num_test: int = 0) -> tasks.Task | None:
         epochs=3,
         name="movie_ratings",
     )
+
+
+def rated_movies() -> tuple[Any, Any, Any] | None:
+    """Codes of user and movie, ratings around 0, and when; of users and movies with five ratings or more."""
+    folder = data_folder("movietweetings100k")
+    if folder is None:
+        return None
+    lines = gzip.decompress((folder / "ratings.dat.gz").read_bytes()).decode().split()
+    rows = np.array([[int(cell) for cell in line.split("::")] for line in lines])
+    while True:
+        users, movies = (np.unique(rows[:, column], return_inverse=True, return_counts=True) for column in (0, 1))
+        often = (users[2][users[1]] >= 5) & (movies[2][movies[1]] >= 5)
+        if often.all():
+            break
+        rows = rows[often]
+    ratings = ((rows[:, 2] - 7.0) / 2.0).astype(np.float32)[:, None]
+    return np.stack([users[1], movies[1]], axis=1), ratings, rows[:, 3]
+
+
+def factors_of(codes: Any) -> Callable[[], Any]:
+    """The builder of a model for these codes of user and movie."""
+    users, movies = (int(highest) + 1 for highest in codes.max(axis=0))
+    return partial(_factors, users=users, movies=movies)
 
 
 def _factors(*, users: int, movies: int, width: int = 16) -> Any:

@@ -55,32 +55,32 @@ def fashion_mnist_10k() -> tasks.Task | None:
     )
 
 
-def adult() -> tasks.Task | None:
-    """Income above 50K or not, from a table with missing values and categories."""
-    folder = data_folder("adult")
-    if folder is None:
-        return None
-    names = [
-        "age",
-        "workclass",
-        "fnlwgt",
-        "education",
-        "education-num",
-        "marital-status",
-        "occupation",
-        "relationship",
-        "race",
-        "sex",
-    ]
-    names += ["capital-gain", "capital-loss", "hours-per-week", "native-country", "income"]
-    lines = gzip.decompress((folder / "adult-train.csv.gz").read_bytes()).decode().splitlines()
-    rows = [[cell.strip() for cell in line] for line in csv.reader(lines) if len(line) == len(names)]
+ADULT_COLUMNS = (
+    "age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship", "race",
+    "sex", "capital-gain", "capital-loss", "hours-per-week", "native-country", "income",
+)  # fmt: skip
+
+
+def adult_rows(part: str) -> list[list[str]]:
+    """The cells of a part, "train" or "test", of the table of incomes, without its header."""
+    lines = gzip.decompress((ROOT / "data/adult" / f"adult-{part}.csv.gz").read_bytes()).decode().splitlines()
+    rows = [[cell.strip().removesuffix(".") for cell in line] for line in csv.reader(lines)]
+    return [row for row in rows if len(row) == len(ADULT_COLUMNS)]
+
+
+def adult_task(rows: list[list[str]]) -> tasks.Task:
+    """Income above 50K or not from these rows, split 60/20/20, read from a file as a user's table is."""
     text = io.StringIO()
-    csv.writer(text).writerows([names, *rows])
+    csv.writer(text).writerows([ADULT_COLUMNS, *rows])
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "adult.csv"
         path.write_text(text.getvalue())
         return tasks.resolve(str(path), column="income")
+
+
+def adult() -> tasks.Task | None:
+    """Income above 50K or not, from a table with missing values and categories."""
+    return None if data_folder("adult") is None else adult_task(adult_rows("train"))
 
 
 def clinc150() -> tasks.Task | None:

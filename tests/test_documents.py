@@ -44,8 +44,9 @@ def test_the_page_on_watching_runs(
 
 def test_the_page_on_data_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
     for code in blocks("docs/data.md", "python"):
-        exec(compile(code, "docs/data.md", "exec"), {"__name__": "__main__"})
+        exec(compile(code, "docs/data.md", "exec"), namespace)
 
 
 def test_both_readmes_show_the_same_code() -> None:

@@ -280,7 +280,7 @@ def test_targets_are_resolved(tmp_path: Path) -> None:
         ("digit", {}, 'no task "digit"; did you mean "digits"? Built in: breast_cancer, diabetes, digits, iris, wine'),
         ("absent.csv", {"column": "y"}, "cannot read absent.csv: No such file"),
         ("absent.csv", {}, "which column of absent.csv should be predicted? Say it with --target COLUMN"),
-        ("digits", {"column": "y"}, "--target, --kind and --weights are for tables"),
+        ("digits", {"column": "y"}, "--target, --kind, --weights, --groups and --time are for tables"),
         ("absent.py:task", {}, "there is no file"),
         ("{model}", {}, "does not say which task: write"),
         ("{model}:tusk", {}, 'has no "tusk"; did you mean "task"'),

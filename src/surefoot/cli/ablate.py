@@ -11,11 +11,13 @@ import typer
 from surefoot.cli.options import (
     ColumnOption,
     EpochsOption,
+    GroupsOption,
     JsonOption,
     KindOption,
     RecipeOption,
     SetOption,
     TargetArgument,
+    TimeOption,
     WeightsOption,
 )
 from surefoot.cli.request import recipe_of, task_of
@@ -28,6 +30,8 @@ def ablate(
     column: ColumnOption = None,
     kind: KindOption = None,
     weights: WeightsOption = None,
+    groups: GroupsOption = None,
+    time: TimeOption = None,
     epochs: EpochsOption = None,
     recipe: RecipeOption = None,
     changes: SetOption = None,
@@ -56,7 +60,7 @@ def ablate(
 
     if out is not None and out.exists():
         raise OutputError(f"{out} is there already; choose another file")
-    task = task_of(target, column, kind, weights, epochs)
+    task = task_of(target, column, kind, weights, epochs, groups=groups, time=time)
     with watching(f"Leaving things out on {task.name}") as observer:
         found = workflows.ablate(task, recipe_of(recipe, changes), keys=keys, seeds=range(seeds), observer=observer)
     if as_json:

@@ -12,6 +12,7 @@ from surefoot.cli.ablate import ablate
 from surefoot.cli.options import (
     ColumnOption,
     EpochsOption,
+    GroupsOption,
     JsonOption,
     KindOption,
     OutOption,
@@ -22,6 +23,7 @@ from surefoot.cli.options import (
     SetOption,
     TargetArgument,
     TensorBoardOption,
+    TimeOption,
     WeightsOption,
 )
 from surefoot.cli.request import observers_of, place_of, recipe_of, task_of
@@ -62,6 +64,8 @@ def tune(
     column: ColumnOption = None,
     kind: KindOption = None,
     weights: WeightsOption = None,
+    groups: GroupsOption = None,
+    time: TimeOption = None,
     budget: Annotated[
         str,
         typer.Option(help="What it may cost: trainings, such as 2 or 0.5, or a time, such as 90s, 5min or 1h."),
@@ -101,7 +105,7 @@ def tune(
     from surefoot.tuning import Budget
 
     limit = Budget.parse(budget)
-    task = task_of(target, column, kind, weights, epochs)
+    task = task_of(target, column, kind, weights, epochs, groups=groups, time=time)
     base = recipe_of(recipe, changes)
     place = place_of(out, task)
     with watching(f"Tuning {task.name}", budget=limit) as observer:
@@ -118,6 +122,8 @@ def fit(
     column: ColumnOption = None,
     kind: KindOption = None,
     weights: WeightsOption = None,
+    groups: GroupsOption = None,
+    time: TimeOption = None,
     epochs: EpochsOption = None,
     seed: SeedOption = 0,
     recipe: RecipeOption = None,
@@ -135,7 +141,7 @@ def fit(
     from surefoot import workflows
     from surefoot.cli.progress import watching
 
-    task = task_of(target, column, kind, weights, epochs)
+    task = task_of(target, column, kind, weights, epochs, groups=groups, time=time)
     base = recipe_of(recipe, changes)
     place = place_of(out, task)
     with watching(f"Training {task.name}", every_look=True) as observer:
@@ -152,6 +158,8 @@ def probe(
     column: ColumnOption = None,
     kind: KindOption = None,
     weights: WeightsOption = None,
+    groups: GroupsOption = None,
+    time: TimeOption = None,
     epochs: EpochsOption = None,
     seed: SeedOption = 0,
     recipe: RecipeOption = None,
@@ -172,7 +180,7 @@ def probe(
 
     if plot is not None:
         reports.require_probe_file(plot)
-    task = task_of(target, column, kind, weights, epochs)
+    task = task_of(target, column, kind, weights, epochs, groups=groups, time=time)
     record = workflows.probe(task, recipe_of(recipe, changes), seed=seed).record
     if as_json:
         print_json(record.model_dump())
@@ -200,6 +208,8 @@ def compare(
     column: ColumnOption = None,
     kind: KindOption = None,
     weights: WeightsOption = None,
+    groups: GroupsOption = None,
+    time: TimeOption = None,
     epochs: EpochsOption = None,
     seed: SeedOption = 0,
     recipe: RecipeOption = None,
@@ -222,7 +232,7 @@ def compare(
 
     axes = grid_axes(grid or [])
     chosen, base = _compared(recipes or [], axes, recipe, changes)
-    task = task_of(target, column, kind, weights, epochs)
+    task = task_of(target, column, kind, weights, epochs, groups=groups, time=time)
     place = place_of(out, task)
     with watching(f"Comparing recipes on {task.name}", every_look=not axes) as observer:
         results = workflows.compare(

@@ -11,6 +11,7 @@ __all__ = [
     "TARGET_HELP",
     "ColumnOption",
     "EpochsOption",
+    "GroupsOption",
     "JsonOption",
     "KindOption",
     "OutOption",
@@ -21,6 +22,7 @@ __all__ = [
     "SetOption",
     "TargetArgument",
     "TensorBoardOption",
+    "TimeOption",
     "WeightsOption",
 ]
 
@@ -36,6 +38,16 @@ KindOption = Annotated[
 ]
 WeightsOption = Annotated[
     str | None, typer.Option("--weights", help="The column of the table that says how much a row counts.")
+]
+GroupsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--groups", help="The column of the table whose rows with one value stay in one part, such as a customer."
+    ),
+]
+TimeOption = Annotated[
+    str | None,
+    typer.Option("--time", help="The column of the table that says when: the oldest rows train, the newest test."),
 ]
 EpochsOption = Annotated[
     float | None,

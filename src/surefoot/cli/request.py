@@ -14,11 +14,20 @@ if TYPE_CHECKING:
 __all__ = ["observers_of", "place_of", "recipe_of", "task_of"]
 
 
-def task_of(target: str, column: str | None, kind: Any, weights: str | None, epochs: float | None) -> Task:
+def task_of(
+    target: str,
+    column: str | None,
+    kind: Any,
+    weights: str | None,
+    epochs: float | None,
+    *,
+    groups: str | None = None,
+    time: str | None = None,
+) -> Task:
     """The task that TARGET and its options name."""
     from surefoot import tasks
 
-    return tasks.resolve(target, column=column, kind=kind, epochs=epochs, weights=weights)
+    return tasks.resolve(target, column=column, kind=kind, epochs=epochs, weights=weights, groups=groups, time=time)
 
 
 def recipe_of(path: Path | None, changes: list[str] | None) -> Recipe:

@@ -25,6 +25,8 @@ def resolve(
     kind: Kind | None = None,
     epochs: float | None = None,
     weights: str | None = None,
+    groups: str | None = None,
+    time: str | None = None,
 ) -> Task:
     """The task that ``target`` names: a built-in one, a table in a file, or ``file.py:name``.
 
@@ -34,6 +36,8 @@ def resolve(
         kind: "classification" or "regression", for a table; None infers.
         epochs: the horizon; None keeps the task's own.
         weights: the column that says how much a row counts, for a table.
+        groups: the column whose rows with one value stay in one part, for a table.
+        time: the column whose oldest rows train and whose newest test, for a table.
 
     Raises:
         TaskError: there is no such task, file, column or name, or the user's code failed.
@@ -43,10 +47,11 @@ def resolve(
     if target.lower().endswith(TABLE_ENDINGS):
         if column is None:
             raise TaskError(f"which column of {target} should be predicted? Say it with --target COLUMN")
-        return table_task(target, target=column, kind=kind, epochs=epochs, weights=weights)
-    if column is not None or kind is not None or weights is not None:
+        return table_task(target, target=column, kind=kind, epochs=epochs, weights=weights, groups=groups, time=time)
+    if any(option is not None for option in (column, kind, weights, groups, time)):
         raise TaskError(
-            f"--target, --kind and --weights are for tables; {target} is not a file that ends in .csv or .tsv"
+            f"--target, --kind, --weights, --groups and --time are for tables; {target} is not a file that ends in "
+            ".csv or .tsv"
         )
     task = _from_python(target) if ".py" in target else _from_builtin(target)
     if epochs is not None:

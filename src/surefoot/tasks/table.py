@@ -18,6 +18,7 @@ import numpy as np
 from surefoot.errors import TaskError, nearest
 from surefoot.tasks.builder import NamedBuilder
 from surefoot.tasks.builtin import PARTS
+from surefoot.tasks.held_out import group_codes, split_by_group, split_by_time, time_values
 from surefoot.tasks.preparation import OTHER, Column, TablePreparation, is_missing, unit_of
 from surefoot.tasks.split import Indices, split_rows
 from surefoot.tasks.task import Task
@@ -61,6 +62,8 @@ def table_task(
     kind: Kind | None = None,
     epochs: float | None = None,
     weights: str | None = None,
+    groups: str | None = None,
+    time: str | None = None,
 ) -> Task:
     """A task from a table with a header line: comma, semicolon, tab or bar between cells; may be gzipped.
 
@@ -73,13 +76,18 @@ def table_task(
         kind: "classification" or "regression"; None infers: text, or at most 20 different whole numbers, are classes.
         epochs: the horizon; None takes about 100,000 samples, between 10 and 100 epochs.
         weights: the column that says how much a row counts, 0 or more; it is not predicted from.
+        groups: the column whose rows with one value stay in one part, such as a customer; it is not predicted from.
+        time: the column by which the oldest 60 % train, the next 20 validate and the newest 20 test; it is not
+            predicted from, since no later value was seen in training.
     """
     table = read_table(path)
-    for column in (target, weights):
-        if column is not None and column not in table.columns:
+    given = [column for column in (target, weights, groups, time) if column is not None]
+    for column in given:
+        if column not in table.columns:
             raise TaskError(f'{Path(path).name} has no column "{column}"; {nearest(column, table.columns)}')
-    if weights == target:
-        raise TaskError(f'column "{target}" cannot be the target and the weights')
+    twice = [column for column in given if given.count(column) > 1]
+    if twice:
+        raise TaskError(f'column "{twice[0]}" cannot be two of target, weights, groups and time')
     counts = None if weights is None else _weights(weights, table.columns.pop(weights))
     cells = table.columns[target]
     _refuse_missing(target, cells)
@@ -90,10 +98,29 @@ def table_task(
         targets = np.array([places[cell.strip()] for cell in cells], dtype=np.int64)
     else:
         targets = _numbers(target, cells)
-    parts = split_rows(table.num_rows, PARTS, labels=targets if classes else None)
+    parts, notes = _parts(table, groups, time, labels=targets if classes else None)
     if any(not len(part) for part in parts):
         raise TaskError(f"{Path(path).name} has {table.num_rows} rows: too few to train, validate and test on")
-    return _task(table, target, targets, classes, parts, epochs, counts)
+    task = _task(table, target, targets, classes, parts, epochs, counts)
+    task.notes += notes
+    return task
+
+
+def _parts(table: Table, groups: str | None, time: str | None, *, labels: Any) -> tuple[list[Indices], tuple[str, ...]]:
+    """The rows of every part, and what to say about it; a column that splits is taken out of the table."""
+    if groups is not None and time is not None:
+        raise TaskError("--groups and --time both say which rows are held out: give one of the two")
+    num_rows = table.num_rows
+    if groups is not None:
+        codes = group_codes(f'column "{groups}"', table.columns.pop(groups), num_rows=num_rows, num_parts=len(PARTS))
+        parts = split_by_group(codes, PARTS)
+        counts = ", ".join(str(len(np.unique(codes[part]))) for part in parts)
+        return parts, (f'"{groups}" keeps its rows together and is not predicted from: {counts} groups in the parts',)
+    if time is not None:
+        cells = table.columns.pop(time)
+        parts = split_by_time(time_values(f'column "{time}"', cells, num_rows=num_rows, num_parts=len(PARTS)), PARTS)
+        return parts, (f'"{time}" splits the rows, the newest test, and is not predicted from',)
+    return split_rows(num_rows, PARTS, labels=labels), ()
 
 
 def _weights(column: str, cells: Sequence[str]) -> Any:

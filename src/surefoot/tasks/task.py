@@ -12,6 +12,7 @@ import numpy as np
 from surefoot.errors import TaskError, nearest
 from surefoot.recipe import LossName
 from surefoot.records import Objective
+from surefoot.tasks.held_out import split_as_asked
 from surefoot.tasks.preparation import ArrayPreparation, TablePreparation
 from surefoot.tasks.split import is_whole, split_rows, take_rows
 
@@ -38,6 +39,9 @@ class Task:
             part; weights are 0 or more.
         validation: likewise, or the fraction of ``train`` to hold out, in (0, 1): split with a fixed seed of its own,
             stratified where the targets are classes.
+        groups: a value a row of ``train``, such as a person or a shop; rows of one group are then either trained on or
+            held out. Random otherwise, and not stratified.
+        times: a number or a date a row of ``train``; what is held out is then the latest part. Not beside ``groups``.
         test: likewise or None; looked at once, for the report.
         loss: "cross_entropy", "binary_cross_entropy", "focal", "hinge", "mean_squared_error", "mean_absolute", "huber",
             "poisson", or ``loss(output, target) -> scalar``. None takes cross-entropy for whole-number targets and the
@@ -61,6 +65,8 @@ class Task:
         train: Any,
         *,
         validation: Any = 0.2,
+        groups: Any = None,
+        times: Any = None,
         test: Any = None,
         loss: str | Callable[[Any, Any], Any] | None = None,
         step: Callable[[Any, Any], Any] | None = None,
@@ -88,7 +94,12 @@ class Task:
             _require_labels(self.train[1], self.loss)
         self.objective, self.score = _objective(objective)
         if isinstance(validation, int | float) and not isinstance(validation, bool):
-            self.train, self.validation = self._hold_out(float(validation))
+            self.train, self.validation = self._hold_out(float(validation), groups, times)
+        elif groups is not None or times is not None:
+            raise TaskError(
+                "groups and times say which rows of train are held out, and validation brings its own: "
+                "give validation as a fraction, or leave them out"
+            )
         else:
             self.validation = _part("validation", validation)
         self.preparation, self.notes = preparation, notes
@@ -98,12 +109,15 @@ class Task:
         """The unit of a standardised regression target, 1 otherwise."""
         return self.preparation.target_scale if self.preparation else 1.0
 
-    def _hold_out(self, fraction: float) -> tuple[Any, Any]:
+    def _hold_out(self, fraction: float, groups: Any, times: Any) -> tuple[Any, Any]:
         if not 0.0 < fraction < 1.0:
             raise TaskError(f"validation is the fraction {fraction}; it must lie between 0 and 1, or be data")
         rows = len(self.train[0]) if isinstance(self.train, tuple) else len(self.train)
         if rows < 2:
             raise TaskError(f"train has {rows} rows; at least 2 are needed to hold some out for validation")
+        parts = split_as_asked((1.0 - fraction, fraction), rows, groups=groups, times=times)
+        if parts is not None:
+            return take_rows(self.train, parts[0]), take_rows(self.train, parts[1])
         labels = self.train[1] if isinstance(self.train, tuple) and self.loss in _OF_LABELS else None
         if labels is not None and (labels.ndim != 1 or not is_whole(labels)):
             labels = None  # a label a row is what can be dealt out evenly
