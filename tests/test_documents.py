@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,16 @@ def test_the_page_on_data_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         exec(compile(code, "docs/data.md", "exec"), namespace)
 
 
+def test_the_page_on_using_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the page opens a file as people do
+        for code in blocks("docs/using.md", "python"):
+            exec(compile(code, "docs/using.md", "exec"), namespace)
+    assert namespace["scores"].shape == (5, 3)  # type: ignore[attr-defined]
+
+
 def test_both_readmes_show_the_same_code() -> None:
     first, second = ([re.sub("#.*", "", block) for block in blocks(name, "python")] for name in READMES)
     assert first == second
@@ -75,7 +86,8 @@ def test_the_commands_on_a_table_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    "name", [*READMES, "CONTRIBUTING.md", "docs/log.md", "docs/watching.md", "docs/data.md", "CHANGELOG.md"]
+    "name",
+    [*READMES, "CONTRIBUTING.md", "docs/log.md", "docs/watching.md", "docs/data.md", "docs/using.md", "CHANGELOG.md"],
 )
 def test_links_lead_somewhere(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")

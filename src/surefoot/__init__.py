@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from surefoot.tasks import Task
     from surefoot.workflows.ablate import ablate
     from surefoot.workflows.compare import compare
+    from surefoot.workflows.export import Export, export
     from surefoot.workflows.fit import fit
     from surefoot.workflows.load import LoadedModel, load
+    from surefoot.workflows.measure import measure
     from surefoot.workflows.probe import Probe, probe
     from surefoot.workflows.result import Result
     from surefoot.workflows.tune import tune
@@ -36,6 +38,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Event",
+    "Export",
     "LoadedModel",
     "Observer",
     "Pilot",
@@ -52,8 +55,10 @@ __all__ = [
     "attach",
     "compare",
     "errors",
+    "export",
     "fit",
     "load",
+    "measure",
     "probe",
     "rescale",
     "schedules",
@@ -74,7 +79,21 @@ _HOMES = {
     "SurefootError": "surefoot.errors",
     "Task": "surefoot.tasks",
 } | dict.fromkeys(
-    ("LoadedModel", "Probe", "Result", "ablate", "compare", "fit", "load", "probe", "tune"), "surefoot.workflows"
+    (
+        "Export",
+        "LoadedModel",
+        "Probe",
+        "Result",
+        "ablate",
+        "compare",
+        "export",
+        "fit",
+        "load",
+        "measure",
+        "probe",
+        "tune",
+    ),
+    "surefoot.workflows",
 )
 _MODULES = {"errors", "schedules", "space"}
 

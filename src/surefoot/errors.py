@@ -2,12 +2,14 @@
 
     SurefootError
     ├── StorageError (also OSError)       a file or a database cannot be written; the command exits with 1
+    ├── DisagreementError                 an exported model gives other outputs than the model; exits with 1
     └── RequestError (also ValueError)    the request was wrong; the command exits with 2
         ├── RecipeError                   a key or a value of a recipe
         ├── TaskError                     the task: its model, its loss, its data
         ├── BudgetError                   the budget
         ├── OutputError                   the folder that should receive the result
         ├── CallbackError                 a callback of yours raised, or answered what is no answer
+        ├── ExportError                   a trained model cannot be written in the form that was asked for
         ├── UnsupportedError              what is asked of a trainable is none of its capabilities
         └── MissingExtraError             an optional dependency is not installed
 
@@ -26,6 +28,8 @@ from pathlib import Path
 __all__ = [
     "BudgetError",
     "CallbackError",
+    "DisagreementError",
+    "ExportError",
     "MissingExtraError",
     "OutputError",
     "RecipeError",
@@ -47,6 +51,10 @@ class StorageError(SurefootError, OSError):
     """What should be kept cannot be written: the disk is full, or the database is gone. What was kept stays whole."""
 
 
+class DisagreementError(SurefootError):
+    """What was exported gives other outputs than the model it came from; nothing was kept."""
+
+
 class RequestError(SurefootError, ValueError):
     """What was asked for cannot be done; the message says what came, what is allowed and what to do."""
 
@@ -61,6 +69,10 @@ class TaskError(RequestError):
 
 class UnsupportedError(RequestError):
     """A trainable lacks the capability that a probe or a policy needs."""
+
+
+class ExportError(RequestError):
+    """A trained model cannot be fused, quantised or written in the form that was asked for."""
 
 
 class BudgetError(RequestError):

@@ -8,12 +8,12 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line; a wrong request ends with one line and exit code 2, a full disk with one and 1."""
+    """Run the command line; a wrong request ends with one line and exit code 2, work that failed with one and 1."""
     from surefoot.cli.commands import app
-    from surefoot.errors import StorageError, SurefootError
+    from surefoot.errors import DisagreementError, StorageError, SurefootError
 
     try:
         app(prog_name="surefoot")
     except SurefootError as error:
         sys.stderr.write(f"Error: {error}\n")
-        sys.exit(1 if isinstance(error, StorageError) else 2)
+        sys.exit(1 if isinstance(error, StorageError | DisagreementError) else 2)

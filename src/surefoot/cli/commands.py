@@ -28,6 +28,7 @@ from surefoot.cli.options import (
 )
 from surefoot.cli.request import observers_of, place_of, recipe_of, task_of
 from surefoot.cli.rescale import rescale
+from surefoot.cli.use import export, measure
 
 if TYPE_CHECKING:
     from surefoot.recipe import Recipe
@@ -252,13 +253,13 @@ def predict(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that tune or fit wrote.")],
     table: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="A CSV file with the columns of training; others are ignored."),
+        typer.Argument(metavar="FILE", help="A CSV file with the columns of training, or rows in a .npy file."),
     ],
     out: Annotated[Path | None, typer.Option("--out", help="Write the predictions to this CSV file.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over a file that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of CSV.")] = False,
 ) -> None:
-    """Predict new rows with a model that was tuned or trained on a table.
+    """Predict new rows with a model that was tuned or trained.
 
     Example:  surefoot predict runs/houses-1 new_houses.csv --out predicted.csv
     """
@@ -307,6 +308,8 @@ def schedule(
 
 app.command()(ablate)
 app.command()(rescale)
+app.command()(export)
+app.command()(measure)
 
 
 def _compared(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from surefoot import files
-from surefoot.errors import OutputError, RecipeError, TaskError
+from surefoot.errors import OutputError, RecipeError
 from surefoot.recipe import Recipe, parse_value
 from surefoot.records import SCHEMA_VERSION
 from surefoot.reports import Grid
@@ -92,19 +92,11 @@ def comparison_text(results: Mapping[str, Result], axes: Mapping[str, Sequence[A
 
 
 def predictions(directory: Path, table: Path) -> list[dict[str, Any]]:
-    """A prediction a row of the table, with the probability of the chosen class where there are classes."""
-    from surefoot.tasks.preparation import ArrayPreparation
-    from surefoot.tasks.table import read_table
+    """A prediction a row of the file, with the probability of the chosen class where there are classes."""
+    from surefoot.workflows.source import read_rows
 
     model = load(directory)
-    if model.preparation is None:
-        raise TaskError(
-            f"{directory} was not trained on a table; use sf.load({str(directory)!r}).predict(rows) in Python"
-        )
-    columns = read_table(table).columns
-    rows: Any = columns
-    if isinstance(model.preparation, ArrayPreparation):
-        rows = [list(values) for values in zip(*columns.values(), strict=True)]
+    rows = read_rows(table, model)
     answers = model.predict(rows)
     if not model.classes:
         return [{"prediction": answer} for answer in answers]

@@ -2,11 +2,26 @@
 
 from surefoot.engine.device_use import DeviceUse
 from surefoot.engine.factory import TorchFactory
+from surefoot.engine.forms import Forms, call_times, quality, threads
+from surefoot.engine.making import Making
 from surefoot.engine.predict import predict
 from surefoot.engine.probed_run import TorchRun
 from surefoot.engine.snapshot import load_weights
 from surefoot.engine.tensorboard import TensorBoardWriter
 
-__all__ = ["DeviceUse", "TensorBoardWriter", "TorchFactory", "TorchRun", "load_weights", "open_task", "predict"]
+__all__ = [
+    "DeviceUse",
+    "Forms",
+    "Making",
+    "TensorBoardWriter",
+    "TorchFactory",
+    "TorchRun",
+    "call_times",
+    "load_weights",
+    "open_task",
+    "predict",
+    "quality",
+    "threads",
+]
 
 open_task = TorchFactory

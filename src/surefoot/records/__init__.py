@@ -6,6 +6,7 @@ A float that is not a number is null in JSON and not-a-number again when read ba
 
 from surefoot.records.ablation import WHOLE, Ablation, Trial
 from surefoot.records.base import SCHEMA_VERSION
+from surefoot.records.forms import Form, Latency, Measured
 from surefoot.records.judging import belief, gains, is_preferred, ranked
 from surefoot.records.probes import (
     Capacity,
@@ -32,7 +33,10 @@ __all__ = [
     "Evaluation",
     "Finding",
     "Forecast",
+    "Form",
     "FrontierPoint",
+    "Latency",
+    "Measured",
     "NoiseReading",
     "Objective",
     "ProbeReport",

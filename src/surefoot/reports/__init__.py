@@ -2,6 +2,7 @@
 
 from surefoot.reports.ablation import ablation_text
 from surefoot.reports.comparison import write_comparison
+from surefoot.reports.forms import forms_table
 from surefoot.reports.grid import Grid
 from surefoot.reports.page import page, write_page
 from surefoot.reports.probe_page import probe_page, require_probe_file, write_probe
@@ -13,6 +14,7 @@ __all__ = [
     "Grid",
     "Printer",
     "ablation_text",
+    "forms_table",
     "page",
     "probe_page",
     "probe_text",

@@ -2,10 +2,26 @@
 
 from surefoot.workflows.ablate import ablate
 from surefoot.workflows.compare import compare, expand_grid
+from surefoot.workflows.export import Export, export
 from surefoot.workflows.fit import fit
 from surefoot.workflows.load import LoadedModel, load
+from surefoot.workflows.measure import measure
 from surefoot.workflows.probe import Probe, probe
 from surefoot.workflows.result import Result
 from surefoot.workflows.tune import tune
 
-__all__ = ["LoadedModel", "Probe", "Result", "ablate", "compare", "expand_grid", "fit", "load", "probe", "tune"]
+__all__ = [
+    "Export",
+    "LoadedModel",
+    "Probe",
+    "Result",
+    "ablate",
+    "compare",
+    "expand_grid",
+    "export",
+    "fit",
+    "load",
+    "measure",
+    "probe",
+    "tune",
+]

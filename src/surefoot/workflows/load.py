@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ import numpy as np
 from surefoot import files
 from surefoot.errors import OutputError, TaskError, raised_at
 from surefoot.tasks.builder import NamedBuilder
+from surefoot.tasks.inputs import InputForm
 from surefoot.tasks.preparation import ArrayPreparation, TablePreparation, preparation_from_json
 from surefoot.workflows.backend import engine
 from surefoot.workflows.output import MODEL_CARD, WEIGHTS
 
-__all__ = ["LoadedModel", "load"]
+__all__ = ["LoadedModel", "from_card", "load"]
 
 _CLASSIFICATION = ("cross_entropy", "binary_cross_entropy", "focal", "hinge")
 
@@ -29,11 +30,19 @@ class LoadedModel:
         module: the PyTorch module, in evaluation mode.
         preparation: encoders, scaling and class names; None for a task whose data was numbers already.
         loss: the name of the loss it was trained with, None for a user's own.
+        input: shape and type of one row of the network's input; None where that is not known.
+        task: what the task was called.
+        directory: the folder it lies in, None for one that was not kept.
+        has_input: whether it was kept by a Surefoot that keeps the input's form.
     """
 
     module: Any
     preparation: ArrayPreparation | TablePreparation | None
     loss: str | None
+    input: InputForm | None = None
+    task: str = "task"
+    directory: Path | None = None
+    has_input: bool = False
 
     def predict(self, rows: Any) -> list[Any]:
         """A prediction a row: a class name, a class number, or a number in the target's own unit.
@@ -41,6 +50,9 @@ class LoadedModel:
         Args:
             rows: for a table, mappings from column name to value, or a DataFrame; for other tasks an array of the
                 shape the model was trained on, one row or many.
+
+        Raises:
+            TaskError: the rows are not what the model was trained on, in one line.
         """
         outputs = self._outputs(rows)
         if self.preparation is not None:
@@ -82,11 +94,34 @@ class LoadedModel:
         """The class names, in the order of the probabilities; empty where there are none."""
         return self.preparation.classes if self.preparation is not None else ()
 
+    @property
+    def meaning(self) -> str:
+        """How the network's output reads, in words."""
+        if self.preparation is not None and self.preparation.classes:
+            return "a score a class, in the order of classes; the largest one is the answer"
+        if self.preparation is not None:
+            return "a number: times target_scale plus target_offset of the preparation it is in the target's own unit"
+        if self.loss == "binary_cross_entropy":
+            return "a score; above 0 the answer is class 1"
+        if self.loss in _CLASSIFICATION:
+            return "a score a class; the largest one is the answer (where there is one score only, above 0 is class 1)"
+        return "the logarithm of the expected count" if self.loss == "poisson" else "as the task's model gives it"
+
+    def encoded(self, rows: Any) -> Any:
+        """Rows as people have them as the network's input, an array of at least one row.
+
+        Raises:
+            TaskError: they are not what the model was trained on.
+        """
+        if self.preparation is not None:
+            return self.preparation.encode(rows)
+        return rows if self.input is None else self.input.fitted(rows)
+
     def _outputs(self, rows: Any) -> Any:
-        inputs = self.preparation.encode(rows) if self.preparation is not None else rows
+        inputs = self.encoded(rows)
         try:
             return engine().predict(self.module, inputs)
-        except (RuntimeError, IndexError, TypeError) as error:
+        except Exception as error:
             raise TaskError(f"the model cannot take these rows: {raised_at(error)}") from error
 
 
@@ -106,8 +141,8 @@ def load(directory: str | Path, *, model: Callable[..., Any] | None = None) -> L
         raise OutputError(f"there is no model in {path}: {MODEL_CARD} and {WEIGHTS} are needed")
     try:
         card = files.read_json(path / MODEL_CARD)
-        preparation = preparation_from_json(card["preparation"])
-        named, arguments, loss = card["builder"], card["model_arguments"], card["loss"]
+        preparation_from_json(card["preparation"])
+        named, arguments, _ = card["builder"], card["model_arguments"], card["loss"]
     except (ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{path / MODEL_CARD} cannot be read: {type(error).__name__}") from None
     builder = model or (NamedBuilder(**named) if named else None)
@@ -121,4 +156,15 @@ def load(directory: str | Path, *, model: Callable[..., Any] | None = None) -> L
         raise TaskError(
             f"cannot build the model of {path} again: {reason}; give its builder: sf.load(..., model=build)"
         ) from error
-    return LoadedModel(module.eval(), preparation, loss)
+    return from_card(module.eval(), card, path)
+
+
+def from_card(module: Any, card: Mapping[str, Any], directory: Path | None) -> LoadedModel:
+    """A module with what its card says about it."""
+    preparation = preparation_from_json(card["preparation"])
+    form = InputForm(**card["input"]) if card.get("input") else None
+    if form is None and preparation is not None:
+        form = InputForm(shape=(preparation.num_features,), dtype="float32")
+    return LoadedModel(
+        module, preparation, card["loss"], form, task=card["task"], directory=directory, has_input="input" in card
+    )

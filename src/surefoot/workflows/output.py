@@ -40,7 +40,11 @@ RECORDS, RESULT, RECIPE, FULL_RECIPE, HISTORY, REPORT = (
     "history.csv",
     "report.html",
 )
-_OURS = (*STUDY_FILES, WEIGHTS, MODEL_CARD, RECORDS, RESULT, RECIPE, FULL_RECIPE, HISTORY, REPORT)
+_EXPORTS = ("model.onnx", "model.int8.onnx", "model.pt2")  # of the model that is replaced
+_OURS = (
+    *(*STUDY_FILES, WEIGHTS, MODEL_CARD, RECORDS, RESULT, RECIPE, FULL_RECIPE, HISTORY, REPORT),
+    *(name for file in _EXPORTS for name in (file, f"{file}.json")),
+)
 HISTORY_COLUMNS = (
     "run", "stage", "samples", "epoch", "train_loss", "validation_loss", "learning_rate", "batch_size", "seconds",
     "noise_scale",

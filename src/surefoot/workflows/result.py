@@ -17,6 +17,7 @@ from surefoot.recipe import Recipe
 from surefoot.records import SCHEMA_VERSION, Cost, Finding, Forecast, RangeTest, Study, StudyStatus
 from surefoot.tasks import Task
 from surefoot.tasks.builder import reference_to
+from surefoot.tasks.inputs import input_form
 from surefoot.tuning import Outcome
 from surefoot.workflows import output
 
@@ -35,12 +36,14 @@ class Result:
         model: the trained model with its best weights; None when no run reached a usable one.
         directory: where it was written, None when nothing was.
         stopped_by_person: whether a Ctrl-C ended it.
+        card: what ``model.json`` holds: how to use the model; None where there is none.
     """
 
     study: Study
     model: Any
     directory: Path | None = None
     stopped_by_person: bool = False
+    card: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         measured = ", ".join(f"{name}={value:.4g}" for name, value in self.study.metrics.items())
@@ -139,10 +142,11 @@ def conclude(
         versions=versions(),
     )
     study = study.model_copy(update={"findings": tuple(diagnosis.findings(study))})
+    card = None if outcome.trainable is None else _card(task, study)
     if directory is not None:
-        _write(study, directory, outcome.trainable, _card(task, study))
+        _write(study, directory, outcome.trainable, card)
     model = outcome.trainable.model if outcome.trainable is not None else None
-    return Result(study, model, directory, stopped_by_person=outcome.stopped and spending.interrupted)
+    return Result(study, model, directory, stopped_by_person=outcome.stopped and spending.interrupted, card=card)
 
 
 def _measured(trainable: Trainable) -> dict[str, float]:
@@ -224,20 +228,21 @@ def _loading(task: Task, directory: Path | None) -> tuple[str, ...]:
 
 def _card(task: Task, study: Study) -> dict[str, Any]:
     """What ``load`` needs beside the weights."""
-    builder = reference_to(task.model)
+    builder, form = reference_to(task.model), input_form(task.train)
     return {
         "schema_version": SCHEMA_VERSION,
         "task": task.name,
         "builder": None if builder is None else {"reference": builder.reference, "arguments": builder.arguments},
         "model_arguments": study.recipe.get("model", {}),
         "loss": None if study.loss == "custom" else study.loss,
+        "input": None if form is None else form.model_dump(exclude_none=True),
         "preparation": None if task.preparation is None else task.preparation.model_dump(mode="json"),
     }
 
 
-def _write(study: Study, directory: Path, trainable: Trainable | None, card: dict[str, Any]) -> None:
+def _write(study: Study, directory: Path, trainable: Trainable | None, card: dict[str, Any] | None) -> None:
     recipe = Recipe(**study.recipe).to_toml() if study.recipe else ""
     if trainable is not None:
         trainable.save_weights(directory / output.WEIGHTS)
     page = reports.page(study)
-    output.save(study, directory, recipe_toml=recipe, page=page, card=card if trainable is not None else None)
+    output.save(study, directory, recipe_toml=recipe, page=page, card=card)

@@ -1,0 +1,53 @@
+"""Records of a trained model in the forms it can be used in: what each costs and gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from surefoot.records.base import SCHEMA_VERSION, Number, Record
+
+__all__ = ["Form", "Latency", "Measured"]
+
+
+class Latency(Record):
+    """Milliseconds a call: the median of interleaved repeats, with their first and ninth decile."""
+
+    median: float
+    low: float
+    high: float
+
+
+class Form(Record):
+    """One form of a model.
+
+    ``name`` is "as trained", "fused", "onnx" or "onnx int8", after the folder's where two models are measured; ``size``
+    is in bytes on disk, without the code that a PyTorch module needs beside its weights; ``zeros`` is the share of
+    zeros among the weights of its matrices and kernels as trained; ``latency`` goes by rows a call.
+    """
+
+    name: str
+    size: int
+    num_parameters: int
+    zeros: float
+    latency: dict[int, Latency]
+    metrics: dict[str, Number]
+
+
+class Measured(Record):
+    """The forms of a model, the first of them as it was trained.
+
+    ``part`` is where the quality was measured, test or validation, and ``rows`` are those of it; ``repeats`` stand
+    behind each latency; ``notes`` say what could not be made, and what the figures do not say by themselves.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    task: str
+    part: str
+    rows: int
+    num_threads: int
+    repeats: int
+    forms: tuple[Form, ...]
+    notes: tuple[str, ...] = ()
+    versions: dict[str, Any] = Field(default_factory=dict)
