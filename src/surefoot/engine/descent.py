@@ -7,7 +7,9 @@ that runs out of memory is repeated with parts half as large.
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,7 @@ from torch import Tensor, nn, optim
 from surefoot.batching import NoiseSample
 from surefoot.engine import optimizers
 from surefoot.engine.dropout import MaskStream, set_stream, stream_of
+from surefoot.engine.loss_scale import LossScale
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.noise import PartNorms, RowNorms, has_batch_statistics
 from surefoot.engine.objective import BatchLoss, Objective
@@ -36,12 +39,14 @@ class Stepped:
         weight: what it is a mean over.
         noise: a look at the noise, when the step took one.
         timing: (rows, seconds) of a step over a part of the batch, as a look in parts shows it.
+        trouble: why no further step can help, or "".
     """
 
     loss: float
     weight: float
     noise: NoiseSample | None = None
     timing: tuple[int, float] | None = None
+    trouble: str = ""
 
 
 class Descent:
@@ -50,13 +55,14 @@ class Descent:
     Args:
         model: in training mode when ``step`` is called.
         optimizer: whose gradients are those of ``model``.
-        objective: the loss of a batch.
+        objective: the loss of a batch, and how the model is run for it.
         penalties: what is added to it once a step, and done to the weights after one.
         max_gradient_norm: longer gradients are scaled down to it; None leaves them.
         num_rows: of the training data.
         micro_batch: rows that go through the model at once; None is the whole batch.
         wants_dots: looks also measure the noise along the gradient.
         wants_timing: looks are taken in parts, which tells what a step over fewer rows takes.
+        loss_scale: keeps gradients within the range of fp16; None elsewhere.
 
     Attributes:
         micro_batch: as given; running out of memory halves it.
@@ -75,10 +81,13 @@ class Descent:
         micro_batch: int | None,
         wants_dots: bool = False,
         wants_timing: bool = False,
+        loss_scale: LossScale | None = None,
     ) -> None:
         self.micro_batch = micro_batch
         self._model, self._optimizer, self._objective = model, optimizer, objective
+        self._watched = objective.watched
         self._penalties, self._max_gradient_norm = penalties, max_gradient_norm
+        self._scale = loss_scale
         self._num_rows = num_rows
         self.changes: list[tuple[str, float, float, str]] = []
         self._wants_dots = wants_dots
@@ -117,15 +126,22 @@ class Descent:
             for buffer, before in zip(self._buffers, buffers, strict=True):
                 buffer.copy_(before)
         started = time.perf_counter()
-        self._apply(settings)
+        stepped.trouble = self._apply(settings)
         if stepped.timing is not None:
             rows, seconds = stepped.timing
             stepped.timing = (rows, seconds + time.perf_counter() - started)
         return stepped
 
-    def forget_settings(self) -> None:
-        """Set everything anew at the next step: somebody else has written into the optimizer."""
-        self._rest = None
+    def counters(self) -> dict[str, Any]:
+        """What a checkpoint has to hold, as plain values."""
+        scale = None if self._scale is None else self._scale.state()
+        return {"micro_batch": self.micro_batch, "loss_scale": scale}
+
+    def load_counters(self, counters: Mapping[str, Any]) -> None:
+        """Go on from these; every setting is written anew at the next step, since the optimizer was written into."""
+        self.micro_batch, self._rest = counters["micro_batch"], None
+        if self._scale is not None:
+            self._scale.load(counters["loss_scale"])
 
     def _gradients(self, batch: Any, count: int, *, look: bool) -> Stepped:
         """Leave the gradient of the batch's loss and penalty in ``.grad``."""
@@ -135,7 +151,7 @@ class Descent:
             found = self._objective(self._model, batch, count)
             penalty = self._penalties.loss()
             total = found.training + penalty if isinstance(penalty, Tensor) else found.training
-            total.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
+            self._backward(total)
             return Stepped(found.plain.item(), found.plain_weight)
         if size >= count and self._by_rows is not None:
             stepped = self._looked_by_rows(batch, count, self._by_rows)
@@ -149,9 +165,9 @@ class Descent:
         """One ordinary pass whose rows are looked at; None, with the random stream put back, where that cannot be."""
         stream = torch.get_rng_state()
         with norms.watching():
-            found = self._objective(self._model, batch, count)
-            found.training.backward()  # type: ignore[no-untyped-call]
-        sample = norms.sample(self._num_rows, count=count, is_sum=found.is_sum)
+            found = self._watched(self._model, batch, count)
+            self._backward(found.training)
+        sample = norms.sample(self._num_rows, count=count, is_sum=found.is_sum, loss_scale=self._factor)
         if sample is None:
             torch.set_rng_state(stream)
             return None
@@ -161,25 +177,31 @@ class Descent:
     def _added_up(self, batch: Any, count: int, size: int, *, look: bool) -> Stepped:
         """The batch in parts of ``size`` rows, their gradients added up."""
         norms = PartNorms(self._parameters, wants_dots=self._wants_dots) if look else None
+        objective = self._watched if look else self._objective
         masks, sums = MaskStream(count, self._device), _Sums()
-        timing, start = None, 0
+        timing, start, unit = None, 0, 1.0
         for rows in part_sizes(count, size):
             started, stop = time.perf_counter(), start + rows
             part = part_of(batch, start, stop, count=count)
-            with masks.part(start, stop):
-                found = self._objective(self._model, part, rows)
+            # compiled code draws masks of its own: functions that are put in place of PyTorch's do not reach it
+            with contextlib.nullcontext() if objective.is_compiled else masks.part(start, stop):
+                found = objective(self._model, part, rows)
                 share = sums.add(found)
+                # a loss scale that suits the mean of the whole must suit the parts: no more than a mean there either
+                unit = 1.0 if self._scale is None or found.is_sum else float(count)
                 if share:  # a part without weight has no gradient, and its mean is not a number
-                    (found.training * share).backward()  # type: ignore[no-untyped-call]
+                    self._backward(found.training * (share / unit))
             timing = timing or (rows, time.perf_counter() - started)
             if norms is not None:
                 norms.take(rows)
             start = stop
         masks.finish()
-        weight = float(count) if sums.is_sum else sums.weight
+        weight = float(count) if sums.is_sum else sums.weight / unit
         if norms is not None:
             norms.put_back()
-        noise = norms.sample(self._num_rows, weight=weight) if norms is not None and weight else None
+        noise = None
+        if norms is not None and weight:
+            noise = norms.sample(self._num_rows, weight=weight, loss_scale=self._factor)
         if weight and not sums.is_sum:
             with torch.no_grad():
                 torch._foreach_div_([value.grad for value in self._parameters if value.grad is not None], weight)
@@ -194,7 +216,17 @@ class Descent:
     def _add_penalty(self) -> None:
         penalty = self._penalties.loss()
         if isinstance(penalty, Tensor):
-            penalty.backward()  # type: ignore[no-untyped-call]
+            self._backward(penalty)
+
+    def _backward(self, loss: Tensor) -> None:
+        """Add a loss's gradient to ``.grad``, times the loss scale."""
+        scaled = loss if self._scale is None else self._scale.scaled(loss)
+        scaled.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
+
+    @property
+    def _factor(self) -> float:
+        """What is in ``.grad`` before a step, beside the gradient."""
+        return 1.0 if self._scale is None else self._scale.factor
 
     def _halve(self, count: int) -> None:
         """Half as many rows at once from now on."""
@@ -207,8 +239,13 @@ class Descent:
             reason += ", and batch normalisation now sees the smaller parts"
         self.changes.append(("micro_batch", before, self.micro_batch, reason))
 
-    def _apply(self, settings: Settings) -> None:
-        """Set the optimizer and let it step; once more after making room, where memory ran out before it began."""
+    def _apply(self, settings: Settings) -> str:
+        """Set the optimizer and let it step; once more after making room, where memory ran out before it began.
+
+        What is wrong, where the gradients are not finite at any loss scale, or "".
+        """
+        if self._scale is not None:
+            self._scale.unscale(self._optimizer)
         if self._max_gradient_norm is not None:
             optimizers.clip(self._parameters, self._max_gradient_norm)
         rest = settings[1:]
@@ -221,13 +258,27 @@ class Descent:
             make_room()
             if not self._has_stepped():
                 raise OutOfRoom("the optimizer's step does not fit in memory beside the model")
+        if self._scale is not None and self._is_skipped(self._scale):
+            return self._scale.trouble
         self._penalties.after_step(self._optimizer)
+        return ""
+
+    def _is_skipped(self, scale: LossScale) -> bool:
+        """Let the loss scale follow what the step showed; whether it was left out, which is a change to be told."""
+        before = scale.factor
+        if not scale.update():
+            return False
+        self.changes.append(("loss_scale", before, scale.factor, "a gradient was not finite; the step was skipped"))
+        return True
 
     def _has_stepped(self) -> bool:
         """Let the optimizer step; False when memory ran out and nothing was changed."""
         writes, known = self._writes(), len(self._optimizer.state)
         try:
-            self._optimizer.step()
+            if self._scale is None:
+                self._optimizer.step()
+            else:
+                self._scale.step(self._optimizer)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from surefoot import seeds
+from surefoot.engine import hardware
 from surefoot.engine.data import Rows, TensorRows, as_rows, first
 from surefoot.engine.fused import Stack
 from surefoot.engine.fused_member import Member
@@ -106,11 +107,16 @@ class TorchFactory:
         complete = recipe.complete(self.num_rows)
         few = 1 if complete.batch.size == 1 else 2
         arrangement(complete, self.parts["train"], loss_name(self.problem, recipe))
-        brief = complete.with_changes({"data.workers": 0, "data.balance": "none"}).to_dict() | {"batch": {"size": few}}
+        # for two rows a compiler would take longer than all the rest
+        quick = {"data.workers": 0, "data.balance": "none", "hardware.compile": False}
+        brief = complete.with_changes(quick).to_dict() | {"batch": {"size": few}}
+        hardware.ready(recipe.hardware)
         parts: dict[Split, Rows] = {name: first(rows, min(few, len(rows))) for name, rows in self.parts.items()}
         with isolated(RandomState.seeded(seeds.derive(0, "check"))):
             model = self.problem.model(**recipe.model)
             _check_model(model)
+            hardware.place(model, recipe.hardware)
+            hardware.require_supported(model, recipe)
             if self.problem.step is None:
                 check_labels(loss_name(self.problem, recipe), self.parts, functools.partial(_output, model))
             loss = _call("the loss", lambda: self._loss(model, parts["train"], recipe))

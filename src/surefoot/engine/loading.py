@@ -55,6 +55,7 @@ def open_loader(
     device: torch.device | str = "cpu",
     is_shuffled: bool = True,
     arrange: Arrange = epoch_order,
+    pin_memory: bool | None = None,
 ) -> Loader:
     """The loader of a part.
 
@@ -67,12 +68,14 @@ def open_loader(
         device: where batches go.
         is_shuffled: the epochs' random orders; otherwise the rows' own.
         arrange: gives the order of a shuffled epoch.
+        pin_memory: copy batches to a GPU from memory it reads by itself; None does so with what workers read.
     """
     order = Order(seed, len(rows), is_shuffled=is_shuffled, arrange=arrange)
     device = torch.device(device)
     if isinstance(rows, TensorRows):
-        return _MemoryLoader(rows, order, device)
-    return _DatasetLoader(rows, order, seed=seed, plan=plan, workers=workers, device=device)
+        return _MemoryLoader(rows, order, device, is_pinned=bool(pin_memory))
+    is_pinned = device.type == "cuda" and pin_memory is not False
+    return _DatasetLoader(rows, order, seed=seed, plan=plan, workers=workers, device=device, is_pinned=is_pinned)
 
 
 def in_order(loader: Loader, num_rows: int, size: int) -> Iterator[tuple[Any, int]]:
@@ -115,8 +118,9 @@ class _MemoryLoader:
     gets fresh rows, even if a model has written into the ones it got.
     """
 
-    def __init__(self, rows: TensorRows, order: Order, device: torch.device) -> None:
+    def __init__(self, rows: TensorRows, order: Order, device: torch.device, *, is_pinned: bool) -> None:
         self._tensors, self._order, self._device = rows.tensors, order, device
+        self._is_pinned = is_pinned
         a_row = sum(values[0].numel() * values.element_size() for values in self._tensors) if len(rows) else 1
         self._length = max(1, min(len(rows), BLOCK_BYTES // max(1, a_row)))
         self._block: tuple[Tensor, ...] = ()
@@ -145,7 +149,10 @@ class _MemoryLoader:
 
     def _gathered(self, position: int, size: int) -> tuple[Tensor, ...]:
         rows = self._order.rows(position, size)
-        return tuple([values.index_select(0, rows.to(values.device)).to(self._device) for values in self._tensors])
+        found = [values.index_select(0, rows.to(values.device)) for values in self._tensors]
+        if self._is_pinned:
+            found = [values.pin_memory() if values.device.type == "cpu" else values for values in found]
+        return tuple([to_device(values, self._device) for values in found])
 
     def close(self) -> None:
         self._block, self._start, self._end, self._given = (), 0, 0, 0
@@ -155,11 +162,19 @@ class _DatasetLoader:
     """A dataset, read in this process or by workers ahead of the training."""
 
     def __init__(
-        self, rows: DatasetRows, order: Order, *, seed: int, plan: Plan, workers: int, device: torch.device
+        self,
+        rows: DatasetRows,
+        order: Order,
+        *,
+        seed: int,
+        plan: Plan,
+        workers: int,
+        device: torch.device,
+        is_pinned: bool,
     ) -> None:
         self._order, self._plan, self._device = order, plan, device
         self._fetching = Fetching(rows.dataset, seed)
-        self._workers = Workers(self._fetching, workers, pin_memory=device.type == "cuda") if workers else None
+        self._workers = Workers(self._fetching, workers, pin_memory=is_pinned) if workers else None
 
     def batch(self, position: int, size: int) -> tuple[Any, int]:
         if self._workers is None:

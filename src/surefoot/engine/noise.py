@@ -63,13 +63,14 @@ class PartNorms:
         for index, value in self._total.items():
             self._parameters[index].grad = value
 
-    def sample(self, num_rows: int, *, weight: float) -> NoiseSample:
+    def sample(self, num_rows: int, *, weight: float, loss_scale: float = 1.0) -> NoiseSample:
         """The look.
 
         Args:
             num_rows: of the training data.
             weight: what the sum is divided by for the mean: all weight of the batch, or its rows. A part's share of it
                 is counted as if every row weighed the same, which is what makes the sum of parts the mean's.
+            loss_scale: what the loss was multiplied by.
         """
         count = sum(self._sizes)
         shares = [weight * rows / count for rows in self._sizes]
@@ -84,6 +85,7 @@ class PartNorms:
             mean_squared_norm=norms[-1] / weight**2,
             dots=dots,
             num_rows=num_rows,
+            loss_scale=loss_scale,
         )
 
 
@@ -134,22 +136,23 @@ class RowNorms:
         if layer in self._inputs or inputs[0].ndim != 2 or not output.requires_grad:
             self._is_plain = False  # used twice, or more than once a row: the formula does not hold
             return
-        self._inputs[layer] = inputs[0].detach()
+        self._inputs[layer] = inputs[0].detach().to(layer.weight.dtype)  # squares of half precisions overflow
         output.register_hook(self._keeper(layer))  # type: ignore[no-untyped-call] # torch leaves it unannotated
 
     def _keeper(self, layer: nn.Linear) -> Callable[[Tensor], None]:
         def keep(error: Tensor) -> None:
-            self._errors[layer] = error
+            self._errors[layer] = error.to(layer.weight.dtype)
 
         return keep
 
-    def sample(self, num_rows: int, *, count: int, is_sum: bool = False) -> NoiseSample | None:
+    def sample(self, num_rows: int, *, count: int, is_sum: bool = False, loss_scale: float = 1.0) -> NoiseSample | None:
         """The look, from a backward pass in the block; None where the formula does not hold.
 
         Args:
             num_rows: of the training data.
             count: rows of the batch.
             is_sum: the loss is a sum over the batch, not a mean.
+            loss_scale: what it was multiplied by.
         """
         if not self._is_plain or len(self._errors) != len(self._layers):
             return None
@@ -170,6 +173,7 @@ class RowNorms:
             mean_squared_norm=float(mean) * whole**2,
             dots=(self._dots() * (own * whole)).tolist() if self._wants_dots else None,
             num_rows=num_rows,
+            loss_scale=loss_scale,
         )
 
     def _dots(self) -> Tensor:

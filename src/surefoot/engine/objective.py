@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from surefoot.engine.data import Rows
+from surefoot.engine.forward import Forward
 from surefoot.engine.losses import CLASSIFICATION, NamedLoss
 from surefoot.engine.mixing import Mixed
 from surefoot.errors import TaskError
@@ -59,11 +60,13 @@ class Objective:
         loss: a loss by name, a user's own, or None where ``step`` stands.
         step: the task's own step.
         takes_weights: whether a user's own loss takes a weight a sample as its third argument.
+        forward: how the model is run where that is not as it is.
     """
 
     loss: NamedLoss | Callable[..., Any] | None
     step: Callable[[Any, Any], Any] | None
     takes_weights: bool = False
+    forward: Forward | None = None
 
     @classmethod
     def of(cls, problem: Problem, recipe: Recipe, rows: Rows | None = None) -> Objective:
@@ -82,6 +85,16 @@ class Objective:
             return cls(_named(chosen, recipe.loss, rows), None)
         return cls(chosen, problem.step, callable(chosen) and _takes_weights(chosen))  # type: ignore[arg-type] # a step
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether the model is run as ``torch.compile`` made it."""
+        return self.forward is not None and self.forward.compiled is not None
+
+    @property
+    def watched(self) -> Objective:
+        """The same of the model itself, which hooks can watch, where it is compiled."""
+        return replace(self, forward=self.forward.plain) if self.forward is not None and self.is_compiled else self
+
     def __call__(self, model: nn.Module, batch: Any, num_samples: int) -> BatchLoss:
         """The loss of a batch of (inputs, target) or (inputs, target, weights), a mean over its samples.
 
@@ -98,7 +111,8 @@ class Objective:
                 "for anything else"
             )
         inputs, target, *given = batch
-        return self._of_output(model(inputs), target, given[0] if given else None, num_samples)
+        output = model(inputs) if self.forward is None else self.forward.output(model, inputs)
+        return self._of_output(output, target, given[0] if given else None, num_samples)
 
     def of_output(self, output: Any, target: Tensor, weights: Tensor | None) -> BatchLoss:
         """The loss of what a model made of a batch in memory, where there is no step.
@@ -144,7 +158,8 @@ class Objective:
 
     def _from_step(self, model: nn.Module, batch: Any, num_samples: int) -> BatchLoss:
         assert self.step is not None
-        returned = self.step(model, batch)
+        run = self.forward
+        returned = self.step(model, batch) if run is None else run.step(self.step, model, batch)
         loss, weight = returned if isinstance(returned, tuple) else (returned, num_samples)
         scalar = _scalar(loss, "step")
         return BatchLoss(scalar, scalar, float(weight), float(weight))
@@ -190,7 +205,8 @@ def weights_of(batch: Any) -> Tensor | None:
 def to_device(batch: Any, device: torch.device) -> Any:
     """The batch with every tensor in it on ``device``."""
     if isinstance(batch, Tensor):
-        return batch.to(device)
+        # a copy from pinned memory need not be waited for: what is computed next waits its turn on the device
+        return batch.to(device, non_blocking=device.type == "cuda")
     if isinstance(batch, Mapping):
         moved = {key: to_device(value, device) for key, value in batch.items()}
         return moved if type(batch) is dict else type(batch)(moved)  # type: ignore[call-arg] # as UserDict takes it

@@ -37,7 +37,8 @@ def build(model: nn.Module, recipe: Recipe) -> optim.Optimizer:
         }
         for group in Penalties.of(model, recipe).groups
     ]
-    optimizer = _BUILDERS[recipe.optimizer.name](groups, recipe.optimizer, _can_fuse(model))
+    is_fused = _can_fuse(model) and recipe.precision.name != "fp16"  # fused ones cannot skip a first step
+    optimizer = _BUILDERS[recipe.optimizer.name](groups, recipe.optimizer, is_fused)
     averaging_mode(optimizer, training=True)
     return optimizer
 

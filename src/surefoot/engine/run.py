@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from surefoot import seeds
-from surefoot.engine import averaging, checkpoint, optimizers, snapshot
+from surefoot.engine import averaging, checkpoint, hardware, optimizers, snapshot
 from surefoot.engine.augmentation import Augmentation
 from surefoot.engine.data import Rows, step_size
 from surefoot.engine.descent import Descent, Stepped
 from surefoot.engine.evaluation import Evaluator
+from surefoot.engine.forward import Forward
 from surefoot.engine.initialization import initialize
 from surefoot.engine.loading import open_loader
+from surefoot.engine.loss_scale import LossScale
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.network import NetworkLevers
 from surefoot.engine.noise import RowNorms, has_batch_statistics, has_dense_gradients
@@ -59,10 +62,12 @@ class Training:
     def __init__(self, problem: Problem, recipe: Recipe, parts: dict[Split, Rows], *, seed: int, horizon: int) -> None:
         self.problem, self.recipe, self.seed, self.horizon = problem, recipe, seed, horizon
         self._parts = parts
+        hardware.ready(recipe.hardware)
         self._random = RandomState.seeded(seeds.derive(seed, "model"))
         with isolated(self._random):
             self._model: nn.Module = problem.model(**recipe.model)
             initialize(self._model, recipe.initialization)
+        hardware.place(self._model, recipe.hardware)
         self._device = next(self._model.parameters()).device
         self._optimizer = optimizers.build(self._model, recipe)
         self._network = NetworkLevers(self._model, recipe.network, horizon=horizon)
@@ -85,13 +90,14 @@ class Training:
         self._descent = Descent(
             self._model,
             self._optimizer,
-            self._objective,
+            replace(self._objective, forward=Forward.of(self._model, recipe)),
             penalties=Penalties.of(self._model, recipe),
             max_gradient_norm=recipe.optimizer.max_gradient_norm,
             num_rows=rows,
             micro_batch=recipe.batch.micro_batch,
             wants_dots=self._steering.wants_dots,
             wants_timing=recipe.batch.policy == "goodput",
+            loss_scale=LossScale.of(recipe, self._device),
         )
         if recipe.batch.micro_batch is not None and has_batch_statistics(self._model):
             reason = "as batch.micro_batch says, and that is what batch normalisation sees"
@@ -102,9 +108,18 @@ class Training:
         self._first_loss: float | None = None
         plan = partial(self._planned, num_rows=rows)
         workers = recipe.data.workers
-        arrange = arrangement(recipe, parts["train"], loss_name(problem, recipe))
+        arrange, pin_memory = (
+            arrangement(recipe, parts["train"], loss_name(problem, recipe)),
+            recipe.hardware.pin_memory,
+        )
         self._loader = open_loader(
-            parts["train"], seed=seed, plan=plan, workers=workers, device=self._device, arrange=arrange
+            parts["train"],
+            seed=seed,
+            plan=plan,
+            workers=workers,
+            device=self._device,
+            arrange=arrange,
+            pin_memory=pin_memory,
         )
         is_augmented, has_step = bool(recipe.data.augments), problem.step is not None
         self._augmentation = Augmentation(recipe.data, seed=seed, has_step=has_step) if is_augmented else None
@@ -156,7 +171,7 @@ class Training:
                     break
                 steps += 1
                 losses, weights = losses + stepped.loss * stepped.weight, weights + stepped.weight
-                reason = self._blown_up(stepped.loss, rate)
+                reason = stepped.trouble or self._blown_up(stepped.loss, rate)
                 if reason:
                     failure = "diverged"
                     break
@@ -216,7 +231,8 @@ class Training:
             self._first_loss = loss
         epoch = self._samples / len(self._parts["train"])
         if not math.isfinite(loss):
-            return f"the loss became {loss} at epoch {epoch:.2f}, rate {rate:.3g}"
+            hint = "; fp16 ends at 65,504, bf16 does not" if self.recipe.precision.name == "fp16" else ""
+            return f"the loss became {loss} at epoch {epoch:.2f}, rate {rate:.3g}{hint}"
         if loss > BLOW_UP * max(1.0, abs(self._first_loss)):
             return f"the loss rose from {self._first_loss:.3g} to {loss:.3g} at epoch {epoch:.2f}, rate {rate:.3g}"
         return ""
@@ -311,7 +327,7 @@ class Training:
             "samples": self._samples,
             "steps": self._steps,
             "first_loss": self._first_loss,
-            "micro_batch": self._descent.micro_batch,
+            **self._descent.counters(),
             "steering": self._steering.to_json(),
             "progress": progress,
         }
@@ -324,10 +340,10 @@ class Training:
         counters = found.counters
         self._random, self._best = found.random.copy(), found.best
         self._samples, self._steps = counters["samples"], counters["steps"]
-        self._first_loss, self._descent.micro_batch = counters["first_loss"], counters["micro_batch"]
+        self._first_loss = counters["first_loss"]
         self._network.load_parts(found.beside, counters.get("network", {}))
         self._steering.load_json(counters["steering"])
-        self._descent.forget_settings()
+        self._descent.load_counters(counters)
         progress: dict[str, Any] = counters["progress"]
         return progress
 

@@ -70,7 +70,15 @@ def _against_one(recipe: Recipe) -> str:
         return f'data.balance "{recipe.data.balance}" arranges the rows'
     if recipe.data.augments:
         return f"data.{recipe.data.augments[0]} changes the rows"
-    return "data.workers read a dataset" if recipe.data.workers else ""
+    return "data.workers read a dataset" if recipe.data.workers else _against_machine(recipe)
+
+
+def _against_machine(recipe: Recipe) -> str:
+    """What about how a recipe computes cannot be stacked, or ""."""
+    if recipe.precision.name != "float32":
+        return f'precision.name "{recipe.precision.name}" casts what a stack adds up'
+    key = next((key for key in ("channels_last", "compile") if getattr(recipe.hardware, key)), "")
+    return f"hardware.{key} is for models that run one by one" if key else ""
 
 
 def _against_two(first: Recipe, recipe: Recipe) -> str:
@@ -80,6 +88,7 @@ def _against_two(first: Recipe, recipe: Recipe) -> str:
         "batch.policy": (first.batch.policy, recipe.batch.policy),
         "batch.size": (first.batch.size, recipe.batch.size),
         "model": (first.model, recipe.model),
+        "hardware.device": (first.hardware.device, recipe.hardware.device),
         "stopping.max_steps": (first.stopping.max_steps, recipe.stopping.max_steps),
         "stopping.max_seconds": (first.stopping.max_seconds, recipe.stopping.max_seconds),
     }

@@ -2,6 +2,7 @@
 
 from surefoot.recipe.batch import Batch
 from surefoot.recipe.data import Data
+from surefoot.recipe.hardware import Hardware, Precision, PrecisionName
 from surefoot.recipe.loss import LOSS_ARGUMENTS, Loss, LossName
 from surefoot.recipe.network import Network
 from surefoot.recipe.optimizer import Optimizer, OptimizerName, takes
@@ -14,6 +15,7 @@ __all__ = [
     "LOSS_ARGUMENTS",
     "Batch",
     "Data",
+    "Hardware",
     "Initialization",
     "Loss",
     "LossName",
@@ -21,6 +23,8 @@ __all__ = [
     "Optimizer",
     "OptimizerName",
     "ParameterRule",
+    "Precision",
+    "PrecisionName",
     "Recipe",
     "Regularization",
     "Schedule",

@@ -18,6 +18,7 @@ from surefoot import batching
 from surefoot.errors import RecipeError, nearest
 from surefoot.recipe.batch import Batch
 from surefoot.recipe.data import Data
+from surefoot.recipe.hardware import Hardware, Precision
 from surefoot.recipe.loss import Loss
 from surefoot.recipe.messages import one_line
 from surefoot.recipe.network import Network
@@ -41,7 +42,7 @@ class Recipe(BaseModel):
 
     Args:
         optimizer: see ``Optimizer``; likewise ``schedule``, ``batch``, ``loss``, ``regularization``,
-            ``initialization``, ``data``, ``network``, ``stopping``.
+            ``initialization``, ``data``, ``network``, ``precision``, ``hardware``, ``stopping``.
         model: arguments for the task's model builder.
 
     Raises:
@@ -67,6 +68,8 @@ class Recipe(BaseModel):
     initialization: Initialization = Initialization()
     data: Data = Data()
     network: Network = Network()
+    precision: Precision = Precision()
+    hardware: Hardware = Hardware()
     stopping: Stopping = Stopping()
     model: dict[str, Any] = {}
 

@@ -51,8 +51,8 @@ class Evaluation(Record):
 class Change(Record):
     """A setting that moved while a run went on, and why.
 
-    ``samples`` is the clock; ``name`` is batch_size, micro_batch, learning_rate (before the schedule), weight_decay,
-    beta1, beta2, epsilon, rate_multiplier (of a reactive schedule) or rate_factor (of retries).
+    ``samples`` is the clock; ``name`` is batch_size, micro_batch, loss_scale, learning_rate (before the schedule),
+    weight_decay, beta1, beta2, epsilon, rate_multiplier (of a reactive schedule) or rate_factor (of retries).
     """
 
     samples: int

@@ -8,6 +8,7 @@ from typing import Any
 from surefoot.batching import is_constant, is_measured
 from surefoot.recipe import Data, Recipe
 from surefoot.records import Study
+from surefoot.reports.hardware_code import hardware_code
 from surefoot.reports.network_code import averaging_code
 from surefoot.reports.schedule_code import schedule_code
 from surefoot.schedules import REACTIVE
@@ -63,7 +64,7 @@ import torch
 def train(model, inputs_all, targets_all):
     rows, samples_seen = len(inputs_all), 0
     horizon = round({epochs} * rows)  # samples
-    weights = [p for p in model.parameters() if p.ndim >= 2]
+{setup}    weights = [p for p in model.parameters() if p.ndim >= 2]
     others = [p for p in model.parameters() if p.ndim < 2]  # biases and norms do not decay
     groups = [{{"params": weights, "weight_decay": {decay}}}, {{"params": others, "weight_decay": 0.0}}]
     optimizer = {optimizer}
@@ -77,8 +78,8 @@ def train(model, inputs_all, targets_all):
                 group["lr"] = {rate} * multiplier((samples_seen + len(batch) / 2) / horizon)
             loss = {loss}
 {penalty}            optimizer.zero_grad()
-            loss.backward()
-{clipping}            optimizer.step()
+            {backward}
+{clipping}            {step}
             samples_seen += len(batch)
 {average_update}{average_end}"""
 
@@ -91,7 +92,7 @@ import surefoot as sf
 
 {missing}
 def train(model, inputs_all, targets_all):
-    weights = [p for p in model.parameters() if p.ndim >= 2]
+{setup}    weights = [p for p in model.parameters() if p.ndim >= 2]
     others = [p for p in model.parameters() if p.ndim < 2]  # biases and norms do not decay
     groups = [{{"params": weights, "weight_decay": {decay}}}, {{"params": others, "weight_decay": 0.0}}]
     optimizer = {optimizer}
@@ -106,8 +107,8 @@ def train(model, inputs_all, targets_all):
         for inputs, targets in batches:
             loss = {loss}
 {penalty}            optimizer.zero_grad()
-            loss.backward()
-{clipping}            optimizer.step()
+            {backward}
+{clipping}            {step}
 {tell}"""
 _TELL_NOISE = """\
             # tell it the noise where pilot.wants_noise says so:
@@ -168,14 +169,18 @@ def _common(study: Study) -> dict[str, Any]:
     optimizer, missing = study.recipe["optimizer"], _missing(study)
     arguments = {**optimizer, "nesterov": bool(optimizer.get("nesterov") and optimizer.get("momentum"))}
     limit = optimizer.get("max_gradient_norm")
-    clip = f"            torch.nn.utils.clip_grad_norm_(model.parameters(), {limit})\n"
+    code = hardware_code(study.recipe)
+    clip = f"{code.unscale}            torch.nn.utils.clip_grad_norm_(model.parameters(), {limit})\n"
     return {
         "optimizer": _OPTIMIZERS[optimizer["name"]].format(rate=optimizer["learning_rate"], **arguments),
         "decay": optimizer["weight_decay"],
         "mode": _AVERAGING if optimizer["name"].startswith("schedule_free") else "",
         "clipping": clip if limit is not None else "",
         "missing": f"\n# not in this code, see the recipe: {', '.join(missing)}" if missing else "",
-        "loss": _loss(study),
+        "setup": code.setup,
+        "loss": _loss(study).replace("model(inputs)", code.forward),
+        "backward": code.backward,
+        "step": code.step,
         "penalty": _penalty(study.recipe["regularization"]),
     }
 

@@ -13,6 +13,7 @@ _PARTS = ("train", "validation", "test")
 _TOLD = {
     "batch_size": "batch",
     "micro_batch": "rows at once",
+    "loss_scale": "loss scale",
     "rate_multiplier": "rate multiplied by",
     "rate_factor": "after a blow-up, rate multiplied by",
 }
