@@ -118,6 +118,12 @@ def test_steps_are_cast_and_looks_are_not(precision: str) -> None:
     assert {value.dtype for value in run.model.parameters()} == {torch.float32}
 
 
+def test_mixed_rows_are_cast_as_well() -> None:
+    run = run_of("bf16", data={"mixup": 0.4})
+    run.advance(ROWS, should_stop=never)
+    assert run.model.seen[True] == {torch.bfloat16}  # type: ignore[index]
+
+
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_a_step_of_ones_own_is_cast_as_well(precision: str) -> None:
     seen = []

@@ -104,15 +104,17 @@ class Objective:
         if self.step is not None:
             return self._from_step(model, batch, num_samples)
         if isinstance(batch, Mixed):
-            return self._of_mixed(model(batch.inputs), batch, num_samples)
+            return self._of_mixed(self._output(model, batch.inputs), batch, num_samples)
         if not isinstance(batch, list | tuple) or len(batch) not in {2, 3}:
             raise TaskError(
                 "a batch must be (inputs, target) or (inputs, target, weights); give a step(model, batch) of your own "
                 "for anything else"
             )
         inputs, target, *given = batch
-        output = model(inputs) if self.forward is None else self.forward.output(model, inputs)
-        return self._of_output(output, target, given[0] if given else None, num_samples)
+        return self._of_output(self._output(model, inputs), target, given[0] if given else None, num_samples)
+
+    def _output(self, model: nn.Module, inputs: Any) -> Any:
+        return model(inputs) if self.forward is None else self.forward.output(model, inputs)
 
     def of_output(self, output: Any, target: Tensor, weights: Tensor | None) -> BatchLoss:
         """The loss of what a model made of a batch in memory, where there is no step.
