@@ -69,7 +69,7 @@ def test_a_regression_reads_in_its_own_unit() -> None:
         ({"objective": ("f1", 3, "max")}, "objective must be a name or"),
         ({"validation": 1.5}, "must lie between 0 and 1"),
         ({"train": [1, 2, 3, 4], "loss": None}, "loss is needed when train is a dataset"),
-        ({"train": 7}, "train must be (X, y), (X, y, weights) or a map-style dataset, not int"),
+        ({"train": 7}, "train must be (X, y), (X, y, weights), a map-style dataset or a stream, not int"),
         ({"train": ([[1.0]], [0, 1])}, "train has 1 inputs and 2 targets"),
         ({"train": ([], [])}, "train has no rows"),
         ({"train": ([["a"]], [0])}, "encode text and categories as numbers first"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from surefoot.recipe import Recipe
     from surefoot.reports.watching import Printer
     from surefoot.rescaling import rescale
+    from surefoot.streams import Shards
     from surefoot.tasks import Task
     from surefoot.workflows.ablate import ablate
     from surefoot.workflows.compare import compare
@@ -47,6 +48,7 @@ __all__ = [
     "Recipe",
     "RequestError",
     "Result",
+    "Shards",
     "SurefootError",
     "Task",
     "TensorBoardWriter",
@@ -76,6 +78,7 @@ _HOMES = {
     "Recipe": "surefoot.recipe",
     "rescale": "surefoot.rescaling",
     "RequestError": "surefoot.errors",
+    "Shards": "surefoot.streams",
     "SurefootError": "surefoot.errors",
     "Task": "surefoot.tasks",
 } | dict.fromkeys(

@@ -1,4 +1,4 @@
-"""The rows of a part: arrays that stay in memory as tensors, or any map-style dataset; and the order of an epoch."""
+"""The rows of a part: tensors in memory, any map-style dataset or a stream; and the order of an epoch."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from torch.utils.data import Subset, TensorDataset
 
 from surefoot import seeds
 from surefoot.errors import TaskError
+from surefoot.streams import Stream
 
 __all__ = [
     "DatasetRows",
     "Rows",
+    "StreamRows",
     "TensorRows",
     "as_rows",
     "as_tensor",
@@ -54,7 +56,17 @@ class DatasetRows:
         return len(self.dataset)
 
 
-Rows = TensorRows | DatasetRows
+@dataclass(frozen=True)
+class StreamRows:
+    """Rows that are read one after another."""
+
+    stream: Stream
+
+    def __len__(self) -> int:
+        return len(self.stream)
+
+
+Rows = TensorRows | DatasetRows | StreamRows
 
 
 def as_rows(part: Any) -> Rows:
@@ -62,6 +74,8 @@ def as_rows(part: Any) -> Rows:
 
     A dataset that only pairs two tensors in memory is its tensors.
     """
+    if isinstance(part, Stream):
+        return StreamRows(part)
     if type(part) is TensorDataset and len(part.tensors) == 2:
         return TensorRows(*part.tensors)
     if isinstance(part, tuple) and len(part) in {2, 3}:
@@ -75,6 +89,8 @@ def first(rows: Rows, count: int) -> Rows:
     """The first ``count`` rows."""
     if isinstance(rows, TensorRows):
         return TensorRows(*(values[:count] for values in rows.tensors))
+    if isinstance(rows, StreamRows):
+        return StreamRows(rows.stream.first(count))
     return DatasetRows(Subset(rows.dataset, range(count)))
 
 

@@ -180,7 +180,9 @@ class Evaluator:
         """Training batches to measure batch statistics on, in one order for the whole run; each with its rows."""
         rows, size = self._parts["train"], self._recipe.batch.size or 1
         left = min(len(rows), averaging.CALIBRATION_BATCHES * size)
-        loader = open_loader(rows, seed=seed, plan=lambda _: 0, device=self._device)
+        loader = open_loader(
+            rows, seed=seed, plan=lambda _: 0, device=self._device, shuffle_buffer=self._recipe.data.shuffle_buffer
+        )
         position = 0
         while position < left:
             taken = next_batch_size(size, left=left - position)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from surefoot import seeds
 from surefoot.engine import hardware
-from surefoot.engine.data import Rows, TensorRows, as_rows, first
+from surefoot.engine.data import Rows, StreamRows, TensorRows, as_rows, first
 from surefoot.engine.fused import Stack
 from surefoot.engine.fused_member import Member
 from surefoot.engine.labels import check_labels
@@ -88,7 +88,7 @@ class TorchFactory:
         """A checksum of the training rows in memory, or the number of rows of a dataset: to tell data apart."""
         rows = self.parts["train"]
         if not isinstance(rows, TensorRows):
-            return f"{len(rows)} rows"
+            return f"{len(rows)} rows{' of a stream' if isinstance(rows, StreamRows) else ''}"
         checksum = 0
         for values in rows.tensors:
             checksum = zlib.crc32(values.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes(), checksum)
@@ -160,6 +160,11 @@ def _check_workers(recipe: Recipe, parts: dict[Split, Rows]) -> None:
         raise RecipeError(
             "data.workers is for datasets; this task's rows are arrays in memory, which no worker would read faster"
         )
+    streams = [rows.stream for rows in parts.values() if isinstance(rows, StreamRows)]
+    if recipe.data.shuffle_buffer and not isinstance(parts["train"], StreamRows):
+        raise RecipeError("data.shuffle_buffer is for streams; the rows of this task are shuffled all together anyway")
+    for stream in streams:
+        stream.num_lanes(recipe.data.workers)
 
 
 class _FreshModels:

@@ -11,7 +11,7 @@ from torch.utils.data import Subset
 
 from surefoot import seeds
 from surefoot.engine import averaging, snapshot
-from surefoot.engine.data import DatasetRows, Rows, TensorRows
+from surefoot.engine.data import DatasetRows, Rows, StreamRows, TensorRows, first
 from surefoot.engine.loading import open_loader
 from surefoot.engine.memory import is_out_of_memory, make_room
 from surefoot.engine.objective import Objective
@@ -91,11 +91,15 @@ class FixedRows:
     def _fetched(self, count: int) -> Any:
         """The first ``count`` of the drawn rows, kept for the next time."""
         if self._count != count:
-            drawn = torch.from_numpy(seeds.stream(0, "fixed rows").permutation(len(self._rows))[:count])
-            if isinstance(self._rows, TensorRows):
-                rows: Rows = TensorRows(*(values[drawn.to(values.device)] for values in self._rows.tensors))
-            else:
-                rows = DatasetRows(Subset(self._rows.dataset, drawn.tolist()))
-            loader = open_loader(rows, seed=0, plan=lambda _: 0, device=self._device, is_shuffled=False)
+            loader = open_loader(self._drawn(count), seed=0, plan=lambda _: 0, device=self._device, is_shuffled=False)
             self._batch, self._count = loader.batch(0, count)[0], count
         return self._batch
+
+    def _drawn(self, count: int) -> Rows:
+        """So many rows, at random; of a stream, its first ones."""
+        if isinstance(self._rows, StreamRows):
+            return first(self._rows, count)
+        drawn = torch.from_numpy(seeds.stream(0, "fixed rows").permutation(len(self._rows))[:count])
+        if isinstance(self._rows, TensorRows):
+            return TensorRows(*(values[drawn.to(values.device)] for values in self._rows.tensors))
+        return DatasetRows(Subset(self._rows.dataset, drawn.tolist()))

@@ -1,4 +1,4 @@
-"""Batches by the clock: the rows that follow a position, from memory, from a dataset, or from worker processes.
+"""Batches by the clock: the rows that follow a position, from memory, a dataset, a stream, or worker processes.
 
 A loader keeps no position of its own. It is asked for ``size`` samples at a position, and what it gives depends on the
 rows, the seed and the position alone: a resumed run asks for another position, a moved batch size for another size,
@@ -13,10 +13,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from surefoot.engine.data import DatasetRows, Rows, TensorRows, epoch_order
+from surefoot.engine.data import DatasetRows, Rows, StreamRows, TensorRows, epoch_order
 from surefoot.engine.fetching import Failure, Fetching, Request
 from surefoot.engine.objective import to_device
 from surefoot.engine.ordering import Arrange
+from surefoot.engine.streaming import StreamLoader
 from surefoot.engine.workers import Workers
 from surefoot.errors import TaskError
 
@@ -56,6 +57,7 @@ def open_loader(
     is_shuffled: bool = True,
     arrange: Arrange = epoch_order,
     pin_memory: bool | None = None,
+    shuffle_buffer: int = 0,
 ) -> Loader:
     """The loader of a part.
 
@@ -69,9 +71,14 @@ def open_loader(
         is_shuffled: the epochs' random orders; otherwise the rows' own.
         arrange: gives the order of a shuffled epoch.
         pin_memory: copy batches to a GPU from memory it reads by itself; None does so with what workers read.
+        shuffle_buffer: rows of a stream that are shuffled at a time, where it is shuffled at all.
     """
-    order = Order(seed, len(rows), is_shuffled=is_shuffled, arrange=arrange)
     device = torch.device(device)
+    if isinstance(rows, StreamRows):
+        buffer = shuffle_buffer if is_shuffled else 0
+        is_pinned = bool(pin_memory)
+        return StreamLoader(rows, seed=seed, shuffle_buffer=buffer, workers=workers, device=device, is_pinned=is_pinned)
+    order = Order(seed, len(rows), is_shuffled=is_shuffled, arrange=arrange)
     if isinstance(rows, TensorRows):
         return _MemoryLoader(rows, order, device, is_pinned=bool(pin_memory))
     is_pinned = device.type == "cuda" and pin_memory is not False

@@ -107,19 +107,16 @@ class Training:
         self._samples = self._steps = 0
         self._first_loss: float | None = None
         plan = partial(self._planned, num_rows=rows)
-        workers = recipe.data.workers
-        arrange, pin_memory = (
-            arrangement(recipe, parts["train"], loss_name(problem, recipe)),
-            recipe.hardware.pin_memory,
-        )
+        arrange = arrangement(recipe, parts["train"], loss_name(problem, recipe))
         self._loader = open_loader(
             parts["train"],
             seed=seed,
             plan=plan,
-            workers=workers,
+            workers=recipe.data.workers,
             device=self._device,
             arrange=arrange,
-            pin_memory=pin_memory,
+            shuffle_buffer=recipe.data.shuffle_buffer,
+            pin_memory=recipe.hardware.pin_memory,
         )
         is_augmented, has_step = bool(recipe.data.augments), problem.step is not None
         self._augmentation = Augmentation(recipe.data, seed=seed, has_step=has_step) if is_augmented else None

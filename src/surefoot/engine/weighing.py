@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, UntypedStorage, nn, optim
 from torch.autograd.graph import saved_tensors_hooks
 
-from surefoot.engine.data import DatasetRows, Rows, rows_at
+from surefoot.engine.data import DatasetRows, Rows, StreamRows, rows_at
 from surefoot.engine.descent import Descent
 from surefoot.engine.fetching import Failure, Fetching, Request
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
@@ -80,7 +80,8 @@ class Weighing:
         if size == 1 and has_batch_statistics(self._model):
             raise OutOfRoom("batch normalisation cannot train on a single row")
         batch = peak = None
-        if self._dataset is None and not self._recipe.data.augments:
+        waits = isinstance(self._rows, StreamRows) and not (with_memory or self._recipe.data.workers)
+        if self._dataset is None and not waits and not self._recipe.data.augments:
             batch = fetch(size)
         elif self._dataset is not None and (with_memory or self._recipe.data.workers):
             batch = to_device(self._dataset.batch(position, size, with_largest=with_memory), self._device)

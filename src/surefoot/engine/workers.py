@@ -20,12 +20,12 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
-from surefoot.engine.fetching import Fetching, Request
 from surefoot.errors import TaskError, raised_at
 
 __all__ = ["Workers"]
 
-Requests = Callable[[int, int], Iterator[Request]]
+# Of what is fetched: a ``Request`` of a dataset's rows, or a ``Turn`` of a stream.
+Requests = Callable[[int, int], Iterator[Any]]
 LAST_WARNING = 5.0  # seconds that a killed worker has to end; PyTorch waits as long for one that may end by itself
 REAPING = 5.0  # seconds from a broken connection to the exit code of whoever broke it
 
@@ -34,12 +34,12 @@ class Workers:
     """Processes that fetch batches ahead; started with the first batch, and again after ``close``.
 
     Args:
-        fetching: what a worker does.
+        fetching: what a worker does, by its ``__getitems__`` of a request.
         count: how many processes, at least 1.
         pin_memory: copy batches into memory that a GPU reads faster.
     """
 
-    def __init__(self, fetching: Fetching, count: int, *, pin_memory: bool) -> None:
+    def __init__(self, fetching: Any, count: int, *, pin_memory: bool) -> None:
         self._fetching, self._count, self._pin_memory = fetching, count, pin_memory
         self._sampler = _Sampler()
         self._loader: DataLoader[Any] | None = None
@@ -68,15 +68,15 @@ class Workers:
                 # whoever asks the whole group to end means this process too, which ends in its own time
         raise AssertionError("unreachable")
 
-    def _begin(self, requests: Iterator[Request]) -> None:
+    def _begin(self, requests: Iterator[Any]) -> None:
         """Read these requests from now on; what is in flight is waited for and dropped."""
         self._sampler.requests = requests
         if self._loader is not None:
             self._batches = iter(self._loader)  # persistent workers drop what they had and begin anew
             return
         self._loader = DataLoader(
-            self._fetching,  # type: ignore[arg-type] # a dataset that is only read by __getitems__
-            batch_sampler=self._sampler,  # type: ignore[arg-type] # a request is what a batch of indices is to PyTorch
+            self._fetching,  # a dataset that is only read by __getitems__
+            batch_sampler=self._sampler,  # a request is what a batch of indices is to PyTorch
             collate_fn=_as_it_is,
             num_workers=self._count,
             persistent_workers=True,
@@ -127,10 +127,10 @@ class _Sampler:
     """Hands requests to the DataLoader and remembers what is in flight."""
 
     def __init__(self) -> None:
-        self.requests: Iterator[Request] = iter(())
+        self.requests: Iterator[Any] = iter(())
         self.sent: deque[tuple[int, int]] = deque()
 
-    def __iter__(self) -> Iterator[Request]:
+    def __iter__(self) -> Iterator[Any]:
         self.sent.clear()
         for request in self.requests:
             self.sent.append((request.position, len(request.indices)))

@@ -14,9 +14,11 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class Data(Section):
-    """How rows reach the training: ``workers`` processes read a dataset ahead; 0 reads it in the training's own.
+    """How rows reach the training.
 
-    The result is the same for any number of them. The other keys change the rows of a training step, and nothing that
+    ``workers`` processes read a dataset or a stream ahead; 0 reads it in the training's own. The result is the same for
+    any number of them. A stream is shuffled ``shuffle_buffer`` rows at a time, which lie in memory; 0 keeps its own
+    order. The other keys change the rows of a training step, and nothing that
     is evaluated: ``flip`` mirrors a picture with this probability; ``crop`` cuts it out anew after this many pixels of
     padding on every side; ``transform`` is a function of one's own, ``package.module:name``, from a batch of inputs to
     as many; ``noise`` is the standard deviation of what is added to float inputs, in their unit; ``mixup`` and
@@ -27,6 +29,7 @@ class Data(Section):
     """
 
     workers: Annotated[int, Field(ge=0)] = 0
+    shuffle_buffer: Annotated[int, Field(ge=0)] = 0
     flip: Probability = 0.0
     crop: Annotated[int, Field(ge=0)] = 0
     transform: str | None = None

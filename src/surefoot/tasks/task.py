@@ -12,6 +12,7 @@ import numpy as np
 from surefoot.errors import TaskError, nearest
 from surefoot.recipe import LossName
 from surefoot.records import Objective
+from surefoot.streams import as_stream, is_stream
 from surefoot.tasks.held_out import split_as_asked
 from surefoot.tasks.preparation import ArrayPreparation, TablePreparation
 from surefoot.tasks.split import is_whole, split_rows, take_rows
@@ -35,10 +36,11 @@ class Task:
         model: ``model(**arguments)`` builds a fresh model; its arguments may be tuned. An importable one (not a lambda)
             lets ``sf.load`` build it again by itself.
         train: ``(X, y)`` or ``(X, y, weights)`` as arrays or tensors of equal length, or a map-style dataset of such
-            pairs or triples. A row of weight 2 counts as the row there twice, in training and in every metric of its
-            part; weights are 0 or more.
+            pairs or triples; or a stream of such rows: a torch ``IterableDataset``, any iterable that begins anew
+            every time, a function that gives an iterator, or ``Shards``. A row of weight 2 counts as the row there
+            twice, in training and in every metric of its part; weights are 0 or more.
         validation: likewise, or the fraction of ``train`` to hold out, in (0, 1): split with a fixed seed of its own,
-            stratified where the targets are classes.
+            stratified where the targets are classes. Beside a stream it must be data, or a stream with a length.
         groups: a value a row of ``train``, such as a person or a shop; rows of one group are then either trained on or
             held out. Random otherwise, and not stratified.
         times: a number or a date a row of ``train``; what is held out is then the latest part. Not beside ``groups``.
@@ -52,6 +54,8 @@ class Task:
         epochs: the horizon of one full training, in passes over the training rows.
         objective: what decides between two models: "validation_loss", "validation_accuracy", "validation_r2",
             "validation_rmse", or ``(name, function(output, target), "min" | "max")``.
+        rows: how many rows of a stream make an epoch, where it does not say so by a length of its own: the first
+            ones, every time.
         name: what reports call it.
         backend: the module that trains it: "surefoot.engine" for PyTorch. Doors to other frameworks set it.
 
@@ -72,6 +76,7 @@ class Task:
         step: Callable[[Any, Any], Any] | None = None,
         epochs: float = 20,
         objective: str | tuple[str, Callable[[Any, Any], Any], str] = "validation_loss",
+        rows: int | None = None,
         name: str = "task",
         backend: str = "surefoot.engine",
         preparation: ArrayPreparation | TablePreparation | None = None,
@@ -87,12 +92,16 @@ class Task:
             raise TaskError("step must be a function(model, batch), and it stands instead of loss: give one of the two")
         self.model, self.name, self.step, self.epochs = model, name, step, float(epochs)
         self.backend = backend
-        self.train = _part("train", train)
+        self.train = _part("train", train, rows)
         self.test = None if test is None else _part("test", test)
         self.loss = None if step is not None else _loss(loss, self.train)
         if self.loss in _OF_LABELS and isinstance(self.train, tuple):
             _require_labels(self.train[1], self.loss)
         self.objective, self.score = _objective(objective)
+        if is_stream(train) and isinstance(validation, int | float):
+            raise TaskError(
+                "no fraction of a stream can be held out; give validation=(X, y), a dataset or a stream with a length"
+            )
         if isinstance(validation, int | float) and not isinstance(validation, bool):
             self.train, self.validation = self._hold_out(float(validation), groups, times)
         elif groups is not None or times is not None:
@@ -138,8 +147,14 @@ def require_epochs(epochs: float) -> None:
         raise TaskError(f"epochs must be a number above 0, not {epochs!r}")
 
 
-def _part(name: str, part: Any) -> Any:
-    """A part as arrays or tensors of equal length, with or without weights, or as the map-style dataset it is."""
+def _part(name: str, part: Any, rows: int | None = None) -> Any:
+    """A part as arrays or tensors of equal length, with or without weights, as the map-style dataset or a stream."""
+    if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
+        raise TaskError(f"rows is {rows!r}; the rows of an epoch are a whole number of at least 1")
+    if is_stream(part):
+        return as_stream(name, part, rows)
+    if rows is not None:
+        raise TaskError("rows is for a stream that does not know its length; this train does: leave it out")
     is_pair = isinstance(part, tuple | list) and len(part) == 2 and not hasattr(part, "dtype")
     if is_pair or (isinstance(part, tuple) and len(part) == 3):
         kinds = ("inputs", "targets", "weights")
@@ -155,7 +170,9 @@ def _part(name: str, part: Any) -> Any:
         if not len(part):
             raise TaskError(f"{name} has no rows")
         return part
-    raise TaskError(f"{name} must be (X, y), (X, y, weights) or a map-style dataset, not {type(part).__name__}")
+    raise TaskError(
+        f"{name} must be (X, y), (X, y, weights), a map-style dataset or a stream, not {type(part).__name__}"
+    )
 
 
 def _array(name: str, values: Any) -> Any:
@@ -189,7 +206,7 @@ def _loss(loss: Any, train: Any) -> Any:
     if loss is not None:
         raise TaskError(f"loss is {loss!r}, which does not exist; {nearest(loss, names)}")
     if not isinstance(train, tuple):
-        raise TaskError(f"loss is needed when train is a dataset; {nearest('', names)}")
+        raise TaskError(f"loss is needed when train is a dataset or a stream; {nearest('', names)}")
     return "cross_entropy" if is_whole(train[1]) else "mean_squared_error"
 
 
