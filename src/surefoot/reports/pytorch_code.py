@@ -233,6 +233,7 @@ def _missing(study: Study) -> list[str]:
         "network.pruning": network.get("pruning", "none") != "none",
         "network.averaging": network.get("averaging", "none") != "none" and is_steered(Recipe(**study.recipe)),
         "data.balance": study.recipe.get("data", {}).get("balance", "none") != "none",
+        "data.shuffle_buffer": bool(study.recipe.get("data", {}).get("shuffle_buffer")),
         **{f"data.{key}": True for key in Data(**study.recipe.get("data", {})).augments},
         "initialization": bool(
             initialization.get("last_layer_zero") or initialization.get("scheme", "default") != "default"
