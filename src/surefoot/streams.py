@@ -58,6 +58,12 @@ class Stream:
         """The same stream, with an epoch that ends after ``count`` rows."""
         return replace(self, num_rows=min(count, self.num_rows), is_closed=False)
 
+    def head(self, count: int) -> list[Any]:
+        """The first rows of the first lane, at most ``count``: to look at."""
+        lane, _ = self.open(0, epoch=0, seed=None, start=0, is_alone=True)
+        runs = list(lane.take(min(count, self.num_rows)))
+        return [row for run in runs for row in (zip(*run, strict=True) if isinstance(run, tuple) else run)]
+
     @property
     def is_shared_by_workers(self) -> bool:
         """Whether a source learns from ``torch.utils.data.get_worker_info`` which of its rows to give."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from surefoot import seeds
 from surefoot.errors import TaskError
+from surefoot.streams import Stream
 
 __all__ = ["InputForm", "input_form", "some_inputs"]
 
@@ -79,13 +80,13 @@ def input_form(train: Any) -> InputForm | None:
     """The form of a training part's inputs; None where a row is no pair of one array and its target.
 
     Args:
-        train: arrays or tensors (inputs, targets) with or without weights, or a map-style dataset, whose first row is
-            looked at.
+        train: arrays or tensors (inputs, targets) with or without weights, or a map-style dataset or a stream, whose
+            first row is looked at.
     """
     if isinstance(train, tuple):
         inputs = train[0]
         return _form(inputs, tuple(inputs.shape[1:]))
-    row = train[0]
+    row = train.head(1)[0] if isinstance(train, Stream) else train[0]
     if isinstance(row, Mapping) or not isinstance(row, tuple | list) or len(row) not in {2, 3}:
         return None
     if not hasattr(row[0], "shape") or not hasattr(row[0], "dtype"):
@@ -94,12 +95,13 @@ def input_form(train: Any) -> InputForm | None:
 
 
 def some_inputs(part: Any, count: int) -> Any:
-    """At most ``count`` rows of a part's inputs, evenly spread over it: the rows of a file may be sorted."""
+    """At most ``count`` rows of a part's inputs, evenly spread, as a file may be sorted; of a stream the first."""
     rows = len(part[0]) if isinstance(part, tuple) else len(part)
     places = np.unique(np.linspace(0, rows - 1, min(count, rows)).astype(int))
     if isinstance(part, tuple):
         return part[0][places]
-    found = [part[int(place)][0] for place in places]
+    picked = part.head(count) if isinstance(part, Stream) else [part[int(place)] for place in places]
+    found = [row[0] for row in picked]
     return np.stack([np.asarray(values.detach().cpu() if hasattr(values, "detach") else values) for values in found])
 
 
