@@ -79,7 +79,9 @@ class StreamLoader:
         except BaseException:
             self.close()
             raise
-        return to_device(pin_memory(batch) if self._is_pinned else batch, self._device), size
+        if self._is_pinned:
+            batch = pin_memory(batch)  # type: ignore[no-untyped-call] # torch leaves it unannotated
+        return to_device(batch, self._device), size
 
     def close(self) -> None:
         """End the worker processes and let go of what is open; another batch would begin again."""
