@@ -3,6 +3,7 @@
     SurefootError
     ├── StorageError (also OSError)       a file or a database cannot be written; the command exits with 1
     ├── DisagreementError                 an exported model gives other outputs than the model; exits with 1
+    ├── ProcessLostError                  one of several processes that train together is gone; likewise
     └── RequestError (also ValueError)    the request was wrong; the command exits with 2
         ├── RecipeError                   a key or a value of a recipe
         ├── TaskError                     the task: its model, its loss, its data
@@ -32,6 +33,7 @@ __all__ = [
     "ExportError",
     "MissingExtraError",
     "OutputError",
+    "ProcessLostError",
     "RecipeError",
     "RequestError",
     "StorageError",
@@ -53,6 +55,31 @@ class StorageError(SurefootError, OSError):
 
 class DisagreementError(SurefootError):
     """What was exported gives other outputs than the model it came from; nothing was kept."""
+
+
+class ProcessLostError(SurefootError):
+    """A process of several that train together is gone, and the others cannot go on without it.
+
+    Args:
+        rank: of the process that noticed.
+        size: how many there were.
+        missing: the ranks of those that do not answer, as far as that can be told.
+        advice: what to do, in the message behind who is gone.
+
+    Attributes:
+        is_said_elsewhere: whether a process of lower rank is left, which says it for all.
+    """
+
+    def __init__(self, *, rank: int, size: int, missing: tuple[int, ...] = (), advice: str = "") -> None:
+        self.rank, self.size, self.missing = rank, size, missing
+        who = ", ".join(map(str, missing))
+        gone = f"process{'es' if len(missing) > 1 else ''} {who} of {size}" if missing else f"one of {size} processes"
+        super().__init__(f"{gone} {'do' if len(missing) > 1 else 'does'} not answer any more{advice}")
+
+    @property
+    def is_said_elsewhere(self) -> bool:
+        """Whether a process of lower rank is left."""
+        return bool(self.missing) and any(rank not in self.missing for rank in range(self.rank))
 
 
 class RequestError(SurefootError, ValueError):

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 
 __all__ = ["main"]
+
+# Of several processes that all found the same fault, the first says so; torchrun ends the others when it has left.
+PRECEDENCE_SECONDS = 1.0
 
 
 def main() -> None:
     """Run the command line; a wrong request ends with one line and exit code 2, work that failed with one and 1."""
     from surefoot.cli.commands import app
-    from surefoot.errors import DisagreementError, StorageError, SurefootError
+    from surefoot.errors import DisagreementError, ProcessLostError, StorageError, SurefootError
 
     try:
         app(prog_name="surefoot")
     except SurefootError as error:
-        sys.stderr.write(f"Error: {error}\n")
-        sys.exit(1 if isinstance(error, StorageError | DisagreementError) else 2)
+        if os.environ.get("RANK", "0") != "0":
+            time.sleep(PRECEDENCE_SECONDS)
+        if not (isinstance(error, ProcessLostError) and error.is_said_elsewhere):
+            sys.stderr.write(f"Error: {error}\n")
+        sys.exit(1 if isinstance(error, StorageError | DisagreementError | ProcessLostError) else 2)

@@ -333,6 +333,9 @@ def _show(result: Result, as_json: bool) -> None:
     from surefoot.cli.show import print_json
     from surefoot.workflows.output import result_json
 
+    if result.process:  # process 0 shows it
+        _leave(result)
+        return
     if as_json:
         print_json(result_json(result.study))
     typer.echo("\n" + reports.summary(result.study), err=as_json)

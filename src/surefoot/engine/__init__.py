@@ -3,6 +3,7 @@
 from surefoot.engine.device_use import DeviceUse
 from surefoot.engine.factory import TorchFactory
 from surefoot.engine.forms import Forms, call_times, quality, threads
+from surefoot.engine.leading import follow, join, lead
 from surefoot.engine.making import Making
 from surefoot.engine.predict import predict
 from surefoot.engine.probed_run import TorchRun
@@ -17,6 +18,9 @@ __all__ = [
     "TorchFactory",
     "TorchRun",
     "call_times",
+    "follow",
+    "join",
+    "lead",
     "load_weights",
     "open_task",
     "predict",

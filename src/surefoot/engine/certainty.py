@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -39,6 +40,16 @@ class Doubts:
         any_label = _any_label(self._loss.name, output, target)
         self._knows_any &= any_label is not None
         self._any += any_label or 0.0
+
+    def share(self) -> tuple[int, float, float, float, bool]:
+        """What was counted here, for who counts the rest."""
+        return self._rows, self._sum, self._squares, self._any, self._knows_any
+
+    def take(self, shares: Sequence[tuple[int, float, float, float, bool]]) -> None:
+        """Count what is in these shares of the rows and nothing else."""
+        rows, sums, squares, anys, knows = zip(*shares, strict=True)
+        self._rows, self._sum, self._squares, self._any = sum(rows), sum(sums), sum(squares), sum(anys)
+        self._knows_any = all(knows)
 
     def certainty(self, accuracy: float | None) -> Certainty | None:
         """What the batches came to; None without rows.

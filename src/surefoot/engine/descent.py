@@ -18,12 +18,15 @@ from torch import Tensor, nn, optim
 
 from surefoot.batching import NoiseSample
 from surefoot.engine import optimizers
+from surefoot.engine.adding import Sums
 from surefoot.engine.dropout import MaskStream, set_stream, stream_of
 from surefoot.engine.loss_scale import LossScale
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.noise import PartNorms, RowNorms, has_batch_statistics
-from surefoot.engine.objective import BatchLoss, Objective
+from surefoot.engine.objective import Objective
 from surefoot.engine.penalties import Penalties
+from surefoot.engine.processes import ALONE, Joined, Processes
+from surefoot.engine.shared_gradient import SharedGradient
 from surefoot.engine.slicing import part_of, part_sizes
 from surefoot.steering import Settings
 
@@ -63,6 +66,7 @@ class Descent:
         wants_dots: looks also measure the noise along the gradient.
         wants_timing: looks are taken in parts, which tells what a step over fewer rows takes.
         loss_scale: keeps gradients within the range of fp16; None elsewhere.
+        processes: those that share every batch.
 
     Attributes:
         micro_batch: as given; running out of memory halves it.
@@ -82,6 +86,7 @@ class Descent:
         wants_dots: bool = False,
         wants_timing: bool = False,
         loss_scale: LossScale | None = None,
+        processes: Processes = ALONE,
     ) -> None:
         self.micro_batch = micro_batch
         self._model, self._optimizer, self._objective = model, optimizer, objective
@@ -97,12 +102,46 @@ class Descent:
         self._rest: tuple[Any, ...] | None = None
         self._device = self._parameters[0].device
         self._buffers = list(model.buffers())
-        self._least_look = 4 if has_batch_statistics(model) else 2  # two rows a part
+        least = 2 if has_batch_statistics(model) else 1
+        self._least_look = 2 * least
+        self._shared = (
+            SharedGradient(
+                processes,
+                model,
+                objective,
+                num_rows=num_rows,
+                least=least,
+                by_rows=self._by_rows,
+                wants_dots=wants_dots,
+                loss_scale=loss_scale,
+            )
+            if isinstance(processes, Joined)
+            else None
+        )
+
+    def share(self, count: int) -> tuple[int, int]:
+        """Which rows of a batch of ``count`` this process gives to ``step``: the first, and the one after the last."""
+        return (0, count) if self._shared is None else self._shared.share(count)
 
     def step(
-        self, batch: Any, count: int, settings: Settings, *, look: bool = False, may_halve: bool = True
+        self,
+        batch: Any,
+        count: int,
+        settings: Settings,
+        *,
+        look: bool = False,
+        may_halve: bool = True,
+        position: int = 0,
     ) -> Stepped:
         """One step on a batch of ``count`` rows, which lies on the model's device.
+
+        Args:
+            batch: this process's share of it.
+            count: rows of all of it.
+            settings: of the optimizer.
+            look: also look at the noise.
+            may_halve: where it does not fit in memory, go on in smaller parts.
+            position: the clock where it begins; several processes draw at random by it.
 
         Raises:
             OutOfRoom: a single row does not fit in memory, or the whole batch where it may not be halved, or the
@@ -110,13 +149,7 @@ class Descent:
         """
         stream, buffers = stream_of(self._device), [buffer.clone() for buffer in self._buffers]
         look = look and self._least_look <= count <= self._num_rows
-        while True:
-            try:
-                stepped = self._gradients(batch, count, look=look)
-                break
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
+        while (stepped := self._attempted(batch, count, look=look, position=position)) is None:
             self._clear()
             make_room()
             if not may_halve:
@@ -142,6 +175,22 @@ class Descent:
         self.micro_batch, self._rest = counters["micro_batch"], None
         if self._scale is not None:
             self._scale.load(counters["loss_scale"])
+
+    def _attempted(self, batch: Any, count: int, *, look: bool, position: int) -> Stepped | None:
+        """The gradients and what they showed; None when they do not fit in memory."""
+        if self._shared is not None:
+            self._clear()
+            added = self._shared.add(batch, count, micro_batch=self.micro_batch, position=position, look=look)
+            if added is None:
+                return None
+            self._add_penalty()
+            return Stepped(added.sums.loss, added.sums.plain_weight, added.noise, added.timing)
+        try:
+            return self._gradients(batch, count, look=look)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        return None
 
     def _gradients(self, batch: Any, count: int, *, look: bool) -> Stepped:
         """Leave the gradient of the batch's loss and penalty in ``.grad``."""
@@ -178,7 +227,7 @@ class Descent:
         """The batch in parts of ``size`` rows, their gradients added up."""
         norms = PartNorms(self._parameters, wants_dots=self._wants_dots) if look else None
         objective = self._watched if look else self._objective
-        masks, sums = MaskStream(count, self._device), _Sums()
+        masks, sums = MaskStream(count, self._device), Sums()
         timing, start, unit = None, 0, 1.0
         for rows in part_sizes(count, size):
             started, stop = time.perf_counter(), start + rows
@@ -231,6 +280,8 @@ class Descent:
     def _halve(self, count: int) -> None:
         """Half as many rows at once from now on."""
         before = min(self.micro_batch or count, count)
+        if self._shared is not None:
+            before = self._shared.most_at_once(count, self.micro_batch)
         if before == 1:
             raise OutOfRoom("a single row does not fit in memory")
         self.micro_batch = (before + 1) // 2
@@ -297,27 +348,3 @@ class Descent:
         kept = self._optimizer.state.get(self._parameters[0], {})
         values = [value for value in kept.values() if isinstance(value, Tensor)]
         return [tensor._version for tensor in (*self._parameters, *values)]
-
-
-class _Sums:
-    """What the parts of a batch come to together."""
-
-    def __init__(self) -> None:
-        self.weight = self.plain_weight = self._plain = 0.0
-        self.is_sum = False
-
-    def add(self, found: BatchLoss) -> float:
-        """Count a part; what its loss is to be multiplied by: what it is a mean over, or 1 for a sum."""
-        self.is_sum = found.is_sum
-        self.weight += found.weight
-        self.plain_weight += found.plain_weight
-        if found.plain_weight:
-            self._plain += found.plain.item() * found.plain_weight
-        if not found.weight:
-            return 0.0
-        return 1.0 if found.is_sum else found.weight
-
-    @property
-    def loss(self) -> float:
-        """The batch's mean loss; 0 where nothing has a weight."""
-        return self._plain / self.plain_weight if self.plain_weight else 0.0

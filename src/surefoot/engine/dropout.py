@@ -41,24 +41,27 @@ class MaskStream:
     Args:
         count: rows of the whole batch.
         device: where the model is.
+
+    Attributes:
+        begin: where the stream stood before the batch.
     """
 
     def __init__(self, count: int, device: torch.device) -> None:
         self._count, self._device = count, device
-        self._begin = stream_of(device)
-        self._drawn = self._begin
+        self.begin = stream_of(device)
+        self._drawn = self.begin
         self._start = self._stop = 0
 
     @contextlib.contextmanager
     def part(self, start: int, stop: int) -> Iterator[None]:
         """A block in which PyTorch's dropout takes rows ``start`` to ``stop`` of the batch's masks."""
-        self._start, self._stop, self._drawn = start, stop, self._begin
+        self._start, self._stop, self._drawn = start, stop, self.begin
         with masked_by(self):
             yield
 
     def finish(self) -> None:
         """Leave the ordinary stream where the uncut batch would have, if masks were all that was drawn."""
-        if torch.equal(stream_of(self._device), self._begin):
+        if torch.equal(stream_of(self._device), self.begin):
             set_stream(self._device, self._drawn)
 
     def drawn(self, draw: Callable[[Tensor], Tensor], like: Tensor, *, shifts: bool) -> tuple[Tensor, Tensor] | None:

@@ -18,7 +18,9 @@ from surefoot.engine.losses import NamedLoss
 from surefoot.engine.memory import is_out_of_memory, make_room
 from surefoot.engine.metrics import Gathering
 from surefoot.engine.objective import Objective, loss_name, weights_of
+from surefoot.engine.processes import ALONE, Processes
 from surefoot.engine.randomness import RandomState, isolated
+from surefoot.engine.shares import share_of
 from surefoot.engine.threads import limited_threads
 from surefoot.engine.weight_average import WeightAverage
 from surefoot.protocols import Certainty, Problem, Split
@@ -43,6 +45,7 @@ class Evaluator:
         objective: the loss of a batch.
         seed: of the run.
         is_single_threaded: whether the model runs on one CPU thread.
+        processes: those that share every look; each gets the metrics of all rows.
 
     Attributes:
         certainty: how far the latest look at the validation part can be trusted.
@@ -60,7 +63,9 @@ class Evaluator:
         objective: Objective,
         seed: int,
         is_single_threaded: bool,
+        processes: Processes = ALONE,
     ) -> None:
+        self._processes = processes
         self._problem, self._recipe, self._parts, self._seed = problem, recipe, parts, seed
         self._model, self._optimizer, self._objective = model, optimizer, objective
         self._average = average
@@ -117,7 +122,19 @@ class Evaluator:
             self._open = None
 
     def _measured(self, split: Split) -> dict[str, float]:
-        """The metrics on a part, in batches that fit in memory."""
+        """The metrics on a part."""
+        gathering, doubts = self._processes.together(lambda: self._looked(split))
+        if self._processes.size > 1:
+            shares = self._processes.gathered((gathering.share(), doubts.share()))
+            gathering.take([share for share, _ in shares])
+            doubts.take([share for _, share in shares])
+        measured = gathering.metrics()
+        if split == "validation":
+            self.certainty = doubts.certainty(measured.get("accuracy"))
+        return measured
+
+    def _looked(self, split: Split) -> tuple[Gathering, Doubts]:
+        """This process's rows of a part, in batches that fit in memory."""
         size = EVALUATION_BATCH
         while True:
             try:
@@ -128,23 +145,20 @@ class Evaluator:
             make_room()
             size //= 2
 
-    def _gathered(self, split: Split, size: int) -> dict[str, float]:
-        """The metrics on a part, looked at in batches of ``size``."""
-        gathering = self.gathering()
-        doubts = self.doubts()
+    def _gathered(self, split: Split, size: int) -> tuple[Gathering, Doubts]:
+        """What this process's rows of a part come to, looked at in batches of ``size``."""
+        gathering, doubts = self.gathering(), self.doubts()
         streams = RandomState.seeded(seeds.derive(self._seed, "evaluate"))
+        first, end = share_of(len(self._parts[split]), self._processes.rank, self._processes.size)
         with isolated(streams), limited_threads(to_one=self._single_thread):
-            for batch, count in in_order(self._loader(split, size), len(self._parts[split]), size):
+            for batch, count in in_order(self._loader(split, size, end), end, size, first=first):
                 found = self._objective(self._model, batch, count)
                 gathering.add_loss(float(found.plain), found.plain_weight)
                 if found.output is not None and found.target is not None:
                     gathering.add_output(found.output, found.target, weights_of(batch))
                     if split == "validation" and isinstance(found.output, Tensor):
                         doubts.add(found.output, found.target)
-        measured = gathering.metrics()
-        if split == "validation":
-            self.certainty = doubts.certainty(measured.get("accuracy"))
-        return measured
+        return gathering, doubts
 
     def doubts(self) -> Doubts:
         """What collects how far a look can be trusted."""
@@ -160,7 +174,7 @@ class Evaluator:
             score=(self._problem.objective.name.removeprefix("validation_"), score) if score else None,
         )
 
-    def _loader(self, split: Split, size: int) -> Loader:
+    def _loader(self, split: Split, size: int, end: int) -> Loader:
         """The loader of a look; the latest is kept, for the validation after every epoch."""
         if self._open is None or self._open[:2] != (split, size):
             self.close()
@@ -168,7 +182,7 @@ class Evaluator:
             loader = open_loader(
                 rows,
                 seed=seeds.derive(self._seed, "evaluate"),
-                plan=lambda position: min(size, len(rows) - position),
+                plan=lambda position: min(size, end - position),
                 workers=self._recipe.data.workers,
                 device=self._device,
                 is_shuffled=False,

@@ -22,6 +22,7 @@ from surefoot.engine.loading import open_loader
 from surefoot.engine.objective import BatchLoss, Objective, loss_name, to_device
 from surefoot.engine.ordering import arrangement
 from surefoot.engine.probed_run import TorchRun
+from surefoot.engine.processes import ALONE, Processes
 from surefoot.engine.randomness import RandomState, isolated
 from surefoot.errors import RecipeError, SurefootError, TaskError, nearest, raised_at
 from surefoot.protocols import Problem, Split
@@ -37,13 +38,15 @@ class TorchFactory:
 
     Args:
         problem: the task.
+        processes: those that make every run together.
 
     Raises:
         TaskError: a part has no rows or holds values that cannot be trained on.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, processes: Processes = ALONE) -> None:
         self.problem: Any = _FreshModels(problem)
+        self._processes = processes
         parts: dict[Split, Any] = {
             "train": problem.train,
             "validation": problem.validation,
@@ -72,7 +75,7 @@ class TorchFactory:
     def create(self, recipe: Recipe, *, seed: int, share: float = 1.0) -> TorchRun:
         """A fresh run of a complete recipe over ``share`` of the task's horizon."""
         horizon = horizon_of(share, self.training_samples)
-        return TorchRun(self.problem, recipe, self.parts, seed=seed, horizon=horizon)
+        return TorchRun(self.problem, recipe, self.parts, seed=seed, horizon=horizon, processes=self._processes)
 
     def stack(self, wanted: Sequence[tuple[Recipe, int]], *, share: float = 1.0) -> tuple[Member, ...]:
         """Fresh runs of complete recipes and seeds that advance together, as one stacked model.

@@ -29,6 +29,8 @@ EVALUATION_BATCH = 1024
 BLOCK_BYTES = 4 * 2**20
 
 Plan = Callable[[int], int]
+Share = Callable[[int], tuple[int, int]]
+"""Which rows of a batch of so many belong to this process: the first, and the one after the last."""
 
 
 class Loader(Protocol):
@@ -58,6 +60,7 @@ def open_loader(
     arrange: Arrange = epoch_order,
     pin_memory: bool | None = None,
     shuffle_buffer: int = 0,
+    share: Share | None = None,
 ) -> Loader:
     """The loader of a part.
 
@@ -72,6 +75,7 @@ def open_loader(
         arrange: gives the order of a shuffled epoch.
         pin_memory: copy batches to a GPU from memory it reads by itself; None does so with what workers read.
         shuffle_buffer: rows of a stream that are shuffled at a time, where it is shuffled at all.
+        share: what of every batch this process gets, where several share it; None is all of it.
     """
     device = torch.device(device)
     if isinstance(rows, StreamRows):
@@ -80,15 +84,17 @@ def open_loader(
         return StreamLoader(rows, seed=seed, shuffle_buffer=buffer, workers=workers, device=device, is_pinned=is_pinned)
     order = Order(seed, len(rows), is_shuffled=is_shuffled, arrange=arrange)
     if isinstance(rows, TensorRows):
-        return _MemoryLoader(rows, order, device, is_pinned=bool(pin_memory))
+        return _MemoryLoader(rows, order, device, is_pinned=bool(pin_memory), share=share)
     is_pinned = device.type == "cuda" and pin_memory is not False
-    return _DatasetLoader(rows, order, seed=seed, plan=plan, workers=workers, device=device, is_pinned=is_pinned)
+    return _DatasetLoader(
+        rows, order, seed=seed, plan=plan, workers=workers, device=device, is_pinned=is_pinned, share=share
+    )
 
 
-def in_order(loader: Loader, num_rows: int, size: int) -> Iterator[tuple[Any, int]]:
-    """All rows of a loader that is not shuffled, in batches for an evaluation; each with the number of its rows."""
-    for start in range(0, num_rows, size):
-        yield loader.batch(start, min(size, num_rows - start))
+def in_order(loader: Loader, end: int, size: int, *, first: int = 0) -> Iterator[tuple[Any, int]]:
+    """The rows from ``first`` to before ``end`` of a loader that is not shuffled, in batches, each with its length."""
+    for start in range(first, end, size):
+        yield loader.batch(start, min(size, end - start))
 
 
 class Order:
@@ -125,7 +131,10 @@ class _MemoryLoader:
     gets fresh rows, even if a model has written into the ones it got.
     """
 
-    def __init__(self, rows: TensorRows, order: Order, device: torch.device, *, is_pinned: bool) -> None:
+    def __init__(
+        self, rows: TensorRows, order: Order, device: torch.device, *, is_pinned: bool, share: Share | None
+    ) -> None:
+        self._share = share
         self._tensors, self._order, self._device = rows.tensors, order, device
         self._is_pinned = is_pinned
         a_row = sum(values[0].numel() * values.element_size() for values in self._tensors) if len(rows) else 1
@@ -134,6 +143,9 @@ class _MemoryLoader:
         self._start = self._end = self._given = 0  # positions: of the block, and up to where it was given out
 
     def batch(self, position: int, size: int) -> tuple[tuple[Tensor, ...], int]:
+        if self._share is not None:  # a block would hold more rows of others than of this process
+            start, stop = self._share(size)
+            return self._gathered(position + start, stop - start), stop - start
         end = position + size
         if not (self._given <= position and end <= self._end) and not self._renew(position, end):
             return self._gathered(position, size), size
@@ -178,20 +190,26 @@ class _DatasetLoader:
         workers: int,
         device: torch.device,
         is_pinned: bool,
+        share: Share | None,
     ) -> None:
         self._order, self._plan, self._device = order, plan, device
+        self._share = share or (lambda size: (0, size))
         self._fetching = Fetching(rows.dataset, seed)
         self._workers = Workers(self._fetching, workers, pin_memory=is_pinned) if workers else None
 
     def batch(self, position: int, size: int) -> tuple[Any, int]:
+        start, stop = self._share(size)
+        if start == stop:
+            return None, 0
         if self._workers is None:
-            found = self._fetching.__getitems__(self._request(position, size))
+            found = self._fetching.__getitems__(self._request(position + start, stop - start))
         else:
-            found = self._workers.fetch(position, size, requests=self._requests)
+            requests = self._requests(position, size)
+            found = self._workers.fetch(position + start, stop - start, requests=lambda *_: requests)
         if isinstance(found, Failure):
             self.close()
             raise TaskError(found.text)
-        return to_device(found, self._device), size
+        return to_device(found, self._device), stop - start
 
     def _request(self, position: int, size: int) -> Request:
         return Request(position, self._order.rows(position, size).tolist())
@@ -199,7 +217,9 @@ class _DatasetLoader:
     def _requests(self, position: int, size: int) -> Iterator[Request]:
         """What is asked for now, and what the plan says will follow."""
         while size > 0:
-            yield self._request(position, size)
+            start, stop = self._share(size)
+            if start < stop:
+                yield self._request(position + start, stop - start)
             position += size
             size = self._plan(position)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,8 @@ from surefoot.engine.losses import CLASSIFICATION, REGRESSION, aligned, is_one_c
 
 __all__ = ["Gathering"]
 
+
+_SUMS = ("_weight", "_loss_sum", "_count", "_correct", "_squares", "_target_sum", "_target_squares")
 
 # The label that PyTorch's cross-entropy leaves out.
 IGNORED = -100
@@ -59,6 +61,16 @@ class Gathering:
             self._target_sum += _total(target, weights)
             self._target_squares += _total(target**2, weights)
             self._count += _total(torch.ones_like(target), weights)
+
+    def share(self) -> tuple[dict[str, float], list[tuple[Tensor, Tensor]]]:
+        """What was counted here, for who counts the rest."""
+        return {name: getattr(self, name) for name in _SUMS}, self._kept
+
+    def take(self, shares: Sequence[tuple[dict[str, float], list[tuple[Tensor, Tensor]]]]) -> None:
+        """Count what is in these shares of the rows, given in their order, and nothing else."""
+        for name in _SUMS:
+            setattr(self, name, sum(sums[name] for sums, _ in shares))
+        self._kept = [pair for _, kept in shares for pair in kept]
 
     def metrics(self) -> dict[str, float]:
         """The metrics of everything counted so far, named without the part of the data."""

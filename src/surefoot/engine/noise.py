@@ -11,7 +11,14 @@ from torch import Tensor, nn
 
 from surefoot.batching import NoiseSample, from_examples, from_micro_gradients
 
-__all__ = ["PartNorms", "RowNorms", "has_batch_statistics", "has_dense_gradients"]
+__all__ = [
+    "PartNorms",
+    "RowNorms",
+    "has_batch_statistics",
+    "has_dense_gradients",
+    "sample_of_parts",
+    "squared_norm",
+]
 
 
 # Of the parameters must lie in dense layers before a look may leave the others out.
@@ -49,7 +56,7 @@ class PartNorms:
         for index, parameter in enumerate(self._parameters):
             if parameter.grad is not None:
                 found[index], parameter.grad = parameter.grad, None
-        self._norms.append(_squared_norm(list(found.values())))
+        self._norms.append(squared_norm(list(found.values())))
         self._sizes.append(rows)
         if self._wants_dots:
             self._parts.append({index: value.clone() for index, value in found.items()})
@@ -72,21 +79,53 @@ class PartNorms:
                 is counted as if every row weighed the same, which is what makes the sum of parts the mean's.
             loss_scale: what the loss was multiplied by.
         """
-        count = sum(self._sizes)
-        shares = [weight * rows / count for rows in self._sizes]
-        norms = torch.stack([*self._norms, _squared_norm(list(self._total.values()))]).tolist()
-        dots = None
-        if self._wants_dots:
-            products = torch.stack([_dot(part, self._total) for part in self._parts]).tolist()
-            dots = [product / (share * weight) for product, share in zip(products, shares, strict=True)]
-        return from_micro_gradients(
-            [norm / share**2 for norm, share in zip(norms, shares, strict=False)],
-            sizes=self._sizes,
-            mean_squared_norm=norms[-1] / weight**2,
-            dots=dots,
+        *norms, whole = torch.stack([*self._norms, squared_norm(list(self._total.values()))]).tolist()
+        products = torch.stack([_dot(part, self._total) for part in self._parts]).tolist() if self._wants_dots else None
+        return sample_of_parts(
+            norms,
+            self._sizes,
+            whole=whole,
+            products=products,
             num_rows=num_rows,
+            weight=weight,
             loss_scale=loss_scale,
         )
+
+
+def sample_of_parts(
+    norms: Sequence[float],
+    sizes: Sequence[int],
+    *,
+    whole: float,
+    products: Sequence[float] | None,
+    num_rows: int,
+    weight: float,
+    loss_scale: float = 1.0,
+) -> NoiseSample:
+    """The look at a batch whose parts' gradients, each the sum of its rows' or its mean times its weight, were seen.
+
+    Args:
+        norms: ‖·‖² of each part's.
+        sizes: rows of each.
+        whole: ‖·‖² of the sum of all.
+        products: of each part's with that sum, where the noise along the gradient is wanted.
+        num_rows: of the training data.
+        weight: what the sum is divided by for the mean.
+        loss_scale: what the loss was multiplied by.
+    """
+    count = sum(sizes)
+    shares = [weight * rows / count for rows in sizes]
+    dots = None
+    if products is not None:
+        dots = [product / (share * weight) for product, share in zip(products, shares, strict=True)]
+    return from_micro_gradients(
+        [norm / share**2 for norm, share in zip(norms, shares, strict=True)],
+        sizes=sizes,
+        mean_squared_norm=whole / weight**2,
+        dots=dots,
+        num_rows=num_rows,
+        loss_scale=loss_scale,
+    )
 
 
 class RowNorms:
@@ -154,30 +193,40 @@ class RowNorms:
             is_sum: the loss is a sum over the batch, not a mean.
             loss_scale: what it was multiplied by.
         """
-        if not self._is_plain or len(self._errors) != len(self._layers):
+        norms = self.squared_norms(count) if count > 1 else None
+        if norms is None:
             return None
-        if count < 2 or any(len(error) != count for error in self._errors.values()):
-            return None  # a layer that sees more than one line a row
-        errors = _row_norms(list(self._errors.values()))
-        inputs = _row_norms([self._inputs[layer] for layer in self._errors])
-        found = [value.grad for layer in self._errors for value in layer.parameters() if value.grad is not None]
-        if all(layer.bias is not None for layer in self._errors):
-            inputs += 1.0
-        else:
-            inputs += torch.tensor([[float(layer.bias is not None)] for layer in self._errors]).to(inputs)
-        total, mean = (errors * inputs).sum(0), _squared_norm(found)
         # under a mean a row's own gradient is the number of rows times what it put in
         own, whole = (1.0, 1.0 / count) if is_sum else (float(count), 1.0)
         return from_examples(
-            (total * own**2).tolist(),
-            mean_squared_norm=float(mean) * whole**2,
-            dots=(self._dots() * (own * whole)).tolist() if self._wants_dots else None,
+            (norms * own**2).tolist(),
+            mean_squared_norm=self.whole() * whole**2,
+            dots=(self.dots() * (own * whole)).tolist() if self._wants_dots else None,
             num_rows=num_rows,
             loss_scale=loss_scale,
         )
 
-    def _dots(self) -> Tensor:
-        """What each row put into the mean gradient, times that gradient."""
+    def squared_norms(self, count: int) -> Tensor | None:
+        """‖·‖² of what each of ``count`` rows put into the gradient; None where the formula does not hold."""
+        if not self._is_plain or len(self._errors) != len(self._layers):
+            return None
+        if any(len(error) != count for error in self._errors.values()):
+            return None  # a layer that sees more than one line a row
+        errors = _row_norms(list(self._errors.values()))
+        inputs = _row_norms([self._inputs[layer] for layer in self._errors])
+        if all(layer.bias is not None for layer in self._errors):
+            inputs += 1.0
+        else:
+            inputs += torch.tensor([[float(layer.bias is not None)] for layer in self._errors]).to(inputs)
+        return (errors * inputs).sum(0)
+
+    def whole(self) -> float:
+        """‖·‖² of the gradient of all rows, as it lies in ``.grad``."""
+        found = [value.grad for layer in self._errors for value in layer.parameters() if value.grad is not None]
+        return float(squared_norm(found))
+
+    def dots(self) -> Tensor:
+        """What each row put into the gradient, times what now lies in ``.grad``."""
         dots: Any = 0.0
         for layer, error in self._errors.items():
             if layer.weight.grad is not None:
@@ -193,9 +242,11 @@ def _row_norms(values: list[Tensor]) -> Tensor:
     return torch.stack([torch.linalg.vector_norm(value, dim=1) for value in values]).square_()
 
 
-def _squared_norm(values: list[Tensor]) -> Tensor:
+def squared_norm(values: list[Tensor]) -> Tensor:
+    """‖·‖² of tensors taken as one vector."""
     return torch.stack(torch._foreach_norm(values)).square().sum() if values else torch.zeros(())
 
 
 def _dot(left: dict[int, Tensor], right: dict[int, Tensor]) -> Tensor:
-    return torch.stack([(value * right[index]).sum() for index, value in left.items()]).sum()
+    products = [(value * right[index]).sum() for index, value in left.items()]
+    return torch.stack(products).sum() if products else torch.zeros(())  # nothing in the part has a weight

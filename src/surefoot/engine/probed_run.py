@@ -12,6 +12,7 @@ from surefoot.engine.data import Rows
 from surefoot.engine.descent import Stepped
 from surefoot.engine.fixed_rows import FixedRows
 from surefoot.engine.memory import OutOfRoom
+from surefoot.engine.processes import ALONE, Processes
 from surefoot.engine.randomness import isolated
 from surefoot.engine.run import Training
 from surefoot.engine.threads import limited_threads
@@ -33,11 +34,21 @@ class TorchRun(Training):
         parts: the task's rows by part; "test" may be absent.
         seed: of everything random in this run.
         horizon: samples the schedule spans.
+        processes: those that train this run together; probes measure one that trains alone.
     """
 
-    def __init__(self, problem: Problem, recipe: Recipe, parts: dict[Split, Rows], *, seed: int, horizon: int) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        recipe: Recipe,
+        parts: dict[Split, Rows],
+        *,
+        seed: int,
+        horizon: int,
+        processes: Processes = ALONE,
+    ) -> None:
         self._asked = 0  # rows of the latest step of a probe, 0 outside of one
-        super().__init__(problem, recipe, parts, seed=seed, horizon=horizon)
+        super().__init__(problem, recipe, parts, seed=seed, horizon=horizon, processes=processes)
         self._weighing = Weighing(
             self._model, self._optimizer, self._descent, recipe=recipe, rows=parts["train"], seed=seed
         )

@@ -14,21 +14,21 @@ from torch import Tensor, nn
 
 from surefoot import seeds
 from surefoot.engine import averaging, checkpoint, hardware, optimizers, snapshot
-from surefoot.engine.augmentation import Augmentation
-from surefoot.engine.data import Rows, step_size
+from surefoot.engine.batches import open_batches
+from surefoot.engine.data import Rows, TensorRows, step_size
 from surefoot.engine.descent import Descent, Stepped
 from surefoot.engine.evaluation import Evaluator
 from surefoot.engine.forward import Forward
 from surefoot.engine.initialization import initialize
-from surefoot.engine.loading import open_loader
 from surefoot.engine.loss_scale import LossScale
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.network import NetworkLevers
 from surefoot.engine.noise import RowNorms, has_batch_statistics, has_dense_gradients
-from surefoot.engine.objective import Objective, loss_name
-from surefoot.engine.ordering import arrangement
+from surefoot.engine.objective import Objective
 from surefoot.engine.penalties import Penalties
+from surefoot.engine.processes import ALONE, Processes
 from surefoot.engine.randomness import RandomState, isolated
+from surefoot.engine.sharing import note_parts, require_shareable
 from surefoot.engine.threads import is_small, limited_threads
 from surefoot.errors import TaskError
 from surefoot.protocols import Advance, Certainty, Problem, Split
@@ -57,10 +57,21 @@ class Training:
         parts: the task's rows by part; "test" may be absent.
         seed: of everything random in this run.
         horizon: samples the schedule spans.
+        processes: those that train this run together; every method is called in all of them, in the same order.
     """
 
-    def __init__(self, problem: Problem, recipe: Recipe, parts: dict[Split, Rows], *, seed: int, horizon: int) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        recipe: Recipe,
+        parts: dict[Split, Rows],
+        *,
+        seed: int,
+        horizon: int,
+        processes: Processes = ALONE,
+    ) -> None:
         self.problem, self.recipe, self.seed, self.horizon = problem, recipe, seed, horizon
+        self._processes = processes
         self._parts = parts
         hardware.ready(recipe.hardware)
         self._random = RandomState.seeded(seeds.derive(seed, "model"))
@@ -68,6 +79,8 @@ class Training:
             self._model: nn.Module = problem.model(**recipe.model)
             initialize(self._model, recipe.initialization)
         hardware.place(self._model, recipe.hardware)
+        require_shareable(self._model, processes)
+        processes.take_first(self._model.state_dict().values())
         self._device = next(self._model.parameters()).device
         self._optimizer = optimizers.build(self._model, recipe)
         self._network = NetworkLevers(self._model, recipe.network, horizon=horizon)
@@ -98,28 +111,20 @@ class Training:
             wants_dots=self._steering.wants_dots,
             wants_timing=recipe.batch.policy == "goodput",
             loss_scale=LossScale.of(recipe, self._device),
+            processes=processes,
         )
-        if recipe.batch.micro_batch is not None and has_batch_statistics(self._model):
-            reason = "as batch.micro_batch says, and that is what batch normalisation sees"
-            self._steering.note(0, "micro_batch", self._steering.batch_size(0), recipe.batch.micro_batch, reason)
+        note_parts(self._steering, self._model, micro_batch=recipe.batch.micro_batch, processes=processes)
         self._best: dict[str, Tensor] = {}
         self._resized: tuple[str, ...] = ()  # layers that pruning made smaller
         self._samples = self._steps = 0
         self._first_loss: float | None = None
         plan = partial(self._planned, num_rows=rows)
-        arrange = arrangement(recipe, parts["train"], loss_name(problem, recipe))
-        self._loader = open_loader(
-            parts["train"],
-            seed=seed,
-            plan=plan,
-            workers=recipe.data.workers,
-            device=self._device,
-            arrange=arrange,
-            shuffle_buffer=recipe.data.shuffle_buffer,
-            pin_memory=recipe.hardware.pin_memory,
+        share = self._descent.share if processes.size > 1 else None
+        self._loader, self._augmentation = open_batches(
+            problem, recipe, parts["train"], seed=seed, plan=plan, device=self._device, share=share
         )
-        is_augmented, has_step = bool(recipe.data.augments), problem.step is not None
-        self._augmentation = Augmentation(recipe.data, seed=seed, has_step=has_step) if is_augmented else None
+        # what only lies in memory is there in every process, or in none
+        self._is_safe = isinstance(parts["train"], TensorRows) and self._device.type == "cpu"
         self._evaluator = Evaluator(
             problem,
             recipe,
@@ -130,6 +135,7 @@ class Training:
             objective=self._objective,
             seed=seed,
             is_single_threaded=self._single_thread,
+            processes=processes,
         )
         self._is_training = False  # between the first stretch and the release, processes wait for the next
         self._mark: snapshot.Snapshot | None = None
@@ -159,7 +165,7 @@ class Training:
         self._network.given_weights(to_use=False)
         self._is_training = True
         with isolated(self._random), limited_threads(to_one=self._single_thread):
-            while self._samples < goal and not should_stop():
+            while self._samples < goal and not self._processes.answer(should_stop()):
                 wanted = self._steering.batch_size(self._samples)
                 try:
                     stepped, rate = self._step(wanted)
@@ -172,6 +178,7 @@ class Training:
                 if reason:
                     failure = "diverged"
                     break
+        self._processes.average(self._model.buffers())
         mean = losses / weights if weights else math.nan
         samples = self._samples - start
         return Advance(samples, steps, mean, rate, wanted, failure, reason, weights)  # type: ignore[arg-type] # "" widens
@@ -181,11 +188,14 @@ class Training:
         return step_size(self._steering.batch_size(position), position, num_rows=num_rows, horizon=self.horizon)
 
     def _batch(self, size: int) -> Any:
-        """The next ``size`` rows, on the device, augmented as a whole.
+        """The next ``size`` rows, or this process's share of them, on the device, augmented.
 
         Raises:
             OutOfRoom: they do not fit in memory.
         """
+        return self._fetched(size) if self._is_safe else self._processes.together(lambda: self._fetched(size))
+
+    def _fetched(self, size: int) -> Any:
         try:
             batch = self._loader.batch(self._samples, size)[0]
             return batch if self._augmentation is None else self._augmentation(batch, self._samples)
@@ -206,7 +216,7 @@ class Training:
         look = every is not None and self._steps % every == 0
         batch = self._batch(size)
         try:
-            stepped = self._descent.step(batch, size, settings, look=look)
+            stepped = self._descent.step(batch, size, settings, look=look, position=self._samples)
         finally:
             while self._descent.changes:
                 steering.note(self._samples, *self._descent.changes.pop(0))
@@ -214,10 +224,10 @@ class Training:
         self._steps += 1
         self._network.stepped(self._samples, size)
         if is_timed and not look and size == wanted:
-            steering.timed(size, time.perf_counter() - started)
+            steering.timed(size, self._processes.told(time.perf_counter() - started))
         if look:
             if stepped.timing is not None and self.recipe.batch.policy == "goodput":
-                steering.timed(*stepped.timing)
+                steering.timed(*self._processes.told(stepped.timing))
             rate = settings.learning_rate
             steering.stepped(self._samples, loss=stepped.loss, learning_rate=rate, noise=stepped.noise)
         return stepped, settings.learning_rate
@@ -310,7 +320,7 @@ class Training:
 
     def load_checkpoint(self, directory: Path) -> dict[str, Any] | None:
         """Go on from a checkpoint and give back ``progress``; None when there is none."""
-        found = checkpoint.read(directory)
+        found = self._processes.told(checkpoint.read(directory) if self._processes.rank == 0 else None)
         if found is None:
             return None
         found["now"].put_back(self._model, self._optimizer)

@@ -49,8 +49,13 @@ def engine() -> Any:
     return backend("surefoot.engine")
 
 
-def open_task(task: Task, recipe: Recipe) -> tuple[TrainableFactory, Recipe]:
+def open_task(task: Task, recipe: Recipe, factory: TrainableFactory | None = None) -> tuple[TrainableFactory, Recipe]:
     """The factory of a task's runs and the complete recipe, after the task was tried once at the door.
+
+    Args:
+        task: what to train on.
+        recipe: what was left out takes its default.
+        factory: of the task's runs; None makes one.
 
     Raises:
         TaskError: the task cannot be trained with this recipe.
@@ -61,9 +66,9 @@ def open_task(task: Task, recipe: Recipe) -> tuple[TrainableFactory, Recipe]:
         )
     if not isinstance(task, Task):
         raise TaskError(f"task must be a surefoot.Task, not {type(task).__name__}")
-    factory = backend(task.backend).open_task(task)
-    factory.check(recipe)
-    return factory, recipe.complete(factory.num_rows)
+    opened: Any = backend(task.backend).open_task(task) if factory is None else factory
+    opened.check(recipe)
+    return opened, recipe.complete(opened.num_rows)
 
 
 def identity(task: Task, factory: TrainableFactory) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from surefoot.recipe import Recipe
 from surefoot.tasks import Task
 from surefoot.workflows import output
 from surefoot.workflows.backend import open_task, require_recipe
+from surefoot.workflows.company import require_one_process
 from surefoot.workflows.fit import fit_looking_at
 from surefoot.workflows.lesson import lesson, remarks
 from surefoot.workflows.result import Result
@@ -54,6 +55,7 @@ def compare(
     Returns:
         The results by name; an interruption ends the comparison after the recipe it fell into.
     """
+    require_one_process("compare", "train each recipe with a surefoot fit of its own")
     see: dict[str, str] = {}
     if recipes is None and grid is None:
         if recipe is not None:

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from surefoot import reports, seeds
 from surefoot.callbacks import Callback, require_callbacks
-from surefoot.protocols import Candidate, Observer, Split, Supervision, Together
+from surefoot.protocols import Candidate, Observer, Split, Supervision, Together, TrainableFactory
 from surefoot.recipe import Recipe
 from surefoot.records import Run
 from surefoot.tasks import Task
 from surefoot.tuning import Ledger, climb
 from surefoot.workflows import output
 from surefoot.workflows.backend import identity, open_task, require_recipe, require_seed
+from surefoot.workflows.company import advising, in_company, notes_of
 from surefoot.workflows.interrupt import interruptible
 from surefoot.workflows.result import Result, Spending, conclude
 
@@ -38,6 +39,9 @@ def fit(
 ) -> Result:
     """Train ``recipe`` from its first to its last sample; the best weights by the task's objective are the result.
 
+    In a script under torchrun all processes train the one model together and get the same result; process 0 alone
+    writes, prints and calls the callbacks.
+
     Args:
         task: what to train on.
         recipe: what was left out takes its documented default; None takes all of them.
@@ -53,11 +57,14 @@ def fit(
 
     Raises:
         RequestError: the task, the recipe or the directory is wrong, or a callback raised, in one line.
+        ProcessLostError: under torchrun, another process is gone.
     """
-    return fit_looking_at(
+    seed = require_seed(seed)
+    hearers = require_callbacks(callbacks)
+    return in_company(task, lambda factory: fit_looking_at(
         ("validation",), task, recipe, seed=seed, name=name, directory=directory, resume=resume, overwrite=overwrite,
-        callbacks=require_callbacks(callbacks), observer=Together(reports.Printer() if verbose else None, observer),
-    )  # fmt: skip
+        callbacks=hearers, observer=Together(reports.Printer() if verbose else None, observer), factory=factory,
+    ))  # fmt: skip
 
 
 def fit_looking_at(
@@ -72,24 +79,30 @@ def fit_looking_at(
     overwrite: bool,
     callbacks: tuple[Callback, ...],
     observer: Observer,
+    factory: TrainableFactory | None = None,
 ) -> Result:
-    """``fit`` with looks at these parts of the data at every evaluation; the other arguments are fit's."""
+    """``fit`` with looks at these parts of the data at every evaluation; the other arguments are fit's.
+
+    ``factory`` makes the run where that is not this process's own concern.
+    """
     started = time.perf_counter()
     seed = require_seed(seed)
-    factory, complete = open_task(task, require_recipe(recipe))
+    factory, complete = open_task(task, require_recipe(recipe), factory)
     place = output.claim(directory, resume=resume, overwrite=overwrite)
     ledger = Ledger(place, factory.objective)
     request = {"kind": "fit", **identity(task, factory), "seed": seed, "recipe": complete.to_dict()}
     output.same_request(ledger, request)
     earlier = sum(run.seconds for run in ledger.runs)
     candidate = Candidate(0, name, "fit", 1.0, complete, seeds.derive(seed, "run", 0))
-    with closing(ledger), interruptible() as stop:
+    with closing(ledger), interruptible() as stop, advising(factory, place):
         supervision = Supervision(observer=observer, should_stop=stop, looks_at=parts, callbacks=callbacks)
         outcome = climb(factory, _One(candidate), ledger, supervision)
         # a run that was stopped and goes on knows what it took before
         seconds = max(earlier + time.perf_counter() - started, sum(run.seconds for run in outcome.runs))
         spending = Spending(seconds=seconds, interrupted=stop.by_person)
-        return conclude(task, factory, outcome, spending, kind="fit", seed=seed, directory=place)
+        return conclude(
+            task, factory, outcome, spending, kind="fit", seed=seed, directory=place, notes=notes_of(factory)
+        )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-__all__ = ["StopSignal", "interruptible"]
+__all__ = ["StopSignal", "ignored", "interruptible"]
 
 
 class StopSignal:
@@ -31,6 +31,20 @@ class StopSignal:
     def __call__(self) -> bool:
         """Whether to stop; asked before every step."""
         return self.by_person or self.by_time
+
+
+@contextlib.contextmanager
+def ignored() -> Iterator[None]:
+    """A block in which Ctrl-C and SIGTERM are somebody else's to answer: of who leads this process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -41,6 +41,7 @@ from surefoot.records import (
 from surefoot.tasks import Task
 from surefoot.tuning.decay import with_decay_coordinate
 from surefoot.workflows.backend import open_task, require_recipe, require_seed
+from surefoot.workflows.company import require_one_process
 from surefoot.workflows.interrupt import interruptible
 from surefoot.workflows.measuring import PROBE_BATCH, allowance
 from surefoot.workflows.result import versions
@@ -141,6 +142,7 @@ def probe(task: Task, recipe: Recipe | None = None, *, seed: int = 0) -> Probe:
     Raises:
         TaskError: the task cannot be trained with this recipe.
     """
+    require_one_process("probe", "probe without torchrun, then train in several with surefoot fit")
     seed = require_seed(seed)
     factory, complete = open_task(task, require_recipe(recipe))
     with interruptible() as should_stop:

@@ -37,6 +37,7 @@ class Result:
         directory: where it was written, None when nothing was.
         stopped_by_person: whether a Ctrl-C ended it.
         card: what ``model.json`` holds: how to use the model; None where there is none.
+        process: which of several processes that trained together this is, 0 where there is one; 0 alone writes.
     """
 
     study: Study
@@ -44,6 +45,7 @@ class Result:
     directory: Path | None = None
     stopped_by_person: bool = False
     card: dict[str, Any] | None = None
+    process: int = 0
 
     def __repr__(self) -> str:
         measured = ", ".join(f"{name}={value:.4g}" for name, value in self.study.metrics.items())

@@ -23,6 +23,7 @@ from surefoot.tuning.point import with_optimizer
 from surefoot.tuning.setting import Setting
 from surefoot.workflows import output
 from surefoot.workflows.backend import identity, open_task, require_recipe, require_seed
+from surefoot.workflows.company import require_one_process
 from surefoot.workflows.executing import executing, notes_of, require_workers
 from surefoot.workflows.interrupt import interruptible
 from surefoot.workflows.measuring import measure, starts
@@ -80,6 +81,7 @@ def tune(
         RequestError: the task, the budget, the space, the recipe or the directory is wrong, in one line.
     """
     started = time.perf_counter()
+    require_one_process("tune", "tune without torchrun, then train its recipe in several: surefoot fit --recipe FILE")
     limit, base, seed = Budget.parse(budget), require_recipe(recipe), require_seed(seed)
     workers, maker = require_workers(workers), None if searcher is None else require_searcher(searcher)
     optimizers = _optimizers(base, space or {})
