@@ -88,6 +88,14 @@ CASES: dict[str, tuple[Callable[[], sf.Task], dict[str, Any]]] = {
         lambda: task_of(dense, weights=False, dataset=True, loss=summed),
         {"optimizer": {"learning_rate": 1e-3}, "batch": {"size": 20}},
     ),
+    "mixed pictures, classes evened out, an average of the weights": (
+        lambda: task_of(convolution, weights=False),
+        {
+            "data": {"mixup": 0.4, "flip": 0.5, "balance": "oversample"},
+            "network": {"averaging": "ema"},
+            "batch": {"size": 20},
+        },
+    ),
     "fewer rows than processes": (lambda: task_of(dense), {"batch": {"size": 2}, "stopping": {"max_steps": 40}}),
 }
 
