@@ -55,6 +55,24 @@ class TorchFactory:
         self.parts: dict[Split, Rows] = {name: as_rows(part) for name, part in parts.items() if part is not None}
         for name, rows in self.parts.items():
             _check_values(name, rows)
+        self._prepared: dict[tuple[bool, str], dict[Split, Rows]] = {}
+
+    def parts_for(self, recipe: Recipe) -> dict[Split, Rows]:
+        """The rows by part, in the units and with the fillings that a recipe asks for.
+
+        Raises:
+            TaskError: it cannot be had on this task, or there are inputs that no training survives.
+        """
+        standardize, missing = key = recipe.data.standardize, recipe.data.missing
+        if key not in self._prepared:
+            parts = self.parts
+            if recipe.data.prepares:
+                task = self.problem.prepared(standardize=standardize, missing=missing)
+                parts = {name: as_rows(getattr(task, name)) for name in self.parts}
+            for name, rows in parts.items():
+                _check_inputs(name, rows)
+            self._prepared[key] = parts
+        return self._prepared[key]
 
     @property
     def num_rows(self) -> int:
@@ -75,7 +93,8 @@ class TorchFactory:
     def create(self, recipe: Recipe, *, seed: int, share: float = 1.0) -> TorchRun:
         """A fresh run of a complete recipe over ``share`` of the task's horizon."""
         horizon = horizon_of(share, self.training_samples)
-        return TorchRun(self.problem, recipe, self.parts, seed=seed, horizon=horizon, processes=self._processes)
+        parts = self.parts_for(recipe)
+        return TorchRun(self.problem, recipe, parts, seed=seed, horizon=horizon, processes=self._processes)
 
     def stack(self, wanted: Sequence[tuple[Recipe, int]], *, share: float = 1.0) -> tuple[Member, ...]:
         """Fresh runs of complete recipes and seeds that advance together, as one stacked model.
@@ -84,7 +103,7 @@ class TorchFactory:
             UnsupportedError: they cannot be stacked; the message says why in one line.
         """
         horizon = horizon_of(share, self.training_samples)
-        return Stack(self.problem, wanted, self.parts, horizon=horizon).members
+        return Stack(self.problem, wanted, self.parts_for(wanted[0][0]), horizon=horizon).members
 
     @property
     def fingerprint(self) -> str:
@@ -108,20 +127,21 @@ class TorchFactory:
         _check_arguments(recipe, self.problem)
         _check_workers(recipe, self.parts)
         complete = recipe.complete(self.num_rows)
+        whole = self.parts_for(complete)
         few = 1 if complete.batch.size == 1 else 2
         arrangement(complete, self.parts["train"], loss_name(self.problem, recipe))
         # for two rows a compiler would take longer than all the rest
         quick = {"data.workers": 0, "data.balance": "none", "hardware.compile": False}
         brief = complete.with_changes(quick).to_dict() | {"batch": {"size": few}}
         hardware.ready(recipe.hardware)
-        parts: dict[Split, Rows] = {name: first(rows, min(few, len(rows))) for name, rows in self.parts.items()}
+        parts: dict[Split, Rows] = {name: first(rows, min(few, len(rows))) for name, rows in whole.items()}
         with isolated(RandomState.seeded(seeds.derive(0, "check"))):
             model = self.problem.model(**recipe.model)
             _check_model(model)
             hardware.place(model, recipe.hardware)
             hardware.require_supported(model, recipe)
             if self.problem.step is None:
-                check_labels(loss_name(self.problem, recipe), self.parts, functools.partial(_output, model))
+                check_labels(loss_name(self.problem, recipe), whole, functools.partial(_output, model))
             loss = _call("the loss", lambda: self._loss(model, parts["train"], recipe))
             if not loss.training.requires_grad:
                 raise TaskError("the loss does not depend on the model's parameters: nothing can be learned from it")
@@ -225,7 +245,7 @@ def _check_values(part: Split, rows: Rows) -> None:
         raise TaskError(
             f"the {part} weights have shape {tuple(rows.weights.shape)}; one a row is needed: ({len(rows)},)"
         )
-    for name, values in zip(("inputs", "targets", "weights"), rows.tensors, strict=False):
+    for name, values in zip(("targets", "weights"), rows.tensors[1:], strict=False):
         bad = _rows_not_finite(values)
         if bad:
             raise TaskError(
@@ -235,6 +255,16 @@ def _check_values(part: Split, rows: Rows) -> None:
         raise TaskError(f"the {part} weights go down to {float(rows.weights.min()):g}; a weight is 0 or more")
     if rows.weights is not None and not float(rows.weights.max()) > 0:
         raise TaskError(f"the {part} weights are all 0: give some row a weight")
+
+
+def _check_inputs(part: Split, rows: Rows) -> None:
+    """Raise when inputs are not numbers; those that a recipe fills in are by now."""
+    bad = _rows_not_finite(rows.inputs) if isinstance(rows, TensorRows) else 0
+    if isinstance(rows, TensorRows) and bad:
+        hint = ', or fill missing ones in: data.missing = "mean"' if bool(rows.inputs.isnan().any()) else ""
+        raise TaskError(
+            f"{bad} of {len(rows)} {part} inputs are not finite (NaN or infinite); remove or replace those rows{hint}"
+        )
 
 
 def _rows_not_finite(values: Tensor) -> int:

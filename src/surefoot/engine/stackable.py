@@ -89,6 +89,8 @@ def _against_two(first: Recipe, recipe: Recipe) -> str:
         "batch.size": (first.batch.size, recipe.batch.size),
         "model": (first.model, recipe.model),
         "hardware.device": (first.hardware.device, recipe.hardware.device),
+        "data.standardize": (first.data.standardize, recipe.data.standardize),
+        "data.missing": (first.data.missing, recipe.data.missing),
         "stopping.max_steps": (first.stopping.max_steps, recipe.stopping.max_steps),
         "stopping.max_seconds": (first.stopping.max_seconds, recipe.stopping.max_seconds),
     }

@@ -69,6 +69,10 @@ class Problem(Protocol):
         """The unit of a standardised regression target, 1 otherwise."""
         ...
 
+    def prepared(self, *, standardize: bool, missing: str) -> Problem:
+        """The task with its inputs in other units, or with what is missing filled, fitted on the training part."""
+        ...
+
 
 class TrainableFactory(Protocol):
     """Makes runs of one task: the tuner's only way to a framework."""

@@ -26,6 +26,9 @@ class Data(Section):
 
     ``balance`` decides which rows an epoch visits: "oversample" each class equally often, the epoch as long as before;
     "stratify" every row once, and any stretch of an epoch with the classes' shares of the whole.
+
+    ``standardize`` brings arrays of floats to mean 0 and standard deviation 1 by feature, or by channel of pictures;
+    ``missing`` "mean" puts the mean where a value is missing. Both are fitted on the training part and hold for all.
     """
 
     workers: Annotated[int, Field(ge=0)] = 0
@@ -38,6 +41,9 @@ class Data(Section):
     cutmix: Strength = 0.0
     balance: Literal["none", "oversample", "stratify"] = "none"
 
+    standardize: bool = False
+    missing: Literal["refuse", "mean"] = "refuse"
+
     @model_validator(mode="after")
     def _names_a_transform(self) -> Self:
         place, _, path = (self.transform or "a:b").partition(":")
@@ -49,3 +55,8 @@ class Data(Section):
     def augments(self) -> tuple[str, ...]:
         """The keys that change the rows of a training step."""
         return tuple(key for key in ("flip", "crop", "transform", "noise", "mixup", "cutmix") if getattr(self, key))
+
+    @property
+    def prepares(self) -> bool:
+        """Whether the inputs of every part are changed before anything is trained."""
+        return self.standardize or self.missing != "refuse"

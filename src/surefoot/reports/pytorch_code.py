@@ -232,6 +232,8 @@ def _missing(study: Study) -> list[str]:
         "regularization.l1_method": regularization.get("l1_method") == "proximal" and bool(regularization["l1"]),
         "network.pruning": network.get("pruning", "none") != "none",
         "network.averaging": network.get("averaging", "none") != "none" and is_steered(Recipe(**study.recipe)),
+        "data.standardize": bool(study.recipe.get("data", {}).get("standardize")),
+        "data.missing": study.recipe.get("data", {}).get("missing", "refuse") != "refuse",
         "data.balance": study.recipe.get("data", {}).get("balance", "none") != "none",
         "data.shuffle_buffer": bool(study.recipe.get("data", {}).get("shuffle_buffer")),
         **{f"data.{key}": True for key in Data(**study.recipe.get("data", {})).augments},

@@ -34,8 +34,9 @@ class _Plain(BaseModel):
 
 
 class _Targets(_Plain):
-    """How the model's output reads: class names, or the offset and unit of a number."""
+    """How the model's output reads: class names, or the offset and unit of a number; nothing where ``only_inputs``."""
 
+    only_inputs: bool = False
     classes: tuple[str, ...] = ()
     target_offset: float = 0.0
     target_scale: float = 1.0
@@ -49,24 +50,48 @@ class _Targets(_Plain):
 
 
 class ArrayPreparation(_Targets):
-    """Standardises an array of features, one unit a column or one for all."""
+    """Gives an array of rows other units: one a feature or a channel, or one for all.
+
+    A missing value (NaN) becomes the ``fill`` of its feature where there is one, and is refused otherwise.
+    """
 
     kind: Literal["array"] = "array"
     offset: tuple[float, ...]
     scale: tuple[float, ...]
+    fill: tuple[float, ...] = ()
     num_features: int
+    row_dimensions: int = 1
 
     def encode(self, rows: Any) -> Matrix:
-        """Rows (n, features), or a single row, as the network's input."""
+        """Rows, (n, features) or (n, channels, height, width), or a single row, as the network's input."""
         try:
-            array = np.atleast_2d(np.asarray(rows, dtype=np.float64))
+            array = np.asarray(rows, dtype=np.float64)
         except (TypeError, ValueError):
             raise TaskError(f"rows must be numbers, {self.num_features} a row") from None
-        if array.ndim != 2 or array.shape[1] != self.num_features:
-            raise TaskError(f"rows have shape {array.shape}; the model takes {self.num_features} numbers a row")
-        if not np.isfinite(array).all():
+        array = array[None] if array.ndim == self.row_dimensions else array
+        if array.ndim != 1 + self.row_dimensions or (
+            (self.row_dimensions == 1 or len(self.offset) > 1) and array.shape[1] != self.num_features
+        ):
+            taken = f"{self.num_features} numbers a row" if self.row_dimensions == 1 else self._pictures
+            raise TaskError(f"rows have shape {array.shape}; the model takes {taken}")
+        if not np.isfinite(array).all() and (not self.fill or np.isinf(array).any()):
             raise TaskError("rows hold values that are not finite (NaN or infinite); the model takes finite numbers")
-        return ((array - self.offset) / self.scale).astype(np.float32)
+        return self.apply(array).astype(np.float32)
+
+    def apply(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The values in their new units, missing ones filled."""
+        offset, scale, fill = (
+            np.reshape(given, (-1, *(1,) * (self.row_dimensions - 1))) if len(given) > 1 else np.array(given)
+            for given in (self.offset, self.scale, self.fill)
+        )
+        known = np.where(np.isnan(values), fill, values) if self.fill else values
+        found: npt.NDArray[np.float64] = (known - offset) / scale
+        return found
+
+    @property
+    def _pictures(self) -> str:
+        channels = f" with {self.num_features} channels" if len(self.offset) > 1 else ""
+        return f"arrays of {self.row_dimensions} dimensions a row{channels}"
 
 
 class Column(_Plain):

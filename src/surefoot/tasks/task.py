@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import numbers
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from surefoot.errors import TaskError, nearest
 from surefoot.recipe import LossName
 from surefoot.records import Objective
 from surefoot.streams import as_stream, is_stream
+from surefoot.tasks.array_units import encoded, fitted
 from surefoot.tasks.held_out import split_as_asked
 from surefoot.tasks.preparation import ArrayPreparation, TablePreparation
 from surefoot.tasks.split import is_whole, split_rows, take_rows
@@ -117,6 +119,36 @@ class Task:
     def target_scale(self) -> float:
         """The unit of a standardised regression target, 1 otherwise."""
         return self.preparation.target_scale if self.preparation else 1.0
+
+    def prepared(self, *, standardize: bool = True, missing: str = "refuse") -> Task:
+        """The task with its inputs in other units, as ``data.standardize`` and ``data.missing`` of a recipe ask for.
+
+        All is fitted on the training part. ``prepared().preparation.encode(rows)`` does the same to other rows, as a
+        result's own model needs it; ``sf.load`` brings it along.
+
+        Args:
+            standardize: mean 0 and standard deviation 1, by feature or channel.
+            missing: "mean" puts the mean where a value is missing (NaN).
+
+        Raises:
+            TaskError: the rows are a dataset, are prepared already, or are no floats.
+        """
+        asked = "data.standardize" if standardize else "data.missing"
+        if self.preparation is not None:
+            raise TaskError(f"{asked} is for arrays as you have them; the inputs of {self.name} are prepared already")
+        if not isinstance(self.train, tuple):
+            raise TaskError(f"{asked} is for arrays; this task's rows are a {type(self.train).__name__}: do it there")
+        weights = self.train[2] if len(self.train) == 3 else None
+        preparation = fitted(self.train[0], weights, standardize=standardize, fills=missing == "mean")
+        found = copy.copy(self)
+        found.preparation = preparation
+        for name in ("train", "validation", "test"):
+            part = getattr(self, name)
+            if part is not None and not isinstance(part, tuple):
+                raise TaskError(f"{asked} is for arrays; the {name} part is a {type(part).__name__}")
+            if part is not None:
+                setattr(found, name, (encoded(preparation, part[0]), *part[1:]))
+        return found
 
     def _hold_out(self, fraction: float, groups: Any, times: Any) -> tuple[Any, Any]:
         if not 0.0 < fraction < 1.0:

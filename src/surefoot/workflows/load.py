@@ -55,7 +55,7 @@ class LoadedModel:
             TaskError: the rows are not what the model was trained on, in one line.
         """
         outputs = self._outputs(rows)
-        if self.preparation is not None:
+        if self.preparation is not None and not self.preparation.only_inputs:
             return self.preparation.decode(outputs)
         if self.loss in _CLASSIFICATION and not self._is_binary(outputs):
             labels: list[Any] = outputs.argmax(axis=1).tolist()

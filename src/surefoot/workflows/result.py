@@ -13,7 +13,7 @@ import numpy as np
 
 from surefoot import diagnosis, reports
 from surefoot.protocols import Finishes, Split, Trainable, TrainableFactory
-from surefoot.recipe import Recipe
+from surefoot.recipe import Data, Recipe
 from surefoot.records import SCHEMA_VERSION, Cost, Finding, Forecast, RangeTest, Study, StudyStatus
 from surefoot.tasks import Task
 from surefoot.tasks.builder import reference_to
@@ -231,6 +231,9 @@ def _loading(task: Task, directory: Path | None) -> tuple[str, ...]:
 def _card(task: Task, study: Study) -> dict[str, Any]:
     """What ``load`` needs beside the weights."""
     builder, form = reference_to(task.model), input_form(task.train)
+    data = Data(**study.recipe.get("data", {}))
+    if data.prepares:
+        task = task.prepared(standardize=data.standardize, missing=data.missing)
     return {
         "schema_version": SCHEMA_VERSION,
         "task": task.name,
