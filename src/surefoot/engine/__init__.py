@@ -7,7 +7,7 @@ from surefoot.engine.leading import follow, join, lead
 from surefoot.engine.making import Making
 from surefoot.engine.predict import predict
 from surefoot.engine.probed_run import TorchRun
-from surefoot.engine.snapshot import load_weights
+from surefoot.engine.snapshot import load_weights, weights_from_bytes, weights_to_bytes
 from surefoot.engine.tensorboard import TensorBoardWriter
 
 __all__ = [
@@ -26,6 +26,8 @@ __all__ = [
     "predict",
     "quality",
     "threads",
+    "weights_from_bytes",
+    "weights_to_bytes",
 ]
 
 open_task = TorchFactory

@@ -10,14 +10,23 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load, save, save_file
 from torch import Tensor, nn, optim
 
 from surefoot import files
 from surefoot.engine import resizing
 from surefoot.engine.randomness import RandomState
 
-__all__ = ["Snapshot", "copy_state", "gradients", "load_weights", "save_weights", "training_modes"]
+__all__ = [
+    "Snapshot",
+    "copy_state",
+    "gradients",
+    "load_weights",
+    "save_weights",
+    "training_modes",
+    "weights_from_bytes",
+    "weights_to_bytes",
+]
 
 
 @dataclass(frozen=True)
@@ -145,6 +154,21 @@ def load_weights(model: nn.Module, path: Path) -> None:
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
         resizing.fit(model, json.loads((opened.metadata() or {}).get("resized", "[]")), tensors)
     model.load_state_dict(tensors)
+
+
+def weights_to_bytes(model: nn.Module) -> bytes:
+    """A model's parameters and buffers as safetensors, for a pickle that needs no PyTorch to be read."""
+    written: bytes = save(copy_state(model))
+    return written
+
+
+def weights_from_bytes(model: nn.Module, weights: bytes) -> None:
+    """Put what ``weights_to_bytes`` gave back into a model of the same make, which is then pruned like the first."""
+    tensors, fresh = load(weights), model.state_dict()
+    resized = {name.rpartition(".")[0] for name, value in tensors.items() if value.shape != fresh[name].shape}
+    resizing.fit(model, sorted(resized), tensors)
+    model.load_state_dict(tensors)
+    model.eval()
 
 
 def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

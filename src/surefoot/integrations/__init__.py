@@ -1,0 +1,1 @@
+"""Doors to other frameworks, each independent of the others: import the one you need."""
