@@ -31,6 +31,7 @@ SEEDS = range(5)
 PICTURES = ("fashion_cnn", "digits_cnn")
 NETWORKS = ("fashion_cnn", "fashion_mlp")
 TABLES = ("adult", "rare_adult")
+CONSTANT = {"schedule.name": "constant"}
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,27 @@ class Lever:
 
 
 LEVERS: dict[str, Lever] = {
-    "smoothed labels, 0.1": Lever({"loss.label_smoothing": 0.1}, ("fashion_cnn", "clinc150")),
-    "L2 instead of decay": Lever({"optimizer.weight_decay": 0.0, "regularization.l2": 1e-4}, NETWORKS),
-    "orthogonal start": Lever({"initialization.scheme": "orthogonal"}, NETWORKS),
-    "Kaiming start": Lever({"initialization.scheme": "kaiming_normal"}, NETWORKS),
-    "balanced class weights": Lever({"loss.class_weights": "balanced"}, TABLES),
+    "network.averaging ema": Lever({"network.averaging": "ema"}, ("fashion_cnn", "adult")),
+    "network.averaging swa": Lever({"network.averaging": "swa"}, ("fashion_cnn", "adult")),
+    "ema, constant schedule": Lever({**CONSTANT, "network.averaging": "ema"}, ("fashion_cnn", "adult")),
+    "constant schedule alone": Lever(CONSTANT, ("fashion_cnn", "adult")),
+    "network.pruning magnitude, .8 go": Lever({"network.pruning": "magnitude"}, NETWORKS),
+    "network.pruning structured, .5 go": Lever({"network.pruning": "structured"}, NETWORKS),
+    "data.flip 0.5": Lever({"data.flip": 0.5}, PICTURES),
+    "data.crop 1": Lever({"data.crop": 1}, PICTURES),
+    "data.noise 0.1": Lever({"data.noise": 0.1}, ("fashion_cnn", "spoken_digits")),
+    "data.mixup 0.2": Lever({"data.mixup": 0.2}, ("fashion_cnn", "spoken_digits")),
+    "data.cutmix 1": Lever({"data.cutmix": 1.0}, PICTURES),
+    "data.balance oversample": Lever({"data.balance": "oversample"}, TABLES),
+    "data.balance stratify": Lever({"data.balance": "stratify"}, TABLES),
+    "loss.class_weights balanced": Lever({"loss.class_weights": "balanced"}, TABLES),
+    "loss.label_smoothing 0.1": Lever({"loss.label_smoothing": 0.1}, ("fashion_cnn", "clinc150")),
+    "regularization.l2 1e-3 for the decay": Lever({"optimizer.weight_decay": 0.0, "regularization.l2": 1e-3}, NETWORKS),
+    "initialization.scheme orthogonal": Lever({"initialization.scheme": "orthogonal"}, NETWORKS),
+    "initialization.scheme kaiming_normal": Lever({"initialization.scheme": "kaiming_normal"}, NETWORKS),
+    "precision.name bf16": Lever({"precision.name": "bf16"}, ("fashion_cnn", "transformer")),
+    "hardware.channels_last": Lever({"hardware.channels_last": True}, PICTURES),
+    "hardware.compile": Lever({"hardware.compile": True}, ("fashion_cnn", "transformer")),
 }
 
 
