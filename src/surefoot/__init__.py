@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from surefoot.workflows.load import LoadedModel, load
     from surefoot.workflows.measure import measure
     from surefoot.workflows.probe import Probe, probe
+    from surefoot.workflows.refit import refit
     from surefoot.workflows.result import Result
     from surefoot.workflows.tune import tune
 
@@ -62,6 +63,7 @@ __all__ = [
     "load",
     "measure",
     "probe",
+    "refit",
     "rescale",
     "schedules",
     "space",
@@ -94,6 +96,7 @@ _HOMES = {
         "load",
         "measure",
         "probe",
+        "refit",
         "tune",
     ),
     "surefoot.workflows",

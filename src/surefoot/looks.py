@@ -6,7 +6,7 @@ import math
 
 from surefoot.protocols import Certainty
 from surefoot.recipe import Network, Stopping
-from surefoot.records import Evaluation, Objective, RunStatus
+from surefoot.records import TRAIN_LOSS, Evaluation, Objective, RunStatus
 
 __all__ = ["Ending", "is_kept", "judged", "samples_to_next_look", "since_pruned", "verdict"]
 
@@ -51,6 +51,8 @@ def is_kept(look: Evaluation, best: Evaluation | None, objective: Objective, *, 
         is_forgiven: being worse by up to the standard error of the best does not count.
     """
     value = _decisive(look, objective)
+    if not objective.chooses:
+        return math.isfinite(value)
     if best is None or not math.isfinite(value):
         return math.isfinite(value)
     allowed = (best.standard_error or 0.0) * is_forgiven * (1.0 if objective.direction == "min" else -1.0)
@@ -76,11 +78,11 @@ def since_pruned(looks: tuple[Evaluation, ...], network: Network, horizon: int) 
 def verdict(evaluations: tuple[Evaluation, ...], stopping: Stopping, horizon: int, objective: Objective) -> Ending:
     """Whether the run should go on, from its looks so far."""
     last = evaluations[-1]
-    if not math.isfinite(last.metrics["validation_loss"]):
-        return (
-            "diverged",
-            f"the validation loss is {last.metrics['validation_loss']} at epoch {last.epoch:.2f}",
-        )
+    watched = "validation_loss" if objective.chooses else TRAIN_LOSS
+    if not math.isfinite(last.metrics[watched]):
+        return "diverged", f"the {watched.replace('_', ' ')} is {last.metrics[watched]} at epoch {last.epoch:.2f}"
+    if stopping.max_share is not None and stopping.max_share * horizon - last.batch_size < last.samples < horizon:
+        return "stopped_early", f"stopping.max_share = {stopping.max_share:g} of the horizon is reached"
     if stopping.tolerance and len(evaluations) > 1:
         before, now = evaluations[-2].train_loss, last.train_loss
         if abs(before - now) < stopping.tolerance * abs(before):

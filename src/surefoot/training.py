@@ -28,7 +28,7 @@ from surefoot.protocols import (
 )
 from surefoot.protocols.search import never
 from surefoot.recipe import Stopping
-from surefoot.records import Evaluation, Objective, Run
+from surefoot.records import TRAIN_LOSS, Evaluation, Objective, Run
 
 __all__ = ["Conditions", "horizon_of", "never", "train", "train_together"]
 
@@ -313,13 +313,16 @@ class _Course:
         measured = {
             f"{part}_{name}": value for part in conditions.looks_at for name, value in trainable.evaluate(part).items()
         }
+        train_loss = progress.loss_sum / progress.loss_weight if progress.loss_weight else math.nan
+        if not conditions.objective.chooses:
+            measured = {TRAIN_LOSS: train_loss}
         value = measured[conditions.objective.name]
         certainty = trainable.certainty if conditions.is_cautious and isinstance(trainable, TellsCertainty) else None
         cautious, error = judged(value, certainty, conditions.objective)
         evaluation = Evaluation(
             samples=trainable.samples_seen,
             epoch=trainable.samples_seen / conditions.rows,
-            train_loss=progress.loss_sum / progress.loss_weight if progress.loss_weight else math.nan,
+            train_loss=train_loss,
             metrics=measured,
             learning_rate=progress.learning_rate,
             batch_size=progress.batch_size,

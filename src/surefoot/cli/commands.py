@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from surefoot.cli.ablate import ablate
+from surefoot.cli.ending import leave, show
 from surefoot.cli.options import (
     ColumnOption,
     EpochsOption,
@@ -26,13 +26,13 @@ from surefoot.cli.options import (
     TimeOption,
     WeightsOption,
 )
+from surefoot.cli.refit import refit
 from surefoot.cli.request import observers_of, place_of, recipe_of, task_of
 from surefoot.cli.rescale import rescale
 from surefoot.cli.use import export, measure
 
 if TYPE_CHECKING:
     from surefoot.recipe import Recipe
-    from surefoot.workflows import Result
 
 __all__ = ["app"]
 
@@ -114,7 +114,7 @@ def tune(
             task, budget=budget, seed=seed, directory=place, recipe=base, resume=resume, overwrite=overwrite,
             observer=observer, workers=workers, searcher=searcher, storage=storage,
         )  # fmt: skip
-    _show(result, as_json)
+    show(result, as_json)
 
 
 @app.command()
@@ -150,7 +150,7 @@ def fit(
             task, base, seed=seed, directory=place, resume=resume, overwrite=overwrite,
             observer=observers_of(observer, tensorboard),
         )  # fmt: skip
-    _show(result, as_json)
+    show(result, as_json)
 
 
 @app.command()
@@ -245,7 +245,7 @@ def compare(
     typer.echo("\n" + comparison_text(results, axes), err=as_json)
     folders = [result.directory for result in results.values() if result.directory is not None]
     typer.echo(f"Report    {folders[0].parent / 'report.html'}", err=as_json)
-    _leave(*results.values())
+    leave(*results.values())
 
 
 @app.command()
@@ -308,6 +308,7 @@ def schedule(
 
 app.command()(ablate)
 app.command()(rescale)
+app.command()(refit)
 app.command()(export)
 app.command()(measure)
 
@@ -326,31 +327,3 @@ def _compared(
     if path is not None or changes:
         raise RecipeError("--recipe and --set are what a --grid starts from; without one give NAME=FILE ...")
     return (named_recipes(named) or None), None
-
-
-def _show(result: Result, as_json: bool) -> None:
-    from surefoot import reports
-    from surefoot.cli.show import print_json
-    from surefoot.workflows.output import result_json
-
-    if result.process:  # process 0 shows it
-        _leave(result)
-        return
-    if as_json:
-        print_json(result_json(result.study))
-    typer.echo("\n" + reports.summary(result.study), err=as_json)
-    if result.stopped_by_person:
-        typer.echo(f"Resume    the same command with: --out {result.directory} --resume", err=as_json)
-    assert result.directory is not None
-    if result.model is not None:
-        typer.echo(f"Model     {result.directory}   (in Python: sf.load({str(result.directory)!r}))", err=as_json)
-    typer.echo(f"Report    {result.directory / 'report.html'}", err=as_json)
-    _leave(result)
-
-
-def _leave(*results: Result) -> None:
-    """Exit with 130 after a Ctrl-C, with 1 when nothing usable was trained."""
-    if any(result.stopped_by_person for result in results):
-        sys.exit(130)
-    if all(result.status != "completed" for result in results):
-        sys.exit(1)

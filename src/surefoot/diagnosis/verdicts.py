@@ -34,16 +34,22 @@ def findings(study: Study) -> list[Finding]:
             Finding(
                 verdict="nothing wrong",
                 run="all",
-                evidence=f"{_runs(study.runs)}: none diverged, and no validation loss turned upwards for good",
+                evidence=f"{_runs(study.runs)}: none diverged, {_about_validation(study)}",
                 advice="use the model",
             )
         )
     return found
 
 
+def _about_validation(study: Study) -> str:
+    if study.objective.chooses:
+        return "and no validation loss turned upwards for good"
+    return "and no row was held out that could say more"
+
+
 def _overfitting(run: Run) -> Iterator[Finding]:
     """The epoch from which the validation loss never came back while the training loss went on falling."""
-    looks = [look for look in run.evaluations if np.isfinite(look.metrics["validation_loss"])]
+    looks = [look for look in run.evaluations if np.isfinite(look.metrics.get("validation_loss", np.nan))]
     if len(looks) < FEWEST_LOOKS:
         return
     validation = zero_lag(np.array([look.metrics["validation_loss"] for look in looks]), memory=SMOOTHING)

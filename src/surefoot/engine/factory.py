@@ -148,6 +148,8 @@ class TorchFactory:
         run = TorchRun(self.problem, Recipe(**brief), parts, seed=0, horizon=few)
         _call("a training step", lambda: run.step_at(1e-6, batch_size=few))
         _call("keeping the weights", run.keep_best)
+        if not self.objective.chooses:
+            return
         measured = _call("the validation", lambda: run.evaluate("validation"))
         wanted = self.objective.name.removeprefix("validation_")
         if wanted not in measured:

@@ -55,7 +55,8 @@ class Stopping(Section):
 
     ``patience``: the validation objective has not improved by ``min_improvement`` (relative) for this share of the
     horizon. ``tolerance``: converged, the training loss of an epoch differs from the one before by less than this
-    share. ``max_steps``, ``max_seconds``: a budget is spent. ``retries``: how often a diverged run may go back to its
+    share. ``max_steps``, ``max_seconds``: a budget is spent. ``max_share``: the first look from this share of the
+    horizon on is the last, under the schedule of the whole. ``retries``: how often a diverged run may go back to its
     last good look and go on at ``retry_factor`` times its rate.
     """
 
@@ -64,5 +65,6 @@ class Stopping(Section):
     tolerance: Share = 0.0
     max_steps: Annotated[int, Field(ge=1)] | None = None
     max_seconds: Rate | None = None
+    max_share: Annotated[float, Field(gt=0, le=1)] | None = None
     retries: Annotated[int, Field(ge=0)] = 0
     retry_factor: Annotated[float, Field(gt=0, lt=1)] = 0.3

@@ -20,10 +20,11 @@ from surefoot.records.probes import (
     Suggestion,
 )
 from surefoot.records.study import Forecast, Study, StudyStatus
-from surefoot.records.training import Change, Cost, Evaluation, Finding, Objective, Run, RunStatus
+from surefoot.records.training import TRAIN_LOSS, Change, Cost, Evaluation, Finding, Objective, Run, RunStatus
 
 __all__ = [
     "SCHEMA_VERSION",
+    "TRAIN_LOSS",
     "WHOLE",
     "Ablation",
     "Capacity",

@@ -9,16 +9,25 @@ from pydantic import Field
 
 from surefoot.records.base import Number, Record
 
-__all__ = ["Change", "Cost", "Evaluation", "Finding", "Objective", "Run", "RunStatus"]
+__all__ = ["TRAIN_LOSS", "Change", "Cost", "Evaluation", "Finding", "Objective", "Run", "RunStatus"]
 
+TRAIN_LOSS = "train_loss"
 RunStatus = Literal["completed", "stopped_early", "diverged", "out_of_memory", "interrupted"]
 
 
 class Objective(Record):
-    """What decides between two models: a validation metric and whether less or more of it is better."""
+    """What decides between two models: a validation metric and whether less or more of it is better.
+
+    A model that was trained on all rows has none: its objective is called ``train_loss``, and the end is what is kept.
+    """
 
     name: str = "validation_loss"
     direction: Literal["min", "max"] = "min"
+
+    @property
+    def chooses(self) -> bool:
+        """Whether looks can be held against each other: not by the loss of training, where no row was held out."""
+        return self.name != TRAIN_LOSS
 
     def is_better(self, value: float, than: float) -> bool:
         """Whether ``value`` beats ``than``; a number always beats not-a-number."""

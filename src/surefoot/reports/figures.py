@@ -31,29 +31,30 @@ def losses_figure(runs: Sequence[Run], *, winner: int | None, labels: dict[int, 
     """Training (dotted) and validation loss (full) of every run against epochs; the kept run stands out."""
     figure = go.Figure()
     others = CURVES if winner is None else CURVES[1:]
-    for index, run in enumerate(sorted(runs, key=lambda run: run.number == winner)):
+    for place, run in enumerate(sorted(runs, key=lambda run: run.number == winner)):
         looks = thinned(run.evaluations)
         if not looks:
             continue
         name = (labels or {}).get(run.number) or f"{run.name} ({run.stage})"
         kept = run.number == winner or len(runs) == 1
-        colour = PALETTE[0] if kept and winner is not None else others[index % len(others)]
-        for kind, values, dash in (
-            ("validation", [look.metrics["validation_loss"] for look in looks], "solid"),
-            ("training", [look.train_loss for look in looks], "dot"),
-        ):
+        colour = PALETTE[0] if kept and winner is not None else others[place % len(others)]
+        curves = [("training", [look.train_loss for look in looks], "dot")]
+        if run.objective.chooses:
+            curves.insert(0, ("validation", [look.metrics["validation_loss"] for look in looks], "solid"))
+        for index, (kind, values, dash) in enumerate(curves):
             figure.add_scatter(
                 x=[look.epoch for look in looks],
                 y=values,
                 name=name,
                 legendgroup=name,
-                showlegend=kind == "validation",
+                showlegend=not index,
                 mode="lines+markers" if len(looks) < 8 else "lines",
                 line={"color": colour, "dash": dash, "width": 3 if kept else 1.5},
                 opacity=1.0 if kept or winner is None else 0.65,
                 hovertemplate=f"{name}, {kind}<br>epoch %{{x:.2f}}, loss %{{y:.4g}}<extra></extra>",
             )
-    log_if_positive(figure, (look.metrics["validation_loss"] for run in runs for look in run.evaluations))
+    every = (look for run in runs for look in run.evaluations)
+    log_if_positive(figure, (look.metrics.get("validation_loss", look.train_loss) for look in every))
     return styled(figure, x="epoch", y="loss")
 
 

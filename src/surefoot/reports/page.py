@@ -64,6 +64,8 @@ def _pictures(study: Study) -> list[dict[str, str]]:
     found = []
     if any(run.evaluations for run in study.runs):
         caption = "Every run: validation full, training dotted. The kept run is thick and blue."
+        if not study.objective.chooses:
+            caption = "Training loss. No row was held out, so there is no validation loss."
         found.append(picture("Losses", caption, losses_figure(study.runs, winner=study.winner)))
     if study.kind == "tune" and study.winner is not None:
         caption = "A dot a run; the larger, the longer it trained."

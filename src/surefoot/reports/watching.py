@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from surefoot.protocols import Candidate
-from surefoot.records import Evaluation, RangeTest, Run, is_preferred
+from surefoot.records import TRAIN_LOSS, Evaluation, RangeTest, Run, is_preferred
 from surefoot.reports.knowledge import best_rate_band
 
 __all__ = ["Printer", "epoch_line", "run_line", "run_title"]
@@ -89,7 +89,8 @@ def epoch_line(evaluation: Evaluation) -> str:
     ...     learning_rate=0.1, batch_size=16))
     'epoch   1.00  train loss 0.5000  validation loss 0.4000'
     """
-    measured = "".join(f"  {name.replace('_', ' ')} {value:.4f}" for name, value in evaluation.metrics.items())
+    shown = {name: value for name, value in evaluation.metrics.items() if name != TRAIN_LOSS}  # it stands there already
+    measured = "".join(f"  {name.replace('_', ' ')} {value:.4f}" for name, value in shown.items())
     return f"epoch {evaluation.epoch:6.2f}  train loss {evaluation.train_loss:.4f}{measured}"
 
 

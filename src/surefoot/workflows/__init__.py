@@ -7,6 +7,7 @@ from surefoot.workflows.fit import fit
 from surefoot.workflows.load import LoadedModel, load
 from surefoot.workflows.measure import measure
 from surefoot.workflows.probe import Probe, probe
+from surefoot.workflows.refit import refit
 from surefoot.workflows.result import Result
 from surefoot.workflows.tune import tune
 
@@ -23,5 +24,6 @@ __all__ = [
     "load",
     "measure",
     "probe",
+    "refit",
     "tune",
 ]

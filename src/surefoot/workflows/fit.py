@@ -80,10 +80,13 @@ def fit_looking_at(
     callbacks: tuple[Callback, ...],
     observer: Observer,
     factory: TrainableFactory | None = None,
+    share: float = 1.0,
+    notes: tuple[str, ...] = (),
 ) -> Result:
     """``fit`` with looks at these parts of the data at every evaluation; the other arguments are fit's.
 
-    ``factory`` makes the run where that is not this process's own concern.
+    ``factory`` makes the run where that is not this process's own concern; ``share`` is that of the task's horizon, and
+    ``notes`` are what a person should know of the result.
     """
     started = time.perf_counter()
     seed = require_seed(seed)
@@ -91,18 +94,18 @@ def fit_looking_at(
     place = output.claim(directory, resume=resume, overwrite=overwrite)
     ledger = Ledger(place, factory.objective)
     request = {"kind": "fit", **identity(task, factory), "seed": seed, "recipe": complete.to_dict()}
+    request |= {"share": share} if share != 1.0 else {}
     output.same_request(ledger, request)
     earlier = sum(run.seconds for run in ledger.runs)
-    candidate = Candidate(0, name, "fit", 1.0, complete, seeds.derive(seed, "run", 0))
+    candidate = Candidate(0, name, "fit", share, complete, seeds.derive(seed, "run", 0))
     with closing(ledger), interruptible() as stop, advising(factory, place):
         supervision = Supervision(observer=observer, should_stop=stop, looks_at=parts, callbacks=callbacks)
         outcome = climb(factory, _One(candidate), ledger, supervision)
         # a run that was stopped and goes on knows what it took before
         seconds = max(earlier + time.perf_counter() - started, sum(run.seconds for run in outcome.runs))
         spending = Spending(seconds=seconds, interrupted=stop.by_person)
-        return conclude(
-            task, factory, outcome, spending, kind="fit", seed=seed, directory=place, notes=notes_of(factory)
-        )
+        told = (*notes, *notes_of(factory))
+        return conclude(task, factory, outcome, spending, kind="fit", seed=seed, directory=place, notes=told)
 
 
 @dataclass(frozen=True)
