@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from surefoot import errors, schedules, space
     from surefoot.callbacks import Event
     from surefoot.engine.attach import Pilot, attach
+    from surefoot.engine.sparse_linear import SparseLinear
     from surefoot.engine.tensorboard import TensorBoardWriter
     from surefoot.errors import RequestError, SurefootError
     from surefoot.protocols import Observer
@@ -50,6 +51,7 @@ __all__ = [
     "RequestError",
     "Result",
     "Shards",
+    "SparseLinear",
     "SurefootError",
     "Task",
     "TensorBoardWriter",
@@ -81,6 +83,7 @@ _HOMES = {
     "rescale": "surefoot.rescaling",
     "RequestError": "surefoot.errors",
     "Shards": "surefoot.streams",
+    "SparseLinear": "surefoot.engine.sparse_linear",
     "SurefootError": "surefoot.errors",
     "Task": "surefoot.tasks",
 } | dict.fromkeys(

@@ -1,4 +1,4 @@
-"""The rows of a part: tensors in memory, any map-style dataset or a stream; and the order of an epoch."""
+"""The rows of a part: tensors in memory, sparse ones, any map-style dataset or a stream; and the order of an epoch."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from torch import Tensor
 from torch.utils.data import Subset, TensorDataset
 
 from surefoot import seeds
+from surefoot.engine.sparse_rows import SparseInputs, SparseRows
 from surefoot.errors import TaskError
+from surefoot.sparse import CsrRows, is_sparse
 from surefoot.streams import Stream
 
 __all__ = [
     "DatasetRows",
     "Rows",
+    "SparseRows",
     "StreamRows",
     "TensorRows",
     "as_rows",
@@ -66,11 +69,11 @@ class StreamRows:
         return len(self.stream)
 
 
-Rows = TensorRows | DatasetRows | StreamRows
+Rows = TensorRows | SparseRows | DatasetRows | StreamRows
 
 
 def as_rows(part: Any) -> Rows:
-    """A part of a task as rows: (X, y) or (X, y, weights) becomes tensors, anything else is taken as a dataset.
+    """A part of a task as rows: (X, y) or (X, y, weights) becomes tensors, sparse X stays so, the rest is a dataset.
 
     A dataset that only pairs two tensors in memory is its tensors.
     """
@@ -79,6 +82,10 @@ def as_rows(part: Any) -> Rows:
     if type(part) is TensorDataset and len(part.tensors) == 2:
         return TensorRows(*part.tensors)
     if isinstance(part, tuple) and len(part) in {2, 3}:
+        if is_sparse(part[0]):
+            rows = CsrRows.of("inputs", part[0])
+            targets, *weights = (as_tensor(values) for values in part[1:])
+            return SparseRows(SparseInputs(rows), targets, *(values.float() for values in weights))
         inputs, targets, *weights = (as_tensor(values) for values in part)
         as_floats = (values if values.is_floating_point() else values.float() for values in weights)
         return TensorRows(inputs, targets, *as_floats)
@@ -89,6 +96,8 @@ def first(rows: Rows, count: int) -> Rows:
     """The first ``count`` rows."""
     if isinstance(rows, TensorRows):
         return TensorRows(*(values[:count] for values in rows.tensors))
+    if isinstance(rows, SparseRows):
+        return rows.part(slice(count))
     if isinstance(rows, StreamRows):
         return StreamRows(rows.stream.first(count))
     return DatasetRows(Subset(rows.dataset, range(count)))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from surefoot import seeds
 from surefoot.engine import hardware
-from surefoot.engine.data import Rows, StreamRows, TensorRows, as_rows, first
+from surefoot.engine.data import Rows, SparseRows, StreamRows, TensorRows, as_rows, first
 from surefoot.engine.fused import Stack
 from surefoot.engine.fused_member import Member
 from surefoot.engine.labels import check_labels
@@ -109,10 +109,16 @@ class TorchFactory:
     def fingerprint(self) -> str:
         """A checksum of the training rows in memory, or the number of rows of a dataset: to tell data apart."""
         rows = self.parts["train"]
-        if not isinstance(rows, TensorRows):
+        if isinstance(rows, SparseRows):
+            matrix = rows.inputs.rows.matrix
+            tensors = [torch.from_numpy(values) for values in (matrix.indptr, matrix.indices, matrix.data)]
+            tensors += [values for values in (rows.targets, rows.weights) if values is not None]
+        elif isinstance(rows, TensorRows):
+            tensors = [*rows.tensors]
+        else:
             return f"{len(rows)} rows{' of a stream' if isinstance(rows, StreamRows) else ''}"
         checksum = 0
-        for values in rows.tensors:
+        for values in tensors:
             checksum = zlib.crc32(values.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes(), checksum)
         return f"{checksum:08x}"
 
@@ -181,7 +187,9 @@ def _check_arguments(recipe: Recipe, problem: Problem) -> None:
 
 
 def _check_workers(recipe: Recipe, parts: dict[Split, Rows]) -> None:
-    if recipe.data.workers and all(isinstance(rows, TensorRows) for rows in parts.values()):
+    if recipe.data.augments and isinstance(parts["train"], SparseRows):
+        raise RecipeError(f"data.{recipe.data.augments[0]} would fill the zeros of sparse rows: leave it out")
+    if recipe.data.workers and all(isinstance(rows, TensorRows | SparseRows) for rows in parts.values()):
         raise RecipeError(
             "data.workers is for datasets; this task's rows are arrays in memory, which no worker would read faster"
         )
@@ -237,7 +245,7 @@ def _check_values(part: Split, rows: Rows) -> None:
     """Raise when a part is empty or holds values that no training survives."""
     if not len(rows):
         raise TaskError(f"the {part} part has no rows")
-    if not isinstance(rows, TensorRows):
+    if not isinstance(rows, TensorRows | SparseRows):
         return
     if len(rows.inputs) != len(rows.targets):
         raise TaskError(
@@ -247,11 +255,11 @@ def _check_values(part: Split, rows: Rows) -> None:
         raise TaskError(
             f"the {part} weights have shape {tuple(rows.weights.shape)}; one a row is needed: ({len(rows)},)"
         )
-    for name, values in zip(("targets", "weights"), rows.tensors[1:], strict=False):
-        bad = _rows_not_finite(values)
+    for name, values in (("targets", rows.targets), ("weights", rows.weights)):
+        bad = 0 if values is None else _rows_not_finite(values)
         if bad:
             raise TaskError(
-                f"{bad} of {len(values)} {part} {name} are not finite (NaN or infinite); remove or replace those rows"
+                f"{bad} of {len(rows)} {part} {name} are not finite (NaN or infinite); remove or replace those rows"
             )
     if rows.weights is not None and float(rows.weights.min()) < 0:
         raise TaskError(f"the {part} weights go down to {float(rows.weights.min()):g}; a weight is 0 or more")
@@ -261,9 +269,13 @@ def _check_values(part: Split, rows: Rows) -> None:
 
 def _check_inputs(part: Split, rows: Rows) -> None:
     """Raise when inputs are not numbers; those that a recipe fills in are by now."""
-    bad = _rows_not_finite(rows.inputs) if isinstance(rows, TensorRows) else 0
-    if isinstance(rows, TensorRows) and bad:
-        hint = ', or fill missing ones in: data.missing = "mean"' if bool(rows.inputs.isnan().any()) else ""
+    bad, hint = 0, ""
+    if isinstance(rows, SparseRows):
+        bad = rows.inputs.rows.num_not_finite
+    elif isinstance(rows, TensorRows):
+        bad = _rows_not_finite(rows.inputs)
+        hint = ', or fill missing ones in: data.missing = "mean"' if bad and bool(rows.inputs.isnan().any()) else ""
+    if bad:
         raise TaskError(
             f"{bad} of {len(rows)} {part} inputs are not finite (NaN or infinite); remove or replace those rows{hint}"
         )

@@ -11,7 +11,7 @@ from torch.utils.data import Subset
 
 from surefoot import seeds
 from surefoot.engine import averaging, snapshot
-from surefoot.engine.data import DatasetRows, Rows, StreamRows, TensorRows, first
+from surefoot.engine.data import DatasetRows, Rows, SparseRows, StreamRows, TensorRows, first
 from surefoot.engine.loading import open_loader
 from surefoot.engine.memory import is_out_of_memory, make_room
 from surefoot.engine.objective import Objective
@@ -100,6 +100,8 @@ class FixedRows:
         if isinstance(self._rows, StreamRows):
             return first(self._rows, count)
         drawn = torch.from_numpy(seeds.stream(0, "fixed rows").permutation(len(self._rows))[:count])
+        if isinstance(self._rows, SparseRows):
+            return self._rows.part(drawn)
         if isinstance(self._rows, TensorRows):
             return TensorRows(*(values[drawn.to(values.device)] for values in self._rows.tensors))
         return DatasetRows(Subset(self._rows.dataset, drawn.tolist()))

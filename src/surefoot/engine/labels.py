@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from surefoot.engine.data import Rows, TensorRows
+from surefoot.engine.data import Rows, SparseRows, TensorRows
 from surefoot.engine.losses import CLASSIFICATION, IGNORED, is_one_column
 from surefoot.errors import TaskError
 from surefoot.protocols import Split
@@ -30,7 +30,7 @@ def check_labels(loss: str, parts: Mapping[Split, Rows], output_of: Callable[[Te
     Raises:
         TaskError: in one line.
     """
-    in_memory = {name: rows for name, rows in parts.items() if isinstance(rows, TensorRows)}
+    in_memory = {name: rows for name, rows in parts.items() if isinstance(rows, TensorRows | SparseRows)}
     rows = in_memory.get("train")
     if rows is None or not (loss in CLASSIFICATION or loss in _TARGETS):
         return

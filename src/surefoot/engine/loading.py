@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from surefoot.engine.data import DatasetRows, Rows, StreamRows, TensorRows, epoch_order
+from surefoot.engine.data import DatasetRows, Rows, SparseRows, StreamRows, TensorRows, epoch_order
 from surefoot.engine.fetching import Failure, Fetching, Request
 from surefoot.engine.objective import to_device
 from surefoot.engine.ordering import Arrange
@@ -83,6 +83,8 @@ def open_loader(
         is_pinned = bool(pin_memory)
         return StreamLoader(rows, seed=seed, shuffle_buffer=buffer, workers=workers, device=device, is_pinned=is_pinned)
     order = Order(seed, len(rows), is_shuffled=is_shuffled, arrange=arrange)
+    if isinstance(rows, SparseRows):
+        return _SparseLoader(rows, order, device)
     if isinstance(rows, TensorRows):
         return _MemoryLoader(rows, order, device, is_pinned=bool(pin_memory), share=share)
     is_pinned = device.type == "cuda" and pin_memory is not False
@@ -175,6 +177,19 @@ class _MemoryLoader:
 
     def close(self) -> None:
         self._block, self._start, self._end, self._given = (), 0, 0, 0
+
+
+class _SparseLoader:
+    """Sparse rows in memory: every batch is gathered by itself, which reads little more than it gives."""
+
+    def __init__(self, rows: SparseRows, order: Order, device: torch.device) -> None:
+        self._rows, self._order, self._device = rows, order, device
+
+    def batch(self, position: int, size: int) -> tuple[Any, int]:
+        return to_device(self._rows.take(self._order.rows(position, size)), self._device), size
+
+    def close(self) -> None:
+        pass
 
 
 class _DatasetLoader:

@@ -172,8 +172,8 @@ class RowNorms:
 
     def _keep(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
         assert isinstance(layer, nn.Linear)
-        if layer in self._inputs or inputs[0].ndim != 2 or not output.requires_grad:
-            self._is_plain = False  # used twice, or more than once a row: the formula does not hold
+        if layer in self._inputs or not _is_matrix(inputs[0]) or not output.requires_grad:
+            self._is_plain = False  # used twice, more than once a row, or by sparse rows
             return
         self._inputs[layer] = inputs[0].detach().to(layer.weight.dtype)  # squares of half precisions overflow
         output.register_hook(self._keeper(layer))  # type: ignore[no-untyped-call] # torch leaves it unannotated
@@ -235,6 +235,10 @@ class RowNorms:
                 dots = dots + error @ layer.bias.grad
         found: Tensor = dots
         return found
+
+
+def _is_matrix(values: Tensor) -> bool:
+    return values.ndim == 2 and values.layout == torch.strided
 
 
 def _row_norms(values: list[Tensor]) -> Tensor:

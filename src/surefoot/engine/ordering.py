@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from surefoot import seeds
-from surefoot.engine.data import Rows, TensorRows, epoch_order
+from surefoot.engine.data import Rows, SparseRows, TensorRows, epoch_order
 from surefoot.engine.losses import REGRESSION
 from surefoot.errors import RecipeError
 from surefoot.recipe import Recipe
@@ -94,7 +94,7 @@ def _labels(rows: Rows, kind: str, loss: str) -> npt.NDArray[Any]:
         raise RecipeError(
             f'data.balance is "{kind}", which is for classes, and this task predicts numbers: leave it out'
         )
-    found = rows.targets if isinstance(rows, TensorRows) else _targets(getattr(rows, "dataset", None))
+    found = rows.targets if isinstance(rows, TensorRows | SparseRows) else _targets(getattr(rows, "dataset", None))
     if found is None:
         raise RecipeError(
             f'data.balance is "{kind}", which needs the label of every row: give arrays, or a dataset with an '

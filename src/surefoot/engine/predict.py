@@ -10,6 +10,8 @@ from torch import nn
 
 from surefoot.engine.data import as_tensor
 from surefoot.engine.loading import EVALUATION_BATCH
+from surefoot.engine.sparse_rows import SparseInputs
+from surefoot.sparse import CsrRows, is_sparse
 
 __all__ = ["predict"]
 
@@ -17,9 +19,10 @@ __all__ = ["predict"]
 @torch.no_grad()
 def predict(model: nn.Module, inputs: Any) -> npt.NDArray[Any]:
     """The model's outputs as an array, in evaluation mode, batch by batch."""
-    tensor = as_tensor(inputs)
+    tensor: Any = SparseInputs(CsrRows.of("the rows", inputs)) if is_sparse(inputs) else as_tensor(inputs)
     device = next(model.parameters()).device
     model.eval()
-    batches = [model(rows.to(device)).float().cpu() for rows in torch.split(tensor, EVALUATION_BATCH)]
+    parts = (tensor[start : start + EVALUATION_BATCH] for start in range(0, len(tensor), EVALUATION_BATCH))
+    batches = [model(rows.to(device)).float().cpu() for rows in parts]
     outputs: npt.NDArray[Any] = torch.cat(batches).numpy()
     return outputs

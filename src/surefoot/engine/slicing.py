@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from surefoot.engine.sparse_rows import csr_part
 from surefoot.errors import TaskError
 
 __all__ = ["part_of", "part_sizes"]
@@ -35,7 +37,7 @@ def part_of(batch: Any, start: int, stop: int, *, count: int) -> Any:
         TaskError: something in the batch has no row for each of its samples.
     """
     if isinstance(batch, Tensor) and batch.ndim and len(batch) == count:
-        return batch[start:stop]
+        return csr_part(batch, start, stop) if batch.layout == torch.sparse_csr else batch[start:stop]
     if isinstance(batch, Mapping):
         parts = {key: part_of(value, start, stop, count=count) for key, value in batch.items()}
         return parts if type(batch) is dict else type(batch)(parts)  # type: ignore[call-arg] # as UserDict takes it

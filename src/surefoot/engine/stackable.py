@@ -32,7 +32,7 @@ def require_stackable(problem: Problem, rows: Rows, recipes: Sequence[Recipe]) -
     if problem.step is not None:
         raise UnsupportedError("these runs cannot be stacked: the task has a step of its own")
     if not isinstance(rows, TensorRows):
-        raise UnsupportedError("these runs cannot be stacked: the training rows are a dataset, not arrays in memory")
+        raise UnsupportedError("these runs cannot be stacked: the training rows are no dense arrays in memory")
 
 
 def require_alike(models: Sequence[nn.Module]) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from surefoot import seeds
 from surefoot.errors import TaskError
+from surefoot.sparse import CsrRows, is_sparse
 from surefoot.streams import Stream
 
 __all__ = ["InputForm", "input_form", "some_inputs"]
@@ -48,14 +49,18 @@ class InputForm(BaseModel):
         Raises:
             TaskError: they have another shape, are none, or hold what the network cannot take.
         """
-        values = rows if hasattr(rows, "detach") else _array(rows)
+        if is_sparse(rows):
+            rows = CsrRows.of("the rows", rows)
+        values = rows if hasattr(rows, "detach") or isinstance(rows, CsrRows) else _array(rows)
         if tuple(values.shape) == self.shape:
             values = values[None]
         if tuple(values.shape[1:]) != self.shape or not len(values.shape):
             raise TaskError(f"the rows have shape {tuple(values.shape)}; the model takes {self._asked} a row")
         if not len(values):
             raise TaskError("there are no rows to predict")
-        if hasattr(values, "detach"):
+        if isinstance(values, CsrRows) and values.num_not_finite:
+            raise TaskError("rows hold values that are not finite (NaN or infinite); the model takes finite numbers")
+        if hasattr(values, "detach") or isinstance(values, CsrRows):
             return values
         if self.is_whole and values.dtype.kind not in "iub":
             raise TaskError(f"the rows hold {values.dtype} values; the model takes whole numbers ({self.dtype})")
@@ -99,10 +104,13 @@ def some_inputs(part: Any, count: int) -> Any:
     rows = len(part[0]) if isinstance(part, tuple) else len(part)
     places = np.unique(np.linspace(0, rows - 1, min(count, rows)).astype(int))
     if isinstance(part, tuple):
-        return part[0][places]
+        found = part[0][places]
+        return found.toarray() if isinstance(found, CsrRows) else found
     picked = part.head(count) if isinstance(part, Stream) else [part[int(place)] for place in places]
-    found = [row[0] for row in picked]
-    return np.stack([np.asarray(values.detach().cpu() if hasattr(values, "detach") else values) for values in found])
+    rows_of_inputs = [row[0] for row in picked]
+    return np.stack(
+        [np.asarray(values.detach().cpu() if hasattr(values, "detach") else values) for values in rows_of_inputs]
+    )
 
 
 def _form(values: Any, shape: tuple[int, ...]) -> InputForm:

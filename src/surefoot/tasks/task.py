@@ -13,6 +13,7 @@ import numpy as np
 from surefoot.errors import TaskError, nearest
 from surefoot.recipe import LossName
 from surefoot.records import Objective
+from surefoot.sparse import CsrRows, is_sparse
 from surefoot.streams import as_stream, is_stream
 from surefoot.tasks.array_units import encoded, fitted
 from surefoot.tasks.held_out import split_as_asked
@@ -37,10 +38,10 @@ class Task:
     Args:
         model: ``model(**arguments)`` builds a fresh model; its arguments may be tuned. An importable one (not a lambda)
             lets ``sf.load`` build it again by itself.
-        train: ``(X, y)`` or ``(X, y, weights)`` as arrays or tensors of equal length, or a map-style dataset of such
-            pairs or triples; or a stream of such rows: a torch ``IterableDataset``, any iterable that begins anew
-            every time, a function that gives an iterator, or ``Shards``. A row of weight 2 counts as the row there
-            twice, in training and in every metric of its part; weights are 0 or more.
+        train: ``(X, y)`` or ``(X, y, weights)`` as arrays or tensors of equal length, X also as SciPy's CSR, or a
+            map-style dataset of such pairs or triples; or a stream of such rows: a torch ``IterableDataset``, any
+            iterable that begins anew every time, a function that gives an iterator, or ``Shards``. A row of weight 2
+            counts as the row there twice, in training and in every metric of its part; weights are 0 or more.
         validation: likewise, or the fraction of ``train`` to hold out, in (0, 1): split with a fixed seed of its own,
             stratified where the targets are classes. Beside a stream it must be data, or a stream with a length.
         groups: a value a row of ``train``, such as a person or a shop; rows of one group are then either trained on or
@@ -138,6 +139,8 @@ class Task:
             raise TaskError(f"{asked} is for arrays as you have them; the inputs of {self.name} are prepared already")
         if not isinstance(self.train, tuple):
             raise TaskError(f"{asked} is for arrays; this task's rows are a {type(self.train).__name__}: do it there")
+        if is_sparse(self.train[0]):
+            raise TaskError(f"{asked} is for dense arrays; it would fill the zeros of sparse rows: leave it out")
         weights = self.train[2] if len(self.train) == 3 else None
         preparation = fitted(self.train[0], weights, standardize=standardize, fills=missing == "mean")
         found = copy.copy(self)
@@ -208,6 +211,10 @@ def _part(name: str, part: Any, rows: int | None = None) -> Any:
 
 
 def _array(name: str, values: Any) -> Any:
+    if is_sparse(values):
+        if not name.endswith("inputs"):
+            raise TaskError(f"{name} are sparse, which only inputs can be: give .toarray()")
+        return CsrRows.of(name, values)
     if "torch" in type(values).__module__:
         return values
     try:
