@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import surefoot as sf
-from surefoot.engine import TorchFactory, hardware
+from surefoot.engine import TorchFactory, checkpoint, hardware
 from surefoot.engine.loading import open_loader
 from surefoot.engine.probed_run import TorchRun
 from surefoot.errors import RecipeError, TaskError, UnsupportedError
@@ -293,6 +293,23 @@ def test_the_code_on_the_page_says_where(section: dict[str, Any], expected: str)
     names["train"](Convolution(), torch.as_tensor(inputs), torch.as_tensor(labels))
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+@pytest.mark.parametrize("name", ["adamw", "nadamw", "schedule_free_sgd"])
+def test_a_checkpoint_of_a_gpu_goes_on_where_there_is_none(name: str, tmp_path: Path) -> None:
+    sections = {"optimizer": {"name": name}, "hardware": {"device": "auto"}}
+    whole, first = trained(run_of(**sections)), run_of(**sections)
+    first.advance(100, should_stop=never)
+    first.save_checkpoint(tmp_path, {})
+    found = checkpoint.read(tmp_path)
+    assert found is not None
+    found["now"].values.update({f"device.{place}": "cuda:0" for place in found["now"].optimizer})
+    found["now"].random.torch_cuda.append(torch.zeros(16, dtype=torch.uint8))
+    checkpoint.write(tmp_path, found)
+    resumed = run_of(**sections)
+    resumed.load_checkpoint(tmp_path)
+    assert_close(whole.model, trained(resumed).model, within=0.0)
+
+
 @gpu
 @without_gpu
 @pytest.mark.parametrize("precision", ["float32", "bf16", "fp16"])
@@ -320,6 +337,18 @@ def test_dropout_on_a_gpu_follows_the_seed_and_a_resume(tmp_path: Path) -> None:
     resumed = run_of(task, **section)
     resumed.load_checkpoint(tmp_path)
     assert_close(whole.model, trained(resumed).model, within=1e-6)
+
+
+@gpu
+@without_gpu
+@pytest.mark.parametrize("there", [["cpu", "cuda"], ["cuda", "cpu"]])
+@pytest.mark.parametrize("name", ["adamw", "nadamw"])
+def test_a_checkpoint_goes_on_on_another_device(name: str, there: list[str], tmp_path: Path) -> None:
+    first, second = (run_of(hardware={"device": device}, optimizer={"name": name}) for device in there)
+    first.advance(100, should_stop=never)
+    first.save_checkpoint(tmp_path, {})
+    second.load_checkpoint(tmp_path)
+    assert_close(trained(first).model.cpu(), trained(second).model.cpu(), within=1e-3)
 
 
 @gpu

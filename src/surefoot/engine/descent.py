@@ -212,13 +212,13 @@ class Descent:
 
     def _looked_by_rows(self, batch: Any, count: int, norms: RowNorms) -> Stepped | None:
         """One ordinary pass whose rows are looked at; None, with the random stream put back, where that cannot be."""
-        stream = torch.get_rng_state()
+        stream = stream_of(self._device)
         with norms.watching():
             found = self._watched(self._model, batch, count)
             self._backward(found.training)
         sample = norms.sample(self._num_rows, count=count, is_sum=found.is_sum, loss_scale=self._factor)
         if sample is None:
-            torch.set_rng_state(stream)
+            set_stream(self._device, stream)
             return None
         self._add_penalty()
         return Stepped(found.plain.item(), found.plain_weight, sample)

@@ -193,12 +193,16 @@ def _keyed_attention(original: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def stream_of(device: torch.device) -> Tensor:
     """The state of the stream that a model on ``device`` draws from."""
+    if device.type == "mps":
+        return torch.mps.get_rng_state()
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 
 def set_stream(device: torch.device, state: Tensor) -> None:
     """Put that stream to a state."""
-    if device.type == "cuda":
+    if device.type == "mps":
+        torch.mps.set_rng_state(state)
+    elif device.type == "cuda":
         torch.cuda.set_rng_state(state, device)
     else:
         torch.set_rng_state(state)

@@ -24,3 +24,5 @@ def make_room() -> None:
     gc.collect()
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call] # torch leaves it unannotated
         torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()

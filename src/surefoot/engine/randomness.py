@@ -20,7 +20,7 @@ __all__ = ["RandomState", "drawing_from", "isolated"]
 
 @dataclass
 class RandomState:
-    """The states of Python's, NumPy's and PyTorch's global generators."""
+    """The states of Python's, NumPy's and PyTorch's global generators; ``torch_cuda`` are those of GPUs, or of MPS."""
 
     python: Any
     numpy: Any
@@ -30,9 +30,8 @@ class RandomState:
     @classmethod
     def capture(cls) -> RandomState:
         """The states as they are now."""
-        used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call] # torch leaves it unannotated
-        cuda = torch.cuda.get_rng_state_all() if used else []
-        return cls(random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda)  # noqa: NPY002 - the caller's
+        numpy_state = np.random.get_state()  # noqa: NPY002 - the caller's
+        return cls(random.getstate(), numpy_state, torch.get_rng_state(), _device_states())
 
     @classmethod
     def seeded(cls, seed: int) -> RandomState:
@@ -57,8 +56,7 @@ class RandomState:
         random.setstate(self.python)
         np.random.set_state(self.numpy)  # noqa: NPY002 - the caller's
         torch.set_rng_state(self.torch_cpu)
-        if self.torch_cuda:
-            torch.cuda.set_rng_state_all(self.torch_cuda)
+        _set_device_states(self.torch_cuda)
 
     def to_json(self) -> dict[str, Any]:
         """Python's and NumPy's states as plain values; PyTorch's are tensors and travel as such."""
@@ -78,6 +76,20 @@ class RandomState:
         name, keys, position, has_gauss, gauss = value["numpy"]
         numpy_state = (name, np.array(keys, dtype=np.uint32), position, has_gauss, gauss)
         return cls((version, tuple(internal), following), numpy_state, torch_cpu, torch_cuda)
+
+
+def _device_states() -> list[torch.Tensor]:
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call] # torch leaves it unannotated
+        return torch.cuda.get_rng_state_all()
+    return [torch.mps.get_rng_state()] if torch.backends.mps.is_available() else []
+
+
+def _set_device_states(states: list[torch.Tensor]) -> None:
+    """Put back what this machine has a generator for: a checkpoint may come from one with more GPUs, or with some."""
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call] # torch leaves it unannotated
+        torch.cuda.set_rng_state_all(states[: torch.cuda.device_count()])
+    elif states and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(states[0])
 
 
 @contextlib.contextmanager

@@ -85,22 +85,20 @@ class Snapshot:
         for name, buffer in hidden.items():
             buffer.copy_(self.model[name])
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        is_fused = [bool(group.get("fused")) for group in optimizer.param_groups for _ in group["params"]]
         optimizer.state.clear()
         for place, value in (*self.optimizer.items(), *self.values.items()):
             kind, _, rest = place.partition(".")
             if kind == "device":
                 continue
-            device = self.values.get(f"device.{place}", "cpu")
-            fresh = value.to(device, copy=True) if isinstance(value, Tensor) else value
-            owner = parameters[int(kind)] if kind != "group" else None
-            if owner is not None and isinstance(fresh, Tensor) and fresh.shape == owner.shape:
-                fresh = torch.empty_like(owner, dtype=fresh.dtype, device=fresh.device).copy_(fresh)  # in its layout
+            is_beside = f"device.{place}" in self.values
             if kind == "group":
                 index, _, name = rest.partition(".")
-                group = optimizer.param_groups[int(index)]
+                group, fresh = optimizer.param_groups[int(index)], _fresh(value, parameters[0], is_beside=is_beside)
                 group[name] = tuple(fresh) if isinstance(group.get(name), tuple) else fresh
             else:
-                optimizer.state[parameters[int(kind)]][rest] = fresh
+                owner, is_beside = parameters[int(kind)], is_beside or is_fused[int(kind)]
+                optimizer.state[owner][rest] = _fresh(value, owner, is_beside=is_beside)
 
     def to_parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All tensors by name, and the rest as plain values."""
@@ -191,6 +189,15 @@ def gradients(model: nn.Module) -> list[tuple[nn.Parameter, Tensor | None, bool]
 
 def _copy(value: Tensor) -> Tensor:
     return value.detach().clone(memory_format=torch.contiguous_format)
+
+
+def _fresh(value: Any, owner: nn.Parameter, *, is_beside: bool) -> Any:
+    """A copy of what was kept: in its parameter's layout, on its device; a count that lay on the CPU stays there."""
+    if not isinstance(value, Tensor):
+        return value
+    if value.ndim and value.shape == owner.shape:
+        return torch.empty_like(owner, dtype=value.dtype).copy_(value)
+    return value.to(owner.device if is_beside else "cpu", copy=True)
 
 
 def _hidden_buffers(model: nn.Module) -> dict[str, Tensor]:
