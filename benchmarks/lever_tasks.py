@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from benchmarks.probe_tasks import shakespeare_transformer, spoken_digits
 from benchmarks.tasks import adult, clinc150, fashion_mnist_10k
 from surefoot import tasks
 from surefoot.recipe import Recipe
+from surefoot.tasks.builder import NamedBuilder
+from surefoot.tasks.builtin import PARTS
+from surefoot.tasks.split import split_rows
 
 __all__ = ["TASKS", "LeverTask"]
 
@@ -74,6 +78,18 @@ def _digits_network() -> Any:
     )  # fmt: skip
 
 
+def raw_table(name: str) -> tasks.Task:
+    """A built-in table in the units that it was measured in."""
+    from sklearn import datasets
+
+    inputs, labels = getattr(datasets, f"load_{name}")(return_X_y=True)
+    train, validation, test = (
+        (inputs[part].astype(np.float32), labels[part]) for part in split_rows(len(labels), PARTS, labels=labels)
+    )
+    model = NamedBuilder("surefoot.tasks.models:mlp", {"inputs": inputs.shape[1], "outputs": int(labels.max()) + 1})
+    return tasks.Task(model, train, validation=validation, test=test, name=f"raw_{name}")
+
+
 def rare_adult() -> tasks.Task | None:
     """Adult with one in ten of its rich kept, in every part: about 3 % of the rows."""
     task = adult()
@@ -94,6 +110,8 @@ TASKS: dict[str, LeverTask] = {
     "digits_cnn": LeverTask(digits_cnn, 20, 0.01, 16),
     "adult": LeverTask(adult, 5, 0.006, 64),
     "rare_adult": LeverTask(rare_adult, 5, 0.006, 64),
+    "raw_wine": LeverTask(partial(raw_table, "wine"), 60, 0.01, 16),
+    "raw_breast_cancer": LeverTask(partial(raw_table, "breast_cancer"), 30, 0.01, 16),
     "clinc150": LeverTask(clinc150, 8, 0.04, 32),
     "spoken_digits": LeverTask(spoken_digits, 10, 0.006, 32),
     "transformer": LeverTask(shakespeare_transformer, 3, 0.005, 32),

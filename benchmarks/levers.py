@@ -32,6 +32,7 @@ PICTURES = ("fashion_cnn", "digits_cnn")
 NETWORKS = ("fashion_cnn", "fashion_mlp")
 TABLES = ("adult", "rare_adult")
 CONSTANT = {"schedule.name": "constant"}
+RAW = ("raw_wine", "raw_breast_cancer")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ LEVERS: dict[str, Lever] = {
     "precision.name bf16": Lever({"precision.name": "bf16"}, ("fashion_cnn", "transformer")),
     "hardware.channels_last": Lever({"hardware.channels_last": True}, PICTURES),
     "hardware.compile": Lever({"hardware.compile": True}, ("fashion_cnn", "transformer")),
+    "data.standardize": Lever({"data.standardize": True}, RAW),
 }
 
 
