@@ -207,5 +207,8 @@ def test_the_code_on_the_page_averages(network: dict[str, Any]) -> None:
     with torch.no_grad():
         accuracy = (averaged(inputs).argmax(1) == targets).float().mean().item()
     assert accuracy == pytest.approx(result.metrics["train_accuracy"], abs=0.1)
-    recipe = Recipe(network=network, schedule={"name": "one_cycle"})
-    assert "network.averaging" in pytorch_code(sf.fit(task, recipe).study).split("def train")[0]
+
+
+def test_the_code_on_the_page_says_where_it_does_not_average(make_task: Make) -> None:
+    recipe = Recipe(network=EMA, schedule={"name": "one_cycle"})
+    assert "network.averaging" in pytorch_code(sf.fit(make_task(), recipe).study).split("def train")[0]

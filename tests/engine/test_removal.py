@@ -153,14 +153,14 @@ def test_a_smaller_model_gives_the_same(kind: str) -> None:
     rows = torch.randn(shape)
     wanted, before = model(rows), sum(value.numel() for value in model.parameters())
     layers = {name: len(dict(model.named_parameters())[name]) for name in unit_groups(model)}
-    removal = remove_units(model, lambda one: one(rows))
+    removal = remove_units(model, lambda one: one(rows), asked=0.5)
     torch.testing.assert_close(model(rows), wanted, rtol=1e-5, atol=1e-6)
     after = sum(value.numel() for value in model.parameters())
     assert after < 0.75 * before
     assert f"{before:,} parameters before, {after:,} after" in removal.note
     named = dict(model.named_parameters())
     assert {name: len(named[name]) for name in layers} == {name: size // 2 for name, size in layers.items()}
-    assert not remove_units(model, lambda one: one(rows)).resized, "there is nothing left to take out"
+    assert not remove_units(model, lambda one: one(rows), asked=0.5).resized, "there is nothing left to take out"
     model.train()(rows).sum().backward()  # it can be trained on
 
 
@@ -170,7 +170,7 @@ def test_what_cannot_be_taken_out_stays_and_says_why(kind: str) -> None:
     model = pruned(build, ROWS)
     rows = torch.randn(ROWS)
     wanted, sizes = model(rows), {name: value.shape for name, value in model.state_dict().items()}
-    removal = remove_units(model, lambda one: one(rows))
+    removal = remove_units(model, lambda one: one(rows), asked=0.5)
     assert said in removal.note
     assert not removal.resized
     assert torch.equal(model(rows), wanted)
@@ -201,7 +201,7 @@ def test_a_unit_stays_where_all_are_zero() -> None:
     model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 3)).eval()
     with torch.no_grad():
         model[0].weight.zero_(), model[0].bias.zero_()
-    remove_units(model, lambda one: one(torch.ones(ROWS)))
+    remove_units(model, lambda one: one(torch.ones(ROWS)), asked=0.5)
     assert model[0].out_features == model[2].in_features == 1
 
 
@@ -214,7 +214,7 @@ def test_metrics_are_those_of_before_the_removal(make_task: Make) -> None:
     run.recall_best()
     before = {part: run.evaluate(part) for part in ("train", "validation")}
     (note,) = run.finish()
-    assert "50 % of the units of 1 layer are zero and were taken out" in note
+    assert "50 % of the units of 1 layer are zero (asked: 50 %) and were taken out" in note
     assert run.model[0].out_features == 8
     for part, metrics in before.items():
         assert run.evaluate(part) == pytest.approx(metrics, abs=1e-6)
@@ -222,6 +222,7 @@ def test_metrics_are_those_of_before_the_removal(make_task: Make) -> None:
 
 def test_a_smaller_model_is_loaded_and_predicts(tmp_path: Path) -> None:
     task = tasks.builtin("wine")
+    task.epochs = 4
     whole = sf.fit(task, Recipe(), directory=tmp_path / "whole")
     result = sf.fit(task, Recipe(network=STRUCTURED), directory=tmp_path / "small")
     files = [tmp_path / name / "model.safetensors" for name in ("whole", "small")]
@@ -260,7 +261,7 @@ def test_a_small_table_model_predicts_from_the_command_line(
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
-    fit = ("fit", "houses.csv", "--target", "price", "--set", "network.sparsity=.75")
+    fit = ("fit", "houses.csv", "--target", "price", "--epochs", "4", "--set", "network.sparsity=.75")
     code, out, _ = surefoot(*fit, "--set", "network.pruning=structured", "--out", "small")
     assert code == 0
     assert "were taken out" in " ".join(out.split())

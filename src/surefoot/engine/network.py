@@ -34,7 +34,7 @@ class NetworkLevers:
     def __init__(self, model: nn.Module, settings: Network, *, horizon: int) -> None:
         self.average = WeightAverage(model, settings, horizon=horizon) if settings.averaging != "none" else None
         self._pruning = Pruning(model, settings, horizon=horizon) if settings.pruning != "none" else None
-        self._is_structured = settings.pruning == "structured"
+        self._settings = settings
 
     def stepped(self, clock: int, size: int) -> None:
         """Do what is due after a step of ``size`` samples that ended at ``clock``."""
@@ -46,9 +46,12 @@ class NetworkLevers:
 
     def finish(self, model: nn.Module, forward: Callable[[nn.Module], Tensor]) -> Removal | None:
         """Take out of a trained model what pruning left empty; None where nothing was pruned."""
-        if self._pruning is None:
+        asked = self._settings.sparsity
+        if asked is None:
             return None
-        return remove_units(model, forward) if self._is_structured else Removal(zeros_note(model))
+        if self._settings.pruning == "structured":
+            return remove_units(model, forward, asked=asked)
+        return Removal(zeros_note(model, asked=asked))
 
     def given_weights(self, *, to_use: bool) -> None:
         """Hear that the model now holds weights to use from elsewhere, or weights to train on."""

@@ -33,7 +33,7 @@ class Removal:
 
 
 @torch.no_grad()
-def remove_units(model: nn.Module, forward: Callable[[nn.Module], Tensor]) -> Removal:
+def remove_units(model: nn.Module, forward: Callable[[nn.Module], Tensor], *, asked: float) -> Removal:
     """Take every unit out of a model that is zero whatever comes in, in place.
 
     It is tried on a copy first. Where the copy's outputs are not the model's, or nothing is known of the paths behind a
@@ -42,12 +42,16 @@ def remove_units(model: nn.Module, forward: Callable[[nn.Module], Tensor]) -> Re
     Args:
         model: with the weights to use, in evaluation mode.
         forward: a model's outputs on some rows.
+        asked: the share of units that was to go.
     """
     wiring = wiring_of(model)
     before, gone, of = _count(model), *_units(model, wiring)
     if not gone:
-        return Removal("pruning: no unit is zero yet; the training ended before network.pruning_begin")
-    share = f"{100 * gone / of:.3g} % of the units of {_layers(model, wiring)} are zero"
+        return Removal(
+            f"pruning: no unit is zero (asked: {100 * asked:g} %): the training ended before network.pruning_begin, or "
+            "no layer has so many units that one of them is as much"
+        )
+    share = f"{100 * gone / of:.3g} % of the units of {_layers(model, wiring)} are zero (asked: {100 * asked:g} %)"
     if not wiring.chains:
         why = wiring.reason or "; ".join(f"{name}: {reason}" for name, reason in list(wiring.kept.items())[:2])
         return Removal(f"pruning: {share} and stay in the model, which is as large as before: {why}")
@@ -66,15 +70,15 @@ def remove_units(model: nn.Module, forward: Callable[[nn.Module], Tensor]) -> Re
 
 
 @torch.no_grad()
-def zeros_note(model: nn.Module) -> str:
+def zeros_note(model: nn.Module, *, asked: float) -> str:
     """How many of the weights that may go one by one are zero."""
     named = dict(model.named_parameters())
     weights = [named[name] for name in weights_of(model)]
     zeros, of = sum(int((value == 0).sum()) for value in weights), sum(value.numel() for value in weights)
-    share = f"{100 * zeros / of:.3g} %"
+    share = f"{100 * zeros / of:.3g} % of {of:,} weights are zero (asked: {100 * asked:g} %)"
     return (
-        f"pruning: {share} of {of:,} weights are zero, each by itself; the model takes as much room and time as before "
-        "unless what runs it makes use of zeros"
+        f"pruning: {share}, each by itself; the model takes as much room and time as before unless what runs it makes "
+        "use of zeros"
     )
 
 
