@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import scipy.sparse
 import torch
 from torch import Tensor, nn
 
@@ -61,6 +62,31 @@ def summed(output: Tensor, target: Tensor) -> Tensor:
 
 summed.reduction = "sum"  # type: ignore[attr-defined]
 
+
+class Streamed(torch.utils.data.IterableDataset[Any]):
+    """The same rows, one after another."""
+
+    def __len__(self) -> int:
+        return ROWS
+
+    def __iter__(self) -> Any:
+        return zip(*data(ROWS, 0), strict=True)
+
+
+def streamed() -> sf.Task:
+    return sf.Task(dense, Streamed(), validation=data(37, 1), epochs=3, loss="cross_entropy")
+
+
+def thin() -> nn.Module:
+    return nn.Sequential(sf.SparseLinear(36, 12), nn.ReLU(), nn.Linear(12, 3)).double()
+
+
+def sparse() -> sf.Task:
+    parts = [data(ROWS, 0), data(37, 1)]
+    train, validation = ((scipy.sparse.csr_array(x.flatten(1).relu().numpy()), y, w) for x, y, w in parts)
+    return sf.Task(thin, train, validation=validation, epochs=3)
+
+
 HELD = {"l1": 1e-3, "l2": 1e-2}
 RAMP = {"policy": "linear_ramp", "size": 5, "last": 30}
 NOISE = {"policy": "noise_scale", "size": 8, "look_every": 2, "min_looks": 2, "deviations": 0.1, "largest": 40}
@@ -96,6 +122,8 @@ CASES: dict[str, tuple[Callable[[], sf.Task], dict[str, Any]]] = {
             "batch": {"size": 20},
         },
     ),
+    "a stream": (streamed, {"batch": RAMP, "data": {"shuffle_buffer": 30}}),
+    "sparse rows": (sparse, {"batch": NOISE}),
     "fewer rows than processes": (lambda: task_of(dense), {"batch": {"size": 2}, "stopping": {"max_steps": 40}}),
 }
 

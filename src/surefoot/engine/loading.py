@@ -84,7 +84,7 @@ def open_loader(
         return StreamLoader(rows, seed=seed, shuffle_buffer=buffer, workers=workers, device=device, is_pinned=is_pinned)
     order = Order(seed, len(rows), is_shuffled=is_shuffled, arrange=arrange)
     if isinstance(rows, SparseRows):
-        return _SparseLoader(rows, order, device)
+        return _SparseLoader(rows, order, device, share=share)
     if isinstance(rows, TensorRows):
         return _MemoryLoader(rows, order, device, is_pinned=bool(pin_memory), share=share)
     is_pinned = device.type == "cuda" and pin_memory is not False
@@ -182,11 +182,14 @@ class _MemoryLoader:
 class _SparseLoader:
     """Sparse rows in memory: every batch is gathered by itself, which reads little more than it gives."""
 
-    def __init__(self, rows: SparseRows, order: Order, device: torch.device) -> None:
+    def __init__(self, rows: SparseRows, order: Order, device: torch.device, *, share: Share | None) -> None:
         self._rows, self._order, self._device = rows, order, device
+        self._share = share or (lambda size: (0, size))
 
     def batch(self, position: int, size: int) -> tuple[Any, int]:
-        return to_device(self._rows.take(self._order.rows(position, size)), self._device), size
+        start, stop = self._share(size)
+        taken = self._rows.take(self._order.rows(position + start, stop - start))
+        return to_device(taken, self._device), stop - start
 
     def close(self) -> None:
         pass
