@@ -55,7 +55,7 @@ def split_by_group(groups: npt.NDArray[np.int64], fractions: tuple[float, ...], 
         split: which of many splits; 0 is the one that everybody gets.
 
     >>> [part.tolist() for part in split_by_group(np.array([0, 1, 0, 1, 2, 2]), (0.67, 0.33))]
-    [[0, 1, 2, 3], [4, 5]]
+    [[1, 3, 4, 5], [0, 2]]
     """
     shuffled = seeds.stream(split, "groups", len(groups)).permutation(int(groups.max()) + 1)
     places = np.argsort(shuffled)[groups]

@@ -133,6 +133,10 @@ class Task:
 
         Raises:
             TaskError: the rows are a dataset, are prepared already, or are no floats.
+
+        >>> task = Task(lambda: None, ([[0.0], [2.0], [4.0], [6.0]], [0, 1, 0, 1]), validation=([[3.0]], [1]))
+        >>> task.prepared().validation[0].tolist(), task.prepared().preparation.encode([[5.0]]).round(2).tolist()
+        ([[0.0]], [[0.8899999856948853]])
         """
         asked = "data.standardize" if standardize else "data.missing"
         if self.preparation is not None:
