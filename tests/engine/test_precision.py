@@ -286,6 +286,27 @@ def test_a_precision_that_the_device_lacks_is_one_line(monkeypatch: pytest.Monke
     )
 
 
+class NoHalf(Witness):
+    """A layer that PyTorch does not have in half precision, as recurrent ones on a CPU."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        found = super().forward(inputs)
+        if found.dtype == torch.float16:
+            raise RuntimeError("could not create a primitive")
+        return found
+
+
+def test_a_layer_that_lacks_the_precision_is_one_line() -> None:
+    with pytest.raises(TaskError, match=r"a training step in fp16 \(precision\.name; .*could not create a primitive"):
+        run_of("fp16", model=NoHalf)
+
+
+def test_every_candidate_is_held_against_the_device() -> None:
+    factory = TorchFactory(sf.Task(model=lambda: Witness().double(), train=rows(), validation=rows(), loss="huber"))
+    with pytest.raises(TaskError, match="casts from float32 weights"):
+        factory.create(sf.Recipe(precision={"name": "bf16"}).complete(ROWS), seed=0)
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [

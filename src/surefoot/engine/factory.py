@@ -144,15 +144,14 @@ class TorchFactory:
         with isolated(RandomState.seeded(seeds.derive(0, "check"))):
             model = self.problem.model(**recipe.model)
             _check_model(model)
-            hardware.place(model, recipe.hardware)
-            hardware.require_supported(model, recipe)
+            hardware.place(model, recipe)
             if self.problem.step is None:
                 check_labels(loss_name(self.problem, recipe), whole, functools.partial(_output, model))
             loss = _call("the loss", lambda: self._loss(model, parts["train"], recipe))
             if not loss.training.requires_grad:
                 raise TaskError("the loss does not depend on the model's parameters: nothing can be learned from it")
         run = TorchRun(self.problem, Recipe(**brief), parts, seed=0, horizon=few)
-        _call("a training step", lambda: run.step_at(1e-6, batch_size=few))
+        _call(f"a training step{_in_precision(recipe)}", lambda: run.step_at(1e-6, batch_size=few))
         _call("keeping the weights", run.keep_best)
         if not self.objective.chooses:
             return
@@ -229,6 +228,11 @@ def _call(what: str, function: Callable[[], Any]) -> Any:
     except Exception as error:
         hint = "; whole-number inputs for a dense layer must be floats" if "same dtype" in str(error) else ""
         raise TaskError(f"{what} failed at {raised_at(error)}{hint}") from error
+
+
+def _in_precision(recipe: Recipe) -> str:
+    name = recipe.precision.name
+    return "" if name == "float32" else f" in {name} (precision.name; PyTorch lacks some layers in it on some devices)"
 
 
 def _output(model: nn.Module, rows: Tensor) -> Any:

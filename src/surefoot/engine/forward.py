@@ -6,7 +6,6 @@ the plain module, so that every reported number is one that the finished model g
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -54,16 +53,20 @@ class Forward:
         return replace(self, compiled=None)
 
     def output(self, model: nn.Module, inputs: Any) -> Any:
-        """The model's output for inputs, every tensor in it in float32, for a loss that is computed in float32."""
+        """The model's output for inputs; what was cast is cast back, for a loss that is computed in float32."""
         if self.is_channels_last and isinstance(inputs, Tensor) and inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        with self._casting():
-            return widened(self._run(lambda used: used(inputs), model))
+        return self._cast(lambda used: used(inputs), model)
 
     def step(self, step: Callable[[Any, Any], Any], model: nn.Module, batch: Any) -> Any:
         """What a task's own step gives, its loss in float32."""
-        with self._casting():
-            return widened(self._run(lambda used: step(used, batch), model))
+        return self._cast(lambda used: step(used, batch), model)
+
+    def _cast(self, call: Callable[[nn.Module], Any], model: nn.Module) -> Any:
+        if self.dtype is None:
+            return self._run(call, model)
+        with torch.autocast(self.kind, dtype=self.dtype):
+            return widened(self._run(call, model))
 
     def _run(self, call: Callable[[nn.Module], Any], model: nn.Module) -> Any:
         if self.compiled is None:
@@ -73,9 +76,6 @@ class Forward:
         except torch._dynamo.exc.TorchDynamoException as error:
             reason = raised_at(error)[:300]
             raise TaskError(f"the model cannot be compiled, leave hardware.compile out: {reason}") from error
-
-    def _casting(self) -> contextlib.AbstractContextManager[Any]:
-        return contextlib.nullcontext() if self.dtype is None else torch.autocast(self.kind, dtype=self.dtype)
 
 
 def widened(value: Any) -> Any:

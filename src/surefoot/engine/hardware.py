@@ -10,7 +10,7 @@ from torch import nn
 from surefoot.errors import RecipeError, TaskError, raised_at
 from surefoot.recipe import Hardware, Recipe
 
-__all__ = ["AUTOCAST", "device_of", "place", "ready", "require_supported"]
+__all__ = ["AUTOCAST", "device_of", "place", "ready"]
 
 # What a name of a precision casts to.
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -49,27 +49,22 @@ def ready(hardware: Hardware) -> None:
         torch.cuda.init()  # type: ignore[no-untyped-call] # torch leaves it unannotated
 
 
-def place(model: nn.Module, hardware: Hardware) -> nn.Module:
+def place(model: nn.Module, recipe: Recipe) -> None:
     """Put a model on the recipe's device, its convolutions in the recipe's layout; it stays the same object.
 
     Raises:
-        RecipeError: this machine has no such device.
-    """
-    device = device_of(hardware)
-    if device is not None:
-        model.to(device)
-    if hardware.channels_last:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # its overloads leave it out
-    return model
-
-
-def require_supported(model: nn.Module, recipe: Recipe) -> None:
-    """Raise where the device of a placed model cannot do what the recipe asks for.
-
-    Raises:
-        RecipeError: the device lacks the precision, cannot be copied to from pinned memory, or nothing here compiles.
+        RecipeError: this machine has no such device, or the device cannot do what the recipe asks for.
         TaskError: the model's weights are not float32, and another precision is asked for.
     """
+    device = device_of(recipe.hardware)
+    if device is not None:
+        model.to(device)
+    _require_supported(model, recipe)
+    if recipe.hardware.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # its overloads leave it out
+
+
+def _require_supported(model: nn.Module, recipe: Recipe) -> None:
     device = next(model.parameters()).device
     if recipe.precision.name != "float32":
         _require_float32(model, recipe.precision.name)

@@ -78,7 +78,7 @@ class Training:
         with isolated(self._random):
             self._model: nn.Module = problem.model(**recipe.model)
             initialize(self._model, recipe.initialization)
-        hardware.place(self._model, recipe.hardware)
+        hardware.place(self._model, recipe)
         require_shareable(self._model, processes)
         processes.take_first(self._model.state_dict().values())
         self._device = next(self._model.parameters()).device
