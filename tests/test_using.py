@@ -18,7 +18,7 @@ import surefoot as sf
 from surefoot import cli, engine
 from surefoot.errors import DisagreementError, ExportError, MissingExtraError, OutputError, RequestError, TaskError
 from surefoot.tasks.inputs import InputForm, input_form
-from surefoot.workflows.source import form_of
+from surefoot.workflows.source import as_trained_on, form_of, recipe_of, rows_of
 
 Make = Callable[..., Any]
 
@@ -130,13 +130,12 @@ def test_what_stays_outside_is_enough_to_predict_with(tmp_path: Path) -> None:
     assert answers == sf.load(tmp_path / "iris").predict(rows) == ["setosa", "virginica"]
 
 
-@pytest.mark.parametrize(("kind", "calibrated"), [("static", 120), ("dynamic", 0)])
-def test_int8_is_smaller_and_answers_alike(tmp_path: Path, kind: str, calibrated: int) -> None:
+def test_int8_is_smaller_and_answers_alike(tmp_path: Path) -> None:
     task = sf.Task(lambda: small_model(256), make_rows(), test=make_rows(90), epochs=6)
     result = sf.fit(task)
-    found = sf.export(result, path=tmp_path / "int8.onnx", task=task if calibrated else None, quantize="int8")
+    found = sf.export(result, path=tmp_path / "int8.onnx", task=task, quantize="int8")
     check = found.record["check"]
-    assert (check["quantized"], check["calibration_rows"]) == (kind, calibrated)
+    assert (check["quantized"], check["calibration_rows"]) == ("static", 120)
     assert 0 < check["quantized_difference"] < 0.5
     assert check["same_answer"] > 0.95
     answers = onnx_outputs(found.path, task.test[0]).argmax(axis=1)
@@ -159,12 +158,15 @@ def constants(path: Path) -> set[str]:
     return {str(onnx.helper.tensor_dtype_to_np_dtype(each.data_type)) for each in graph.initializer if each.dims}
 
 
-def test_codes_are_made_up_within_what_training_saw(tmp_path: Path) -> None:
+def test_codes_are_made_up_within_what_training_saw_and_int8_needs_no_rows(tmp_path: Path) -> None:
     codes = np.random.default_rng(0).integers(20, size=(60, 5))
     result = sf.fit(sf.Task(Words, (codes, codes[:, 0] % 3), epochs=1))
     assert result.card is not None
     assert result.card["input"] == {"shape": (5,), "dtype": "int64", "low": int(codes.min()), "high": 19}
-    assert sf.export(result, path=tmp_path / "model.onnx").largest_difference <= 1e-5
+    found = sf.export(result, path=tmp_path / "model.onnx", quantize="int8")
+    assert found.largest_difference <= 1e-5
+    assert found.record["check"]["quantized"] == "dynamic"
+    assert {"int8"} <= constants(found.path)
 
 
 def test_what_cannot_be_exported_is_one_line(make_task: Make, tmp_path: Path) -> None:
@@ -203,7 +205,7 @@ def test_a_model_of_mappings_says_so(tmp_path: Path) -> None:
     result = sf.fit(sf.Task(small_model, Mappings(), step=step, epochs=1))
     with pytest.raises(ExportError, match="are no arrays; export needs a model of one array"):
         sf.export(result, path=tmp_path / "model.onnx")
-    found = sf.export(result, path=tmp_path / "model.onnx", rows=np.ones((3, 4), np.float32))
+    found = sf.export(result, format="torch_export", path=tmp_path / "model.pt2", rows=np.ones((3, 4), np.float32))
     assert found.record["check"]["rows"] == "3 rows given"
 
 
@@ -238,7 +240,7 @@ def test_an_old_card_asks_for_rows(make_task: Make, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"give the task, or rows of it \(--rows FILE.npy\), or train it again"):
         sf.export(tmp_path / "out")
     assert form_of(sf.load(tmp_path / "out"), make_task(), None) == InputForm(shape=(4,), dtype="float32")
-    assert sf.export(tmp_path / "out", rows=np.ones((2, 4))).path.exists()
+    assert form_of(sf.load(tmp_path / "out"), None, np.ones((2, 4))) == InputForm(shape=(4,), dtype="float32")
 
 
 def test_measure_tells_size_latency_and_quality_of_each_form(convolution: Any, tmp_path: Path) -> None:
@@ -258,15 +260,17 @@ def test_measure_tells_size_latency_and_quality_of_each_form(convolution: Any, t
     assert type(found).model_validate_json(found.model_dump_json()) == found
 
 
-def test_many_zeros_are_said_to_buy_nothing(make_task: Make) -> None:
+def test_many_zeros_are_said_to_buy_nothing(make_task: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)  # what cannot be made is left out with a reason
     task = make_task()
     result = sf.fit(task)
     with torch.no_grad():
         next(result.model.parameters()).zero_()
     found = sf.measure(result, task, beside=sf.fit(task), repeats=2)
-    assert [form.name for form in found.forms[:2]] == ["model 1: as trained", "model 1: onnx"]
-    assert found.forms[0].zeros == pytest.approx(32 / 56)
+    assert [form.name for form in found.forms] == ["model 1: as trained", "model 2: as trained"]
+    assert [form.zeros for form in found.forms] == [pytest.approx(32 / 56), 0.0]
     assert any(note.startswith("Left out  model 1: fused: there is no batch norm") for note in found.notes)
+    assert any("model 2: onnx: ONNX needs the package onnxscript" in note for note in found.notes)
     assert "57 % of the weights of 'model 1: as trained' are zero" in found.notes[-1]
     with pytest.raises(RequestError, match="threads must hold whole numbers from 1, not 0"):
         sf.measure(result, task, threads=0)
@@ -294,9 +298,12 @@ def test_the_commands(convolution: Any, tmp_path: Path, monkeypatch: Any, capsys
     assert "static, ranges from 90 rows" in out
     code, _, err = call("export", "r", "--quantize", "int8")
     assert (code, err) == (2, "Error: r/model.int8.onnx is there already; --overwrite writes over it\n")
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
     code, out, _ = call("measure", "r", "iris", "--json", "--repeats", "2")
     assert code == 0
-    assert [form["name"] for form in json.loads(out)["forms"]] == ["as trained", "onnx", "onnx int8"]
+    assert [form["name"] for form in json.loads(out)["forms"]] == ["as trained"]
+    code, out, _ = call("measure", "r", "iris", "--repeats", "2")
+    assert out.startswith("iris: 30 test rows, CPU, 1 thread; milliseconds a call, the median of 2 interleaved repeats")
     code, _, err = call("export", "r", "--rows", "rows.txt.gz")
     assert (code, err.count("\n")) == (2, 1)
     code, _, err = call("measure", "elsewhere", "iris")
@@ -370,3 +377,18 @@ def test_a_model_that_returns_no_tensor_is_one_line(make_task: Make) -> None:
     result = sf.fit(task)
     with pytest.raises(ExportError, match="the model returns tuple; export needs one that returns one tensor"):
         sf.export(result, path="never.onnx")
+
+
+def test_rows_reach_the_forms_in_the_units_of_the_recipe(tmp_path: Path) -> None:
+    """A recipe that standardises: the task's own rows are not what the network takes."""
+    inputs, labels = make_rows(300)
+    task = sf.Task(small_model, (1000 + 50 * inputs, labels), test=(1000 + 50 * inputs, labels), epochs=25)
+    result = sf.fit(task, sf.Recipe(data={"standardize": True}), directory=tmp_path / "out")
+    assert result.metrics["test_accuracy"] > 0.9
+    trained, *others = sf.measure(tmp_path / "out", task, repeats=2).forms
+    assert trained.metrics["accuracy"] == result.metrics["test_accuracy"]
+    assert all(form.metrics["accuracy"] > 0.9 for form in others)
+    model = sf.load(tmp_path / "out", model=small_model)
+    assert model.meaning.startswith("a score a class; the largest one is the answer")
+    typical = rows_of(as_trained_on(task, recipe_of(result)).train, form_of(model, task, None), count=50)
+    assert abs(float(typical.mean())) < 0.2

@@ -199,7 +199,13 @@ def onnx_package(name: str) -> Any:
 
 
 def on_the_cpu(module: nn.Module) -> nn.Module:
-    """A copy of a module in CPU memory and evaluation mode."""
+    """A copy of a module in CPU memory and evaluation mode.
+
+    Raises:
+        ExportError: it is none of PyTorch's.
+    """
+    if not isinstance(module, nn.Module):
+        raise ExportError(f"the model is a {type(module).__name__}; export and measure are for PyTorch's")
     return copy.deepcopy(module).cpu().eval()
 
 

@@ -72,10 +72,10 @@ class Making:
         )
 
     def deviation(self, path: Path, rows: Any, *, batches: Sequence[int]) -> tuple[float, float | None]:
-        """The largest difference, and the share of rows with the same largest output; None where there is one only."""
+        """The largest difference, and the share of rows with the same answer; None where rows have no scores."""
         pairs = list(self._outputs(path, rows, batches))
         largest = max(float((found - wanted).abs().max()) for found, wanted in pairs)
-        if pairs[0][0].ndim < 2 or pairs[0][0].shape[1] < 2:
+        if pairs[0][0].ndim != 2 or pairs[0][0].shape[1] < 2:
             return largest, None
         same = torch.cat([(found.argmax(dim=1) == wanted.argmax(dim=1)).flatten() for found, wanted in pairs])
         return largest, float(same.double().mean())

@@ -17,7 +17,7 @@ from surefoot.tasks.inputs import InputForm
 from surefoot.workflows.backend import engine
 from surefoot.workflows.load import LoadedModel
 from surefoot.workflows.result import versions
-from surefoot.workflows.source import Source, form_of, model_of, rows_of
+from surefoot.workflows.source import Source, as_trained_on, form_of, model_of, recipe_of, rows_of
 
 __all__ = ["Export", "ExportFormat", "Quantization", "export"]
 
@@ -90,6 +90,7 @@ def export(
     """
     _require(format, quantize)
     model = model_of(source)
+    task = None if task is None else as_trained_on(task, recipe_of(source))
     form = form_of(model, task, rows)
     place = _place(model, format, quantize, path, overwrite=overwrite)
     typical, said = _typical(model, form, task, rows)

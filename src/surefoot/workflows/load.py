@@ -97,9 +97,10 @@ class LoadedModel:
     @property
     def meaning(self) -> str:
         """How the network's output reads, in words."""
-        if self.preparation is not None and self.preparation.classes:
+        decodes = self.preparation is not None and not self.preparation.only_inputs
+        if decodes and self.classes:
             return "a score a class, in the order of classes; the largest one is the answer"
-        if self.preparation is not None:
+        if decodes:
             return "a number: times target_scale plus target_offset of the preparation it is in the target's own unit"
         if self.loss == "binary_cross_entropy":
             return "a score; above 0 the answer is class 1"
@@ -163,7 +164,7 @@ def from_card(module: Any, card: Mapping[str, Any], directory: Path | None) -> L
     """A module with what its card says about it."""
     preparation = preparation_from_json(card["preparation"])
     form = InputForm(**card["input"]) if card.get("input") else None
-    if form is None and preparation is not None:
+    if form is None and preparation is not None and getattr(preparation, "row_dimensions", 1) == 1:
         form = InputForm(shape=(preparation.num_features,), dtype="float32")
     return LoadedModel(
         module, preparation, card["loss"], form, task=card["task"], directory=directory, has_input="input" in card

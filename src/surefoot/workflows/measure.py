@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from surefoot.errors import ExportError, MissingExtraError, RequestError, TaskError
+from surefoot.errors import ExportError, MissingExtraError, RequestError
 from surefoot.recipe import Recipe
 from surefoot.records import Form, Latency, Measured
 from surefoot.tasks import Task
 from surefoot.workflows.backend import engine
 from surefoot.workflows.export import BATCHES, CALIBRATION_ROWS
-from surefoot.workflows.output import RECIPE
-from surefoot.workflows.result import Result, versions
-from surefoot.workflows.source import Source, form_of, model_of, rows_of
+from surefoot.workflows.result import versions
+from surefoot.workflows.source import Source, as_trained_on, form_of, model_of, recipe_of, rows_of
 
 __all__ = ["measure"]
 
@@ -56,9 +55,7 @@ def measure(
     for name, value in (("threads", threads), ("repeats", repeats), *(("batches", size) for size in batches)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise RequestError(f"{name} must hold whole numbers from 1, not {value!r}")
-    if not isinstance(task, Task):
-        raise TaskError(f"task must be a surefoot.Task, not {type(task).__name__}")
-    part = "test" if task.test is not None else "validation"
+    part = "test" if getattr(task, "test", None) is not None else "validation"
     notes: list[str] = []
     forms: list[Form] = []
     with tempfile.TemporaryDirectory(prefix="surefoot-measure-") as folder, engine().threads(threads):
@@ -72,7 +69,7 @@ def measure(
         modules = {one.name: one.module for one in made}
         times = {size: _latencies(modules, _batch(rows, size), repeats) for size in batches}
         for one in made:
-            metrics = engine().quality(one.module, task, one.recipe, getattr(task, part))
+            metrics = engine().quality(one.module, one.task, one.recipe, getattr(one.task, part))
             latency = {size: times[size][one.name] for size in batches}
             count, zeros = one.forms.weights()
             forms.append(
@@ -99,6 +96,7 @@ class _Made:
     module: Any
     size: int
     forms: Any
+    task: Task
     recipe: Recipe
     rows: Any
 
@@ -107,12 +105,12 @@ def _made(
     source: Source, task: Task, prefix: str, folder: Path, notes: list[str], *, num_threads: int
 ) -> Iterator[_Made]:
     """Every form that can be made of a model; a note for each that cannot."""
-    model = model_of(source)
+    model, recipe = model_of(source), recipe_of(source)
+    task = as_trained_on(task, recipe)
     form = form_of(model, task, None)
     rows = rows_of(task.validation, form, count=sum(BATCHES))
     calibration = rows_of(task.train, form, count=CALIBRATION_ROWS)
     forms = engine().Forms(model.module, form.dtype, folder, num_threads=num_threads)
-    recipe = _recipe(source, model.directory)
     makers: dict[str, Callable[[], tuple[Any, int] | None]] = {
         "as trained": forms.as_trained,
         "fused": forms.fused,
@@ -128,7 +126,7 @@ def _made(
         if found is None:
             notes.append(f"Left out  {prefix}{name}: there is no batch normalisation to fold into the layer before it")
             continue
-        yield _Made(prefix + name, *found, forms, recipe, rows)
+        yield _Made(prefix + name, *found, forms, task, recipe, rows)
 
 
 def _latencies(modules: dict[str, Any], batch: Any, repeats: int) -> dict[str, Latency]:
@@ -154,14 +152,6 @@ def _about_zeros(forms: list[Form]) -> list[str]:
         "faster: dense kernels multiply by zeros too. Pruning that removes whole channels does"
         for form in found
     ]
-
-
-def _recipe(source: Source, directory: Path | None) -> Recipe:
-    """The recipe that the model was trained with, for the loss it was judged by; an empty one where it is not kept."""
-    if isinstance(source, Result) and source.recipe is not None:
-        return source.recipe
-    path = None if directory is None else directory / RECIPE
-    return Recipe.from_file(path) if path is not None and path.is_file() else Recipe()
 
 
 def _name(source: Source, index: int) -> str:

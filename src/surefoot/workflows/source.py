@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 
 from surefoot.errors import ExportError, TaskError
+from surefoot.recipe import Recipe
 from surefoot.tasks import Task
 from surefoot.tasks.inputs import InputForm, input_form, some_inputs
 from surefoot.tasks.preparation import ArrayPreparation
 from surefoot.tasks.resolve import TABLE_ENDINGS
 from surefoot.tasks.table import read_table
 from surefoot.workflows.load import LoadedModel, from_card, load
+from surefoot.workflows.output import RECIPE
 from surefoot.workflows.result import Result
 
-__all__ = ["Source", "form_of", "model_of", "read_rows", "rows_of"]
+__all__ = ["Source", "as_trained_on", "form_of", "model_of", "read_rows", "recipe_of", "rows_of"]
 
 Source = str | Path | Result | LoadedModel
 
@@ -35,6 +37,27 @@ def model_of(source: Source) -> LoadedModel:
     if source.model is None or source.card is None:
         raise TaskError(f"the result has no model: {source.status}, {source.study.reason}")
     return from_card(source.model, source.card, source.directory)
+
+
+def recipe_of(source: Source) -> Recipe:
+    """The recipe that a model was trained with; an empty one where it was not kept with it."""
+    if isinstance(source, Result):
+        return source.recipe or Recipe()
+    directory = source.directory if isinstance(source, LoadedModel) else Path(source)
+    path = None if directory is None else directory / RECIPE
+    return Recipe.from_file(path) if path is not None and path.is_file() else Recipe()
+
+
+def as_trained_on(task: Task, recipe: Recipe) -> Task:
+    """The task with its rows in the units that the recipe gave them, as the network takes them.
+
+    Raises:
+        TaskError: task is none.
+    """
+    if not isinstance(task, Task):
+        raise TaskError(f"task must be a surefoot.Task, not {type(task).__name__}")
+    data = recipe.data
+    return task.prepared(standardize=data.standardize, missing=data.missing) if data.prepares else task
 
 
 def form_of(model: LoadedModel, task: Task | None, rows: Any) -> InputForm:
