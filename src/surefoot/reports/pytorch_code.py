@@ -237,6 +237,7 @@ def _missing(study: Study) -> list[str]:
         "data.balance": study.recipe.get("data", {}).get("balance", "none") != "none",
         "data.shuffle_buffer": bool(study.recipe.get("data", {}).get("shuffle_buffer")),
         **{f"data.{key}": True for key in Data(**study.recipe.get("data", {})).augments},
+        "stopping.max_share": study.recipe.get("stopping", {}).get("max_share") is not None,
         "initialization": bool(
             initialization.get("last_layer_zero") or initialization.get("scheme", "default") != "default"
         ),
