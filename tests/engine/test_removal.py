@@ -17,10 +17,12 @@ from torch.nn import functional
 import surefoot as sf
 from surefoot import cli, tasks
 from surefoot.engine import TorchFactory, load_weights
+from surefoot.engine.leading import LedRun
 from surefoot.engine.pruning import unit_groups
 from surefoot.engine.removal import remove_units
 from surefoot.engine.wiring import wiring_of
 from surefoot.errors import TaskError
+from surefoot.protocols import Finishes
 from surefoot.recipe import Recipe
 from surefoot.training import never
 
@@ -158,6 +160,7 @@ def test_a_smaller_model_gives_the_same(kind: str) -> None:
     after = sum(value.numel() for value in model.parameters())
     assert after < 0.75 * before
     assert f"{before:,} parameters before, {after:,} after" in removal.note
+    assert ("stays whole" in removal.note) == (kind in ("residual", "branches"))
     named = dict(model.named_parameters())
     assert {name: len(named[name]) for name in layers} == {name: size // 2 for name, size in layers.items()}
     assert not remove_units(model, lambda one: one(rows), asked=0.5).resized, "there is nothing left to take out"
@@ -188,8 +191,8 @@ def test_layers_that_are_used_twice_or_in_groups_stay() -> None:
     assert not wiring_of(places).chains, "a dense layer over places has its units side by side at each of them"
 
 
-def test_a_trace_changes_nothing(make_task: Make) -> None:
-    model = nn.Sequential(nn.Linear(4, 3), nn.Dropout(), nn.Linear(3, 3)).train()
+def test_a_trace_changes_nothing() -> None:
+    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Dropout(), nn.Linear(3, 3)).train()
     model[1].eval()
     modes, drawn = [module.training for module in model.modules()], torch.get_rng_state()
     wiring_of(model)
@@ -218,6 +221,22 @@ def test_metrics_are_those_of_before_the_removal(make_task: Make) -> None:
     assert run.model[0].out_features == 8
     for part, metrics in before.items():
         assert run.evaluate(part) == pytest.approx(metrics, abs=1e-6)
+
+
+def test_several_processes_take_the_same_out(make_task: Make) -> None:
+    class Others:
+        size, heard = 2, list[Any]()
+
+        def told(self, message: Any) -> Any:
+            self.heard.append(message)
+            return message
+
+    factory, others = TorchFactory(make_task()), Others()
+    led = LedRun(factory.create(Recipe(network=STRUCTURED).complete(factory.num_rows), seed=0), others)  # type: ignore[arg-type]
+    led._run.advance(led.horizon, should_stop=never)
+    assert isinstance(led, Finishes)
+    assert "were taken out" in led.finish()[0]
+    assert others.heard == [("call", "finish", ())], "the others do it too"
 
 
 def test_a_smaller_model_is_loaded_and_predicts(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ class LedFactory:
 
 
 class LedRun:
-    """A ``Trainable`` that is ``Steered``, ``HoldsWorkers``, ``TellsCertainty``: a run that all processes train.
+    """A ``Trainable`` that is ``Steered``, ``HoldsWorkers``, ``Finishes``, ``TellsCertainty``: all processes train it.
 
     Args:
         run: this process's.
@@ -170,6 +170,11 @@ class LedRun:
     def load_checkpoint(self, directory: Path) -> dict[str, Any] | None:
         """Go on from a checkpoint, which this process reads for all; its ``progress``, None when there is none."""
         found: dict[str, Any] | None = self._everywhere("load_checkpoint", directory)
+        return found
+
+    def finish(self) -> tuple[str, ...]:
+        """Make a trained model ready for use, in every process; what there is to say about it."""
+        found: tuple[str, ...] = self._everywhere("finish")
         return found
 
     def save_weights(self, path: Path) -> None:

@@ -18,8 +18,9 @@ from torch.nn import functional
 
 from surefoot.engine.randomness import RandomState, isolated
 
-__all__ = ["CONVOLUTIONS", "Chain", "Wiring", "wiring_of"]
+__all__ = ["CONVOLUTIONS", "ITS_OUTPUT", "Chain", "Wiring", "wiring_of"]
 
+ITS_OUTPUT = "its output is the model's"
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 # What acts on every number alone in evaluation mode; whether it leaves a zero a zero is tried.
@@ -137,7 +138,7 @@ class _Paths:
         """Go through all that uses a value; ``is_flat`` where the units lie along the last of two dimensions."""
         for user in node.users:
             if user.op == "output":
-                raise _KeptError("its output is the model's")
+                raise _KeptError(ITS_OUTPUT)
             if user.op == "call_module":
                 self._through_module(user, is_flat=is_flat)
             elif not _is_about_rows(user):
@@ -146,7 +147,9 @@ class _Paths:
     def _through_module(self, user: fx.Node, *, is_flat: bool) -> None:
         module = self._modules[str(user.target)]
         if isinstance(module, _ELEMENTWISE):
-            if bool(module(torch.zeros(1, 1, 1, 1)).any()):
+            with isolated(RandomState.seeded(0)):  # a dropout draws
+                is_zero = not bool(module(torch.zeros(1, 1, 1, 1)).any())
+            if not is_zero:
                 raise _KeptError(f"{type(module).__name__} makes something of a zero")
             self._follow(user, is_flat=is_flat)
         elif isinstance(module, _POOLS) and not is_flat:
