@@ -16,6 +16,7 @@ from torch import Tensor, nn
 import surefoot as sf
 from surefoot.engine import TorchFactory
 from surefoot.engine.augmentation import Augmentation
+from surefoot.engine.batches import open_batches
 from surefoot.engine.mixing import Mixed
 from surefoot.engine.objective import Objective
 from surefoot.engine.slicing import part_of, part_sizes
@@ -249,6 +250,24 @@ def test_the_same_from_memory_from_a_dataset_and_from_workers() -> None:
         found.append(weights_of(run))
     assert_equal(found[0], found[1])
     assert_equal(found[0], found[2])
+
+
+def test_processes_that_share_a_dataset_draw_each_for_itself() -> None:
+    arrays = (torch.zeros(ROWS, 2, 5, 4), LABELS)
+    found = {}
+    for name, train in (("memory", arrays), ("dataset", torch.utils.data.StackDataset(*arrays))):
+        task = picture_task(train=train, validation=arrays, loss="cross_entropy")
+        recipe = Recipe(data={"noise": 1.0}).complete(ROWS)
+        for rank in range(2):
+            loader, augment = open_batches(
+                task, recipe, TorchFactory(task).parts["train"], seed=0, plan=lambda _: 0,
+                device=torch.device("cpu"), share=lambda count, rank=rank: (rank * count // 2, (rank + 1) * count // 2),
+            )  # fmt: skip
+            assert augment is not None
+            found[name, rank] = augment(loader.batch(8, 8)[0], 8)[0]
+    whole = augmented(8, noise=1.0, pictures=torch.zeros(8, 2, 5, 4))[0]
+    assert torch.equal(torch.cat([found["memory", 0], found["memory", 1]]), whole)
+    assert not (found["dataset", 0] == found["dataset", 1]).any()
 
 
 class Watching(nn.Module):

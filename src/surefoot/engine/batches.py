@@ -21,6 +21,9 @@ __all__ = ["open_batches"]
 
 Augment = Callable[[Any, int], Any]
 
+# More samples than any training sees.
+BEYOND = 2**48
+
 
 def open_batches(
     problem: Problem,
@@ -36,7 +39,7 @@ def open_batches(
 
     An augmentation draws for a whole batch, and mixup pairs rows all over it. So where several processes share a batch,
     rows in memory are augmented as a whole in each, which then takes its share: the same as in one. Of a dataset a
-    process reads its own rows only; a stream is read as a whole by each.
+    process reads and augments its own rows only; a stream is read as a whole by each.
 
     Args:
         problem: the task.
@@ -53,7 +56,7 @@ def open_batches(
     if share is not None and (isinstance(rows, StreamRows) or (augmentation and isinstance(rows, TensorRows))):
         augmentation, share = _cut(augmentation, share), None
     elif share is not None and augmentation is not None:
-        augmentation = _where_there_are_rows(augmentation)
+        augmentation = _of_its_own(augmentation, share)
     loader = open_loader(
         rows,
         seed=seed,
@@ -79,8 +82,10 @@ def _cut(augment: Augment | None, share: Share) -> Augment:
     return cut
 
 
-def _where_there_are_rows(augment: Augment) -> Augment:
-    return lambda batch, position: None if batch is None else augment(batch, position)
+def _of_its_own(augment: Augment, share: Share) -> Augment:
+    """The augmentation of a share that was read alone, with draws of its own, which no other share has."""
+    place = share(BEYOND)[0]  # 0 in the first process, and another number in every other
+    return lambda batch, position: None if batch is None else augment(batch, place + position)
 
 
 def _num_rows(batch: Any) -> int:
