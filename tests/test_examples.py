@@ -59,3 +59,11 @@ def test_words_are_told_apart_without_their_zeros(monkeypatch: pytest.MonkeyPatc
     monkeypatch.syspath_prepend(str(CLASSIC.parent))
     result = importlib.import_module("bag_of_words").main(count=2_000, epochs=4)
     assert result.metrics["validation_accuracy"] > 0.5  # one in twenty by chance
+
+
+@pytest.mark.slow
+def test_a_moved_threshold_finds_the_rare_class(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(CLASSIC.parent))
+    found = load("imbalance").main(epochs=20)
+    assert found["nothing"] < 0.7
+    assert min(found["threshold moved"], found["oversample"]) > 0.7

@@ -148,7 +148,7 @@ def _cropped(inputs: Tensor, padding: int, stream: Any) -> Tensor:
     padded = functional.pad(pictures, (padding,) * 4)
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (rows, channels, places, places, height, width)
     tops, lefts = torch.from_numpy(stream.integers(0, 2 * padding + 1, size=(2, len(inputs)))).to(inputs.device)
-    return windows[torch.arange(len(inputs), device=inputs.device), :, tops, lefts].view(inputs.shape)
+    return windows[torch.arange(len(inputs), device=inputs.device), :, tops, lefts].reshape(inputs.shape)
 
 
 def _found(name: str) -> Any:
