@@ -162,6 +162,15 @@ def test_sparse_rows_are_tuned_and_probed() -> None:
     assert sf.probe(task).learning_rate is not None
 
 
+def test_sparse_rows_are_refitted_and_measured() -> None:
+    task = sf.Task(thin, rows_and_labels(), epochs=1)
+    result = sf.fit(task, RECIPES["fixed"])
+    again = sf.refit(result, task)
+    assert again.study.rows["train"] == ROWS
+    measured = sf.measure(result, task)
+    assert measured.forms[0].metrics["accuracy"] == pytest.approx(result.metrics["validation_accuracy"])
+
+
 class Bags(Dataset[Any]):
     """Rows of words of their own number, put together as ``nn.EmbeddingBag`` takes them."""
 

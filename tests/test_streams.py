@@ -380,7 +380,7 @@ def ragged() -> Iterator[Any]:
 @pytest.mark.parametrize(
     ("source", "workers", "message"),
     [
-        (Short(), 0, "the stream ended after 299 of its 300 rows in epoch 1; say how many it has"),
+        (Short(), 0, "the stream ended after 299 of its 300 rows in epoch 1; its length should say 299"),
         (Long(), 0, "the stream has more than the 300 rows that its length says"),
         (Unshared(), 2, "2 workers give the same rows; the stream must share them by torch.utils.data.get_worker_info"),
         (partial(numbers, ROWS), 2, "data.workers is 2, but nothing says how workers could share this stream; use 1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,11 @@ class CsrRows:
 
     def __getitem__(self, rows: Any) -> CsrRows:
         return CsrRows("rows", self.matrix[rows])
+
+    def above(self, other: CsrRows) -> CsrRows:
+        """These rows, and the other ones after them."""
+        scipy = importlib.import_module("scipy.sparse")  # it is loaded: the rows are its
+        return CsrRows("rows", scipy.vstack([self.matrix, other.matrix], format="csr"))
 
     def toarray(self) -> npt.NDArray[np.float32]:
         """The rows with their zeros: for a few of them."""

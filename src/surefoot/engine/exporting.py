@@ -44,7 +44,8 @@ class OnnxModel(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """The outputs for a batch of rows."""
-        return torch.from_numpy(self._session.run([OUTPUT], {INPUT: rows.numpy()})[0])
+        dense = rows if rows.layout == torch.strided else rows.to_dense()  # a batch of sparse ones: ONNX has none such
+        return torch.from_numpy(self._session.run([OUTPUT], {INPUT: dense.numpy()})[0])
 
 
 def as_input(rows: Any, dtype: str) -> Tensor:

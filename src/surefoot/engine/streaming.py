@@ -105,7 +105,7 @@ class StreamLoader:
             if got < wanted:
                 raise TaskError(
                     f"the stream ended after {offset + got} of its {len(self._stream)} rows in epoch {epoch + 1}; "
-                    "say how many it has"
+                    f"{'its length' if self._stream.is_closed else 'rows='} should say {offset + got}"
                 )
             if offset + wanted == len(self._stream) and self._stream.is_closed and self._read.take(1):
                 raise TaskError(

@@ -11,6 +11,7 @@ import numpy as np
 
 from surefoot.errors import TaskError
 from surefoot.records import TRAIN_LOSS, Objective
+from surefoot.sparse import CsrRows
 from surefoot.tasks.split import Subset
 from surefoot.tasks.task import Task
 
@@ -52,6 +53,8 @@ def _weighted(part: tuple[Any, ...]) -> tuple[Any, ...]:
 def _concatenated(first: Any, second: Any) -> Any:
     if first.shape[1:] != second.shape[1:]:
         raise TaskError(f"rows of train have shape {first.shape[1:]}, those of validation {second.shape[1:]}")
+    if isinstance(first, CsrRows) and isinstance(second, CsrRows):
+        return first.above(second)
     if hasattr(first, "detach") or hasattr(second, "detach"):
         torch = importlib.import_module("torch")  # it is loaded: one of them is a tensor
         return torch.cat([torch.as_tensor(first), torch.as_tensor(second).to(first.dtype)])
