@@ -56,6 +56,7 @@ RECIPES = {
     "micro-batches": sf.Recipe(batch={"size": 16, "micro_batch": 5}),
     "measured": sf.Recipe(batch={"policy": "norm_test", "size": 8, "look_every": 2}),
     "oversampled": sf.Recipe(batch={"size": 16}, data={"balance": "oversample"}),
+    "drawn anew": sf.Recipe(batch={"size": 16}, initialization={"scheme": "orthogonal"}),
     "averaged": sf.Recipe(batch={"size": 16}, optimizer={"name": "schedule_free_sgd"}),
 }
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import init
 
+from surefoot.engine.sparse_linear import SparseLinear
 from surefoot.errors import TaskError
 from surefoot.recipe import Initialization
 
@@ -17,7 +18,7 @@ __all__ = ["initialize"]
 USUAL_STD = 0.02
 
 _DENSE = (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd)  # what all convolutions are
-_LAYERS = (*_DENSE, nn.RNNBase, nn.RNNCellBase, nn.Embedding, nn.EmbeddingBag, nn.MultiheadAttention)
+_LAYERS = (*_DENSE, nn.RNNBase, nn.RNNCellBase, nn.Embedding, nn.EmbeddingBag, nn.MultiheadAttention, SparseLinear)
 _SCHEMES: dict[str, Callable[[Tensor], Tensor]] = {
     "xavier_uniform": init.xavier_uniform_,
     "xavier_normal": init.xavier_normal_,
@@ -75,7 +76,7 @@ def _draw_layer(module: nn.Module, draw: Callable[[Tensor], Tensor], drawn: set[
 
 def _parts(module: nn.Module, parameter: Tensor, name: str) -> Iterator[Tensor]:
     """Views of a weight that are each one map, as (outputs, inputs, ...)."""
-    if isinstance(module, nn.modules.conv._ConvTransposeNd):  # what all transposed convolutions are
+    if isinstance(module, SparseLinear | nn.modules.conv._ConvTransposeNd):  # what all transposed convolutions are
         yield parameter.transpose(0, 1)
         return
     yield from parameter.chunk(_num_maps(module, name))

@@ -10,11 +10,12 @@ __all__ = ["SparseLinear"]
 
 
 class SparseLinear(nn.Module):
-    """What ``nn.Linear`` computes, for rows of ``torch.sparse_csr``, at a cost that goes with their nonzero values.
+    """What ``nn.Linear`` computes, for rows of ``torch.sparse_csr``, reading only the columns that are there.
 
     The first layer of a model for SciPy's CSR rows, or for bags of words: y = xWᵀ + b as ``nn.EmbeddingBag`` sums
-    embeddings, a column's times its value. ``nn.Linear`` takes such rows too, several times as slow (measured: see
-    docs/log.md, 2026-11-21). Dense rows are taken as well. The initial weights are those that ``nn.Linear`` draws.
+    embeddings, a column's times its value. ``nn.Linear`` takes such rows too, at about twice the time a step
+    (measured: see docs/log.md, 2026-11-21). Dense rows are taken as well. The initial weights are those that
+    ``nn.Linear`` draws.
 
     Args:
         in_features: columns.
