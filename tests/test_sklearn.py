@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 import re
 import subprocess
@@ -260,6 +261,18 @@ def test_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
         exec(compile(code, "the page", "exec"), namespace)
-    rate, trainings = map(float, capsys.readouterr().out.split())
+    first, second = capsys.readouterr().out.splitlines()
+    rate, trainings = map(float, first.split())
+    assert re.search(r"'learning_rate_init'.* 0\.9", second)
     assert 1e-5 < rate < 1
     assert trainings <= 2.01
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_script_before_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "examples/sklearn"))
+    theirs = importlib.import_module("digits_grid_search").main(max_iter=2, folds=2)
+    ours = importlib.import_module("digits_surefoot").main(epochs=10)
+    assert theirs["score"] > 0.5
+    assert min(found["score"] for found in ours.values()) > 0.93

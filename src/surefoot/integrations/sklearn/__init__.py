@@ -12,5 +12,6 @@ from surefoot.integrations.sklearn.requirement import require_sklearn
 require_sklearn()
 
 from surefoot.integrations.sklearn.estimators import SurefootClassifier, SurefootRegressor  # noqa: E402 - needs it
+from surefoot.integrations.sklearn.search import RecipeSearchCV  # noqa: E402 - likewise
 
-__all__ = ["SurefootClassifier", "SurefootRegressor"]
+__all__ = ["RecipeSearchCV", "SurefootClassifier", "SurefootRegressor"]

@@ -1,0 +1,305 @@
+"""``RecipeSearchCV``: our search over a scikit-learn estimator's rate, batch, decay and schedule."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from surefoot.errors import RequestError
+from surefoot.integrations.sklearn.backend import PartialFactory, require_optimizer
+from surefoot.integrations.sklearn.families import Family, family_of
+from surefoot.integrations.sklearn.outcome import best_index, cv_results
+from surefoot.integrations.sklearn.rows import Folds, Part
+from surefoot.integrations.sklearn.settings import sections_of, usual_epochs
+from surefoot.recipe import Recipe
+from surefoot.reports.watching import Printer
+from surefoot.space import Dimension
+from surefoot.tasks import Task
+from surefoot.tasks.split import split_rows
+from surefoot.training import never
+from surefoot.workflows import tune
+
+__all__ = ["RecipeSearchCV"]
+
+Array = npt.NDArray[Any]
+BACKEND = "surefoot.integrations.sklearn.backend"
+HELD_OUT = 0.2
+# Of a budget this much at most is kept for the last training, on all rows.
+REFIT, MOST_OF_BUDGET = 1.0, 0.5
+# Parameters that training by steps sets, and that the result has as they were given.
+_THEIRS = ("shuffle", "early_stopping", "verbose", "random_state")
+
+
+def _has(name: str) -> Callable[[Any], bool]:
+    def check(search: Any) -> bool:
+        getattr(search.best_estimator_ if hasattr(search, "best_estimator_") else search.estimator, name)
+        return True
+
+    return check
+
+
+class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+    """Finds an estimator's learning rate, regularisation, batch size and schedule for the price of two trainings.
+
+    For ``MLPClassifier``, ``MLPRegressor``, ``SGDClassifier``, ``SGDRegressor`` and what is built on them, without
+    PyTorch. A range test says where the rates are, short complete trainings over ``partial_fit`` with a schedule of
+    their own carry rate and decay upwards, and the best recipe is trained on all rows. Attributes are those of
+    ``HalvingRandomSearchCV``.
+
+    Args:
+        estimator: supplies everything that is not searched.
+        space: what else may vary: the estimator's own parameters by name, such as
+            ``{"activation": sf.space.choice("relu", "tanh")}``, or keys of a recipe, such as "batch.size".
+        budget: in trainings, one being ``epochs`` over the training rows; the last one, on all rows, is in it.
+        epochs: of one training; None is 20, and up to 60 for few rows.
+        recipe: what the search keeps as it is, or begins with: a ``surefoot.Recipe``, its sections or a TOML file.
+        scoring: what decides, a scorer's name or ``scorer(estimator, X, y)``. None decides by the loss, which tells
+            models apart more finely, and reports ``estimator.score``.
+        cv: folds or a splitter: every run is then made on every fold, and the budget is one fold's. None holds out a
+            fifth of the rows, stratified.
+        refit: train the best recipe on all rows.
+        random_state: of everything random.
+        verbose: print what happens.
+
+    Attributes:
+        best_estimator_: trained on all rows by the best recipe, weights, parameters and all.
+        best_params_: rate, batch and decay as the estimator's parameters. They alone do not bring back the model:
+            the schedule belongs to it, and is in ``best_recipe_``.
+        best_score_: mean score of the best run on the held-out rows.
+        best_recipe_: complete.
+        cv_results_: a row a run, for a DataFrame.
+        study_: the record of the search.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import SGDClassifier
+    >>> from surefoot.integrations.sklearn import RecipeSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = RecipeSearchCV(SGDClassifier(loss="log_loss"), epochs=20, random_state=0).fit(X, y)
+    >>> sorted(search.best_params_), bool(search.score(X, y) > 0.8)
+    (['alpha', 'eta0', 'learning_rate'], True)
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        space: Mapping[str, Dimension] | None = None,
+        *,
+        budget: float = 2.0,
+        epochs: float | None = None,
+        recipe: Recipe | Mapping[str, Any] | str | Path | None = None,
+        scoring: Any = None,
+        cv: Any = None,
+        refit: bool = True,
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self.estimator = estimator
+        self.space = space
+        self.budget = budget
+        self.epochs = epochs
+        self.recipe = recipe
+        self.scoring = scoring
+        self.cv = cv
+        self.refit = refit
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, *, groups: Any = None, sample_weight: Any = None) -> RecipeSearchCV:
+        """Search, then train the best recipe on all rows.
+
+        Args:
+            X: the rows, dense or sparse.
+            y: labels or numbers.
+            groups: a label a row, for splitters that keep groups together.
+            sample_weight: a number of at least 0 a row.
+
+        Raises:
+            RequestError: the estimator, the data or a parameter is wrong, or no run reached a usable model.
+        """
+        family = family_of(self.estimator)
+        rows, classes = self._rows(X, y, sample_weight)
+        estimator = self._prepared(rows.targets, classes)
+        self.scorer_ = check_scoring(estimator, self.scoring)
+        folds = Folds(rows, self._splits(rows, groups), classes, self.scorer_)
+        recipe = self._base(family, estimator)
+        epochs = usual_epochs(recipe, len(folds)) if self.epochs is None else self.epochs
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        task = self._task(estimator, folds, epochs)
+        result = tune(
+            task,
+            budget=self._search_budget(),
+            space=self._space(estimator),
+            recipe=recipe,
+            seed=seed,
+            observer=Printer() if self.verbose else None,
+        )
+        if result.recipe is None:
+            reason = result.study.reason or result.status
+            raise RequestError(f"no run reached a usable model: {reason}; scale the rows, or give more of a budget")
+        self._conclude(result, family, folds)
+        if self.refit:
+            everything = np.arange(len(rows))
+            whole = Folds(rows, ((everything, everything),), classes, self.scorer_)
+            self._refit(self._task(estimator, whole, epochs), family, seed)
+        return self
+
+    def _rows(self, X: Any, y: Any, sample_weight: Any) -> tuple[Part, Any]:
+        """The rows as arrays, and all labels of a classifier."""
+        of_classes = is_classifier(self.estimator)
+        inputs, targets = validate_data(
+            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=not of_classes,
+            y_numeric=not of_classes, ensure_min_samples=2,
+        )  # fmt: skip
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, inputs, dtype=np.float64, ensure_non_negative=True)
+            weights = weights / weights.mean()  # alpha is divided by their sum, which is then about that of the rows
+        classes = np.unique(targets) if of_classes else None
+        if classes is not None and len(classes) < 2:
+            raise RequestError(f'y holds one class, "{classes[0]}"; a classifier needs at least two')
+        return Part(inputs, targets, weights), classes
+
+    def _prepared(self, targets: Array, classes: Any) -> Any:
+        """A clone that ``partial_fit`` can train: it takes balanced class weights only as numbers."""
+        estimator = clone(self.estimator)
+        if classes is not None and getattr(estimator, "class_weight", None) == "balanced":
+            balanced = compute_class_weight("balanced", classes=classes, y=targets)
+            estimator.set_params(class_weight=dict(zip(classes.tolist(), balanced.tolist(), strict=True)))
+        return estimator
+
+    def _splits(self, rows: Part, groups: Any) -> tuple[tuple[Array, Array], ...]:
+        if self.cv is not None:
+            splitter = check_cv(self.cv, rows.targets, classifier=is_classifier(self.estimator))
+            return tuple(splitter.split(rows.inputs, rows.targets, groups))
+        labels = np.unique(rows.targets, return_inverse=True)[1] if is_classifier(self.estimator) else None
+        kept, held = split_rows(len(rows), (1.0 - HELD_OUT, HELD_OUT), labels=labels)
+        if not len(held):
+            kept, held = split_rows(len(rows), (1.0 - HELD_OUT, HELD_OUT))
+        if not len(held):
+            raise RequestError(f"{len(rows)} rows are too few to hold some out: give more rows, or cv")
+        return ((kept, held),)
+
+    def _base(self, family: Family, estimator: Any) -> Recipe:
+        """What the estimator says of its training, and over it what the recipe does."""
+        sections, given = family.sections(estimator), sections_of(self.recipe)
+        require_optimizer(given.get("optimizer", {}).get("name"), family.optimizers(estimator))
+        merged = {name: {**sections.get(name, {}), **given.get(name, {})} for name in {**sections, **given}}
+        return Recipe(**merged)
+
+    def _task(self, estimator: Any, folds: Folds, epochs: float) -> Task:
+        objective: Any = "validation_loss"
+        if self.scoring is not None:
+            objective = ("score", self.scorer_, "max")
+        build = partial(_built, estimator)
+        return Task(
+            build,
+            folds,
+            validation=folds,
+            loss=_own_loss,
+            epochs=epochs,
+            objective=objective,
+            name=type(estimator).__name__,
+            backend=BACKEND,
+        )
+
+    def _space(self, estimator: Any) -> dict[str, Dimension] | None:
+        own = estimator.get_params(deep=False)
+        return {f"model.{name}" if name in own else name: one for name, one in (self.space or {}).items()} or None
+
+    def _search_budget(self) -> float:
+        if isinstance(self.budget, bool) or not isinstance(self.budget, int | float) or not self.budget > 0:
+            raise RequestError(f"budget must be a number of trainings above 0, such as 2, not {self.budget!r}")
+        kept = min(REFIT, MOST_OF_BUDGET * self.budget) if self.refit else 0.0
+        return float(self.budget - kept)
+
+    def _conclude(self, result: Any, family: Family, folds: Folds) -> None:
+        self.study_ = study = result.study
+        self.best_recipe_ = result.recipe
+        self.n_splits_ = len(folds.splits)
+        self.cv_results_ = cv_results(study, self.n_splits_, partial(_parameters, family, len(folds)))
+        self.best_index_ = best_index(study)
+        self.best_params_ = self.cv_results_["params"][self.best_index_]
+        self.best_score_ = float(self.cv_results_["mean_test_score"][self.best_index_])
+
+    def _refit(self, task: Task, family: Family, seed: int) -> None:
+        """Train the best recipe on all rows, over as many epochs as it was judged by."""
+        started = time.perf_counter()
+        winner = self.study_.runs[self.best_index_]
+        run = PartialFactory(task).create(self.best_recipe_, seed=seed, share=min(1.0, winner.share))
+        done = run.advance(run.horizon, should_stop=never)
+        if done.failure:
+            raise RequestError(f"the training on all rows failed: {done.reason}; lower the rate with recipe=")
+        self.best_estimator_ = run.model
+        self.best_estimator_.set_params(**family.parameters(self.best_recipe_, num_rows=len(task.train)))
+        known = self.estimator.get_params(deep=False)
+        self.best_estimator_.set_params(**{name: known[name] for name in _THEIRS if name in known})
+        if hasattr(self, "feature_names_in_"):
+            self.best_estimator_.feature_names_in_ = self.feature_names_in_
+        self.refit_time_ = time.perf_counter() - started
+
+    # What the best estimator does
+
+    def _best(self) -> Any:
+        if not self.refit:
+            raise AttributeError("refit=False leaves no best_estimator_ to predict with")
+        check_is_fitted(self, "best_estimator_")
+        return self.best_estimator_
+
+    def predict(self, X: Any) -> Array:
+        """The best estimator's prediction of every row."""
+        found: Array = self._best().predict(X)
+        return found
+
+    @available_if(_has("predict_proba"))  # type: ignore[untyped-decorator] # scikit-learn has no types
+    def predict_proba(self, X: Any) -> Array:
+        """The best estimator's probability of every class."""
+        found: Array = self._best().predict_proba(X)
+        return found
+
+    @available_if(_has("decision_function"))  # type: ignore[untyped-decorator] # scikit-learn has no types
+    def decision_function(self, X: Any) -> Array:
+        """The best estimator's margins."""
+        found: Array = self._best().decision_function(X)
+        return found
+
+    def score(self, X: Any, y: Any) -> float:
+        """The best estimator's score, by ``scoring``."""
+        return float(self.scorer_(self._best(), X, y))
+
+    @property
+    def classes_(self) -> Array:
+        """The labels, sorted."""
+        found: Array = self._best().classes_
+        return found
+
+    def __sklearn_tags__(self) -> Any:
+        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
+        tags.estimator_type, tags.classifier_tags = inner.estimator_type, inner.classifier_tags
+        tags.regressor_tags, tags.input_tags.sparse = inner.regressor_tags, inner.input_tags.sparse
+        return tags
+
+
+def _built(estimator: Any, **arguments: Any) -> Any:
+    return clone(estimator).set_params(**arguments)
+
+
+def _own_loss(output: Any, target: Any) -> Any:
+    del output, target
+    raise AssertionError("the estimator has a loss of its own")
+
+
+def _parameters(family: Family, num_rows: int, recipe: Recipe) -> dict[str, Any]:
+    return {**recipe.model, **family.parameters(recipe, num_rows=num_rows)}

@@ -1,0 +1,251 @@
+"""RecipeSearchCV: our search over scikit-learn's estimators with partial_fit."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn import datasets
+from sklearn.base import clone, is_classifier
+from sklearn.linear_model import LogisticRegression, Perceptron, SGDClassifier, SGDRegressor
+from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import surefoot as sf
+from surefoot.integrations.sklearn import RecipeSearchCV
+from surefoot.integrations.sklearn.families import family_of
+from surefoot.integrations.sklearn.folds import FoldsRun
+from surefoot.integrations.sklearn.judging import mean_loss
+from surefoot.integrations.sklearn.partial_run import PartialRun
+from surefoot.integrations.sklearn.rows import Part
+from surefoot.protocols.search import never
+from surefoot.testing import check_trainable
+
+RNG = np.random.default_rng(0)
+INPUTS = RNG.normal(size=(60, 4))
+LABELS = np.where(INPUTS[:, 0] + 0.3 * RNG.normal(size=60) > 0, "up", "down")
+NUMBERS = 3 * INPUTS[:, 0] - INPUTS[:, 1]
+PART = Part(INPUTS, LABELS)
+
+SMALL = {"hidden_layer_sizes": (8,)}
+ESTIMATORS = {
+    "mlp": MLPClassifier(**SMALL),
+    "mlp, sgd": MLPClassifier(**SMALL, solver="sgd"),
+    "mlp, numbers": MLPRegressor(**SMALL),
+    "linear": SGDClassifier(loss="log_loss"),
+    "linear, averaged": SGDClassifier(average=True),
+    "linear, numbers": SGDRegressor(),
+}
+
+
+def run_of(estimator: Any, *, recipe: sf.Recipe | None = None, seed: int = 0, epochs: int = 3) -> PartialRun:
+    family = family_of(estimator)
+    rows = Part(INPUTS, LABELS if is_classifier(estimator) else NUMBERS)
+    sections = {**family.sections(estimator), **(recipe or sf.Recipe(batch={"size": 8})).to_dict()}
+    if recipe is not None:
+        sections["optimizer"] = {**family.sections(estimator)["optimizer"], **sections["optimizer"]}
+    return PartialRun(
+        clone(estimator),
+        family,
+        sf.Recipe(**sections).complete(len(rows)),
+        {"train": rows, "validation": rows},
+        classes=np.unique(LABELS) if is_classifier(estimator) else None,
+        scorer=None,
+        direction="min",
+        seed=seed,
+        horizon=epochs * len(rows),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_a_run_is_a_trainable(name: str) -> None:
+    check_trainable(partial(run_of, ESTIMATORS[name]))
+
+
+@pytest.mark.slow
+def test_folds_side_by_side_are_a_trainable() -> None:
+    check_trainable(lambda: FoldsRun([run_of(ESTIMATORS["mlp"], seed=seed) for seed in (0, 1)]))
+
+
+def recipe(rate: float, decay: float = 0.0, size: int = 60, **optimizer: Any) -> sf.Recipe:
+    return sf.Recipe(
+        optimizer={"learning_rate": rate, "weight_decay": decay, **optimizer},
+        schedule={"name": "constant", "warmup": 0.0},
+        batch={"size": size},
+    )
+
+
+def weights_of(run: PartialRun) -> np.ndarray:
+    coefs = getattr(run.model, "coefs_", None) or [run.model.coef_]
+    return np.concatenate([one.ravel() for one in coefs])
+
+
+def test_the_rate_of_a_network_really_changes() -> None:
+    """A changed learning_rate_init alone does nothing, since the optimizer is made once."""
+    run = run_of(ESTIMATORS["mlp, sgd"], recipe=recipe(1e-3, name="sgd", momentum=0.0, nesterov=False))
+    moved = []
+    for rate in (1e-3, 1e-2):
+        with run.restored():
+            before = weights_of(run)
+            run.step_at(rate, batch_size=60)
+            moved.append(np.linalg.norm(weights_of(run) - before))
+    assert moved[1] == pytest.approx(10 * moved[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [10, 60])
+def test_decay_is_ours_whatever_the_batch(size: int) -> None:
+    """scikit-learn divides alpha by the rows of the batch: the same λ must pull as hard at any size."""
+    pulled = []
+    for decay in (0.0, 0.5):
+        run = run_of(ESTIMATORS["mlp, sgd"], recipe=recipe(0.01, decay, size, name="sgd", momentum=0.0, nesterov=False))
+        before = weights_of(run)
+        run.step_at(0.01, batch_size=size)
+        pulled.append(weights_of(run))
+    assert pulled[1] - pulled[0] == pytest.approx(-0.01 * 0.5 * before, rel=1e-9, abs=1e-12)
+
+
+def test_decay_stands_between_the_steps_of_adam_unless_asked_otherwise() -> None:
+    apart, inside, without = (
+        run_of(ESTIMATORS["mlp"], recipe=recipe(0.01, decay, name=name))
+        for name, decay in (("adamw", 0.5), ("adam", 0.5), ("adamw", 0.0))
+    )
+    before = weights_of(apart)
+    for run in (apart, inside, without):
+        run.step_at(0.01, batch_size=60)
+    assert weights_of(apart) - weights_of(without) == pytest.approx(-0.005 * before, abs=2e-4)
+    assert np.abs(weights_of(inside) - before).max() == pytest.approx(0.01, rel=1e-3)  # Adam's first step
+
+
+def test_steps_of_single_rows_move_as_one_of_the_batch() -> None:
+    """At a low rate B steps at η / B are one step at η over the mean gradient."""
+    small = recipe(1e-4, 0.1, name="sgd")
+    run = run_of(ESTIMATORS["linear, numbers"], recipe=small)
+    run.model.coef_ += 1.0
+    errors = INPUTS.sum(axis=1) - NUMBERS
+    run.step_at(1e-4, batch_size=60)
+    expected = 1.0 - 1e-4 * ((errors[:, None] * INPUTS).mean(axis=0) + 0.1)
+    assert run.model.coef_ == pytest.approx(expected, abs=1e-7)
+
+
+def test_the_schedule_reaches_its_end() -> None:
+    run = run_of(ESTIMATORS["mlp"], epochs=5)
+    assert run.advance(run.horizon, should_stop=never).learning_rate < 0.001 * 3e-3
+
+
+def test_losses_are_those_of_scikit_learn() -> None:
+    model = MLPClassifier(**SMALL, alpha=0.0, max_iter=3, shuffle=False, random_state=0)
+    with pytest.warns(match="hasn't converged"):
+        model.fit(INPUTS, LABELS)
+    loss = mean_loss(model, INPUTS, LABELS)
+    model.partial_fit(INPUTS, LABELS)
+    assert loss == pytest.approx(model.loss_)
+    margins = SGDClassifier(random_state=0).fit(INPUTS, LABELS)
+    signs = np.where(LABELS == "up", 1, -1)
+    assert mean_loss(margins, INPUTS, LABELS) == np.maximum(0, 1 - signs * margins.decision_function(INPUTS)).mean()
+    assert mean_loss(SGDRegressor(random_state=0).fit(INPUTS, NUMBERS), INPUTS, NUMBERS, NUMBERS**2) >= 0
+
+
+@pytest.mark.slow
+def test_a_network_on_digits() -> None:
+    inputs, labels = datasets.load_digits(return_X_y=True)
+    search = RecipeSearchCV(MLPClassifier(), epochs=10, random_state=0).fit(inputs[:1200] / 16, labels[:1200])
+    assert search.score(inputs[1200:] / 16, labels[1200:]) > 0.91
+    assert search.study_.cost.trainings <= 1.001
+    assert search.best_estimator_.learning_rate_init == search.best_params_["learning_rate_init"]
+    assert search.best_estimator_.shuffle
+    results = search.cv_results_
+    assert results["rank_test_score"][search.best_index_] <= 2
+    assert results["mean_test_score"][search.best_index_] == search.best_score_
+    assert len({len(column) for column in results.values()}) == 1
+    again = pickle.loads(pickle.dumps(search))  # noqa: S301 - written a line above
+    assert np.array_equal(again.predict(inputs), search.predict(inputs))
+
+
+@pytest.mark.slow
+def test_folds_scoring_groups_and_the_estimators_own_parameters() -> None:
+    groups = np.arange(60) // 6
+    search = RecipeSearchCV(
+        MLPClassifier(**SMALL),
+        {"activation": sf.space.choice("relu", "tanh")},
+        epochs=10,
+        cv=GroupKFold(3),
+        scoring="balanced_accuracy",
+        random_state=0,
+    ).fit(INPUTS, LABELS, groups=groups)
+    assert search.n_splits_ == 3
+    assert search.study_.objective.name == "validation_score"
+    assert {"param_activation", "split2_test_score", "std_test_score"} <= set(search.cv_results_)
+    assert search.best_params_["activation"] == search.best_estimator_.activation
+    folds = [search.cv_results_[f"split{index}_test_score"][0] for index in range(3)]
+    assert search.cv_results_["mean_test_score"][0] == pytest.approx(np.mean(folds))
+
+
+@pytest.mark.slow
+def test_it_takes_sparse_rows_weights_and_stands_in_a_pipeline() -> None:
+    search = RecipeSearchCV(SGDClassifier(class_weight="balanced"), epochs=10, random_state=0)
+    search.fit(sparse.csr_matrix(INPUTS), LABELS, sample_weight=np.where(LABELS == "up", 1.0, 3.0))
+    assert search.predict(sparse.csr_matrix(INPUTS)).dtype.kind == "U"
+    assert not hasattr(search, "predict_proba")
+    assert list(search.classes_) == ["down", "up"]
+    numbers = make_pipeline(StandardScaler(), RecipeSearchCV(SGDRegressor(), epochs=20, random_state=0))
+    assert cross_val_score(numbers, INPUTS, NUMBERS, cv=3).min() > 0.9
+    one, two = (RecipeSearchCV(MLPRegressor(**SMALL), epochs=5, random_state=3).fit(INPUTS, NUMBERS) for _ in range(2))
+    assert np.array_equal(one.predict(INPUTS), two.predict(INPUTS))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "arguments", "line"),
+    [
+        (LogisticRegression(), {}, "LogisticRegression cannot be searched; take MLPClassifier"),
+        (Perceptron(), {}, "Perceptron cannot be searched"),
+        (make_pipeline(StandardScaler(), SGDClassifier()), {}, "put RecipeSearchCV into the pipeline"),
+        (MLPClassifier(solver="lbfgs"), {}, 'take "adam" or "sgd"'),
+        (MLPClassifier(batch_size=50), {}, "the batch is 50, but there are 48 training rows"),
+        (SGDClassifier(), {"budget": 0}, "budget must be a number of trainings above 0"),
+        (SGDClassifier(), {"space": {"etaO": sf.space.log(0.1, 1)}}, "etaO"),
+        (SGDClassifier(), {"recipe": {"optimizer": {"name": "adamw"}}}, 'trains with "sgd"'),
+        (MLPClassifier(), {"recipe": {"optimizer": {"name": "nadamw"}}}, 'trains with "adamw" or "adam"'),
+        (SGDClassifier(), {"recipe": {"network": {"averaging": "ema"}}}, "network is not for scikit-learn"),
+        (SGDClassifier(), {"recipe": {"batch": {"micro_batch": 2}}}, "batch.micro_batch is not for"),
+        (SGDClassifier(), {"recipe": {"batch": {"policy": "noise_scale"}}}, "looks at the noise"),
+        (SGDClassifier(), {"recipe": {"optimizer": {"momentum": 0.9}}}, "not for scikit-learn's linear models"),
+        (SGDClassifier(loss="nonsense"), {}, "The 'loss' parameter of SGDClassifier must be"),
+        (MLPClassifier(hidden_layer_sizes=(0,)), {}, "hidden_layer_sizes must be > 0"),
+    ],
+)
+def test_what_is_wrong_is_one_line(estimator: Any, arguments: dict[str, Any], line: str) -> None:
+    with pytest.raises(sf.RequestError, match=line) as raised:
+        RecipeSearchCV(estimator, random_state=0, **arguments).fit(INPUTS, LABELS)
+    assert "\n" not in str(raised.value)
+
+
+def test_without_a_refit_there_is_nothing_to_predict_with() -> None:
+    search = RecipeSearchCV(SGDClassifier(), epochs=5, refit=False, random_state=0).fit(INPUTS, LABELS)
+    assert set(search.best_params_) == {"eta0", "alpha", "learning_rate"}
+    with pytest.raises(AttributeError, match="refit=False"):
+        search.predict(INPUTS)
+    with pytest.raises(sf.RequestError, match='one class, "up"'):
+        RecipeSearchCV(SGDClassifier()).fit(INPUTS[LABELS == "up"], LABELS[LABELS == "up"])
+
+
+@pytest.mark.slow
+def test_searching_loads_no_torch() -> None:
+    script = """
+import sys, numpy as np
+from sklearn.linear_model import SGDClassifier
+from surefoot.integrations.sklearn import RecipeSearchCV
+rows = np.random.default_rng(0).normal(size=(50, 2))
+RecipeSearchCV(SGDClassifier(), epochs=5, random_state=0).fit(rows, rows[:, 0] > 0)
+print("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
