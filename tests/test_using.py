@@ -187,6 +187,8 @@ def test_what_cannot_be_exported_is_one_line(make_task: Make, tmp_path: Path) ->
         sf.export(spectrum, format="onx", path=place)  # type: ignore[arg-type]
     with pytest.raises(OutputError, match="which file"):
         sf.export(spectrum)
+    with pytest.raises(OutputError, match=r"cannot write .*model.pt2/under.pt2: .*; choose another file"):
+        sf.export(spectrum, format="torch_export", path=tmp_path / "model.pt2/under.pt2")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.pt2", "model.pt2.json"]
 
 

@@ -18,7 +18,17 @@ from torch import Tensor, nn
 from surefoot.engine.data import as_tensor
 from surefoot.errors import ExportError, MissingExtraError
 
-__all__ = ["INPUT", "OUTPUT", "OnnxModel", "as_input", "export_program", "fused", "open_program", "quiet", "write_onnx"]
+__all__ = [
+    "OnnxModel",
+    "as_input",
+    "export_program",
+    "fused",
+    "on_the_cpu",
+    "open_program",
+    "quantize_onnx",
+    "quiet",
+    "write_onnx",
+]
 
 INPUT, OUTPUT = "input", "output"
 # A batch of one or two may be taken for a fixed size, or for another dimension of that size, while a model is traced.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from surefoot import files
-from surefoot.errors import DisagreementError, ExportError, OutputError, nearest
+from surefoot.errors import DisagreementError, ExportError, OutputError, StorageError, nearest
 from surefoot.records import SCHEMA_VERSION
 from surefoot.tasks import Task
 from surefoot.tasks.inputs import InputForm
@@ -98,11 +98,22 @@ def export(
         made = engine().Making(model.module, form.dtype, Path(folder), fuse=fuse)
         file, check = _written(made, format, quantize, form, typical)
         record = _record(model, form, format, made.num_fused if fuse else None, {"rows": said, **check})
+        about = _written_together(file, record, place)
+    return Export(place, about, record)
+
+
+def _written_together(file: Path, record: dict[str, Any], place: Path) -> Path:
+    """Put the file in its place with the record beside it; where that lies."""
+    about = place.with_name(place.name + ".json")
+    try:
         with files.replacing(place) as temporary:
             shutil.copyfile(file, temporary)
-        about = place.with_name(place.name + ".json")
-        files.write_json(about, record)
-    return Export(place, about, record)
+            files.write_json(about, record)
+    except StorageError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {place}: {error.strerror}; choose another file") from None
+    return about
 
 
 def _written(
