@@ -1,12 +1,13 @@
 """Samples a second and final loss in other precisions, with channels last and compiled, against plain float32.
 
-    python -m benchmarks.precision [--share 0.2] [--seeds 3] [--stretches 6]
+    python -m benchmarks.precision [CASE ...] [--share 0.2] [--seeds 3] [--stretches 6]
 
-Two tasks, a CNN on Fashion-MNIST and a small transformer on characters of Shakespeare; the same recipe for all. A
-seed's trainings advance in turn, a stretch each, so that what slows the machine for a while slows all of them; a ratio
-is one stretch over the plain one of its round. What a compiler takes is told apart: it is paid before the clock starts.
-It runs on CUDA where that is, with batches of 512. On a CPU it uses one thread and counts processor seconds: a machine
-that others use as well makes threads wait for each other.
+A CNN and two dense networks (128 units at batch 64, 1,024 at 256) on Fashion-MNIST, a small transformer on characters
+of Shakespeare; one recipe a case. A seed's trainings advance in turn, a stretch each, so that what slows the machine
+for a while slows all of them; a ratio is one stretch over the plain one of its round. What a compiler takes is told
+apart: it is paid before the clock starts. It runs on CUDA where that is, with batches of 512 where the case names none.
+On a CPU it uses one thread and counts processor seconds: a machine that others use as well makes threads wait for each
+other.
 """
 
 from __future__ import annotations
@@ -33,12 +34,19 @@ ARMS: dict[str, dict[str, Any]] = {
     "compile": {"hardware.compile": True},
     "bf16, compile": {"precision.name": "bf16", "hardware.compile": True},
 }
-MEASURED = ("fashion_cnn", "transformer")
+# A task, and what is set beside its recipe.
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "cnn": ("fashion_cnn", {}),
+    "transformer": ("transformer", {}),
+    "mlp": ("fashion_mlp", {}),
+    "wide_mlp": ("fashion_mlp", {"model.hidden": 1024, "batch.size": 256}),
+}
 CUDA_BATCH = 512
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="*", choices=[*CASES, []], metavar="CASE")
     parser.add_argument("--share", type=float, default=0.2, help="of a whole training")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--stretches", type=int, default=6)
@@ -48,19 +56,20 @@ def main() -> None:
         torch.set_num_threads(1)
     where = torch.cuda.get_device_name() if device == "cuda" else "a CPU, one thread"
     print(f"PyTorch {torch.__version__} on {where}; {arguments.seeds} seeds, {arguments.share:g} of a training each")
-    for name in MEASURED:
+    for name in arguments.cases or CASES:
         measure(name, device, share=arguments.share, seeds=arguments.seeds, stretches=arguments.stretches)
 
 
 def measure(name: str, device: str, *, share: float, seeds: int, stretches: int) -> None:
-    """Print a table of a task."""
-    wanted = TASKS[name] if device == "cpu" else replace(TASKS[name], batch=CUDA_BATCH)
+    """Print a table of a case."""
+    of, changes = CASES[name]
+    wanted = TASKS[of] if device == "cpu" else replace(TASKS[of], batch=CUDA_BATCH)
     task = wanted.load()
     if task is None:
         print(f"{name}: its data is not here")
         return
     factory = TorchFactory(task)
-    base = wanted.recipe(task).with_changes({"hardware.device": device})
+    base = wanted.recipe(task).with_changes({**changes, "hardware.device": device})
     has_pictures = any(value.ndim == 4 for value in task.model().parameters())
     arms = {arm: base.with_changes(changes) for arm, changes in ARMS.items() if has_pictures or arm != "channels_last"}
     warming = {arm: _warmed(factory, recipe) for arm, recipe in arms.items()}
@@ -74,7 +83,7 @@ def measure(name: str, device: str, *, share: float, seeds: int, stretches: int)
                 rates[arm].append(_rate(runs[arm], stretches, device))
         for arm, run in runs.items():
             losses[arm].append(run.evaluate("validation")["loss"])
-    print(f"\n{name}, batch {wanted.batch}; plain: {median(rates[PLAIN]):,.0f} samples/s")
+    print(f"\n{name}, batch {base.batch.size}; plain: {median(rates[PLAIN]):,.0f} samples/s")
     for arm in arms:
         ratios = sorted(one / plain for one, plain in zip(rates[arm], rates[PLAIN], strict=True))
         quarter = len(ratios) // 4
