@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from collections.abc import Callable
@@ -113,6 +114,16 @@ def test_a_training_that_was_best_before_its_end_is_refitted_to_that_share(task:
     assert "ends after 50 % of the horizon" in found.study.notes[-1]
 
 
+def test_a_score_of_ones_own_is_reported_still(rows: Any) -> None:
+    score = ("share", lambda output, target: float((output.argmax(1) == target).float().mean()), "max")
+    parts = {"validation": tuple(values[200:300] for values in rows), "test": tuple(values[300:] for values in rows)}
+    task = sf.Task(small_model, tuple(values[:200] for values in rows), **parts, epochs=2, objective=score)
+    before, found = sf.fit(task, RECIPE), sf.refit(RECIPE, task)
+    assert before.metrics["validation_share"] == pytest.approx(before.metrics["validation_accuracy"])
+    assert found.metrics["test_share"] == pytest.approx(found.metrics["test_accuracy"])
+    assert "validation_share" not in found.metrics
+
+
 def test_what_stopped_the_training_before_does_not_stop_the_refit(task: sf.Task) -> None:
     recipe = RECIPE.with_changes({"stopping.patience": 0.1, "stopping.max_steps": 3, "stopping.retries": 2})
     found = sf.refit(recipe, task)
@@ -159,6 +170,10 @@ def test_what_cannot_be_refitted_is_one_line(task: sf.Task, tmp_path: Path) -> N
             sf.refit(RECIPE.with_changes(change), task)
     with pytest.raises(OutputError, match=r"records.json is missing"):
         sf.refit(tmp_path, task)
+    elsewhere = copy.copy(task)
+    elsewhere.backend = "somewhere.else"
+    with pytest.raises(TaskError, match="a refit is for tasks that PyTorch trains; task is trained by somewhere.else"):
+        sf.refit(RECIPE, elsewhere)
     with pytest.raises(TaskError, match="no validation rows to train on as well; use sf.fit"):
         sf.refit(RECIPE, without_validation(task))
 

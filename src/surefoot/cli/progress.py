@@ -85,6 +85,6 @@ class Watcher:
 
     def _note(self, spent: float) -> str:
         best, known = self._printer.best, self._printer.known
-        parts = [f"best {best.value:.4f}"] if best is not None else []
+        parts = [f"best {best.value:.4f}"] if best is not None and best.objective.chooses else []
         parts += [known] if known else []
         return ", ".join([*parts, self._printer.price(spent)])

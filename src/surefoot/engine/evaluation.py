@@ -171,7 +171,7 @@ class Evaluator:
         return Gathering(
             loss_name(self._problem, self._recipe),
             target_scale=self._problem.target_scale,
-            score=(self._problem.objective.name.removeprefix("validation_"), score) if score else None,
+            score=(self._problem.score_name, score) if score else None,
         )
 
     def _loader(self, split: Split, size: int, end: int) -> Loader:

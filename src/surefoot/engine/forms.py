@@ -129,7 +129,7 @@ def quality(module: nn.Module, problem: Problem, recipe: Recipe, part: Any) -> d
     gathering = Gathering(
         loss_name(problem, recipe),
         target_scale=problem.target_scale,
-        score=(problem.objective.name.removeprefix("validation_"), score) if score else None,
+        score=(problem.score_name, score) if score else None,
     )
     loader = open_loader(rows, seed=0, plan=lambda _: 0, is_shuffled=False)
     for batch, count in in_order(loader, len(rows), EVALUATION_BATCH):

@@ -65,6 +65,11 @@ class Problem(Protocol):
         ...
 
     @property
+    def score_name(self) -> str:
+        """What metrics call the score; it means nothing without one."""
+        ...
+
+    @property
     def target_scale(self) -> float:
         """The unit of a standardised regression target, 1 otherwise."""
         ...

@@ -101,6 +101,7 @@ class Task:
         if self.loss in _OF_LABELS and isinstance(self.train, tuple):
             _require_labels(self.train[1], self.loss)
         self.objective, self.score = _objective(objective)
+        self.score_name = self.objective.name.removeprefix("validation_")
         if is_stream(train) and isinstance(validation, int | float):
             raise TaskError(
                 "no fraction of a stream can be held out; give validation=(X, y), a dataset or a stream with a length"

@@ -61,6 +61,8 @@ def refit(
     """
     if not isinstance(task, Task):
         raise TaskError(f"task must be a surefoot.Task, not {type(task).__name__}")
+    if task.backend != "surefoot.engine":
+        raise TaskError(f"a refit is for tasks that PyTorch trains; {task.name} is trained by {task.backend}")
     if task.validation is None:
         raise TaskError("the task has no validation rows to train on as well; use sf.fit")
     course = _course(source)
