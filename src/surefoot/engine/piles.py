@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import default_collate
@@ -66,12 +67,13 @@ class Pile:
         return self.rows if self.is_stacked or collate is None else collate(self.rows)
 
     def __getstate__(self) -> dict[str, Any]:
-        # a tensor a row would take a file descriptor each on its way between processes
-        rows = self.rows if self.is_stacked else pickle.dumps(self.rows)
+        # by value: between processes PyTorch gives every tensor a file of its own, which costs more than these few rows
+        rows = pickle.dumps(_each(_as_array, [self.rows], is_stacked=self.is_stacked))
         return {"rows": rows, "count": self.count, "is_stacked": self.is_stacked}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        rows = state["rows"] if state["is_stacked"] else pickle.loads(state["rows"])  # noqa: S301 - from __getstate__
+        sent = pickle.loads(state["rows"])  # noqa: S301 - from __getstate__
+        rows = _each(_as_tensor, [sent], is_stacked=state["is_stacked"])
         for name, value in (state | {"rows": rows}).items():
             object.__setattr__(self, name, value)
 
@@ -110,10 +112,20 @@ def join(piles: Sequence[Pile]) -> Pile:
     return Pile(rows, sum(pile.count for pile in piles), is_stacked)
 
 
+def _as_array(values: Any) -> Any:
+    """A tensor as what is pickled fast, where NumPy has its type."""
+    is_known = isinstance(values, Tensor) and values.device.type == "cpu" and values.dtype != torch.bfloat16
+    return values.detach().numpy() if is_known and values.layout == torch.strided else values
+
+
+def _as_tensor(values: Any) -> Any:
+    return torch.from_numpy(values) if isinstance(values, np.ndarray) else values
+
+
 def _each(function: Callable[..., Any], nests: Sequence[Any], *, is_stacked: bool = True) -> Any:
     """A function of the tensors, or lists with an entry a row, that stand at one place of several nests."""
     first = nests[0]
-    if not is_stacked or isinstance(first, Tensor):
+    if not is_stacked or isinstance(first, Tensor | np.ndarray):
         return function(*nests)
     if isinstance(first, Mapping):
         return {key: _each(function, [nest[key] for nest in nests]) for key in first}
