@@ -23,7 +23,8 @@ from surefoot.engine.data import StreamRows
 from surefoot.engine.lanes import CHUNK
 from surefoot.engine.loading import open_loader
 from surefoot.errors import RecipeError, TaskError
-from surefoot.streams import Shards, Stream, as_stream
+from surefoot.shards import Shards
+from surefoot.streams import Stream, as_stream
 
 ROWS = 300
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than cores

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from surefoot.recipe import Recipe
     from surefoot.reports.watching import Printer
     from surefoot.rescaling import rescale
-    from surefoot.streams import Shards
+    from surefoot.shards import Shards
     from surefoot.tasks import Task
     from surefoot.workflows.ablate import ablate
     from surefoot.workflows.compare import compare
@@ -82,7 +82,7 @@ _HOMES = {
     "Recipe": "surefoot.recipe",
     "rescale": "surefoot.rescaling",
     "RequestError": "surefoot.errors",
-    "Shards": "surefoot.streams",
+    "Shards": "surefoot.shards",
     "SparseLinear": "surefoot.engine.sparse_linear",
     "SurefootError": "surefoot.errors",
     "Task": "surefoot.tasks",

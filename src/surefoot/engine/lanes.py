@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.utils.data import get_worker_info
 
@@ -13,9 +14,10 @@ from surefoot.engine.fetching import Failure
 from surefoot.engine.piles import Pile, join, piled
 from surefoot.engine.randomness import drawing_from
 from surefoot.errors import TaskError, raised_at
-from surefoot.streams import Lane, Run, Stream
+from surefoot.shards import Lane, Run
+from surefoot.streams import Stream
 
-__all__ = ["CHUNK", "Chunk", "Lanes", "Turn"]
+__all__ = ["CHUNK", "Chunk", "Lanes", "Turn", "merged", "require_shared"]
 
 # Rows of a lane that are read, sent and merged at once: enough to hide what each of these costs, few enough that large
 # rows (pictures) stay small beside a model.
@@ -135,6 +137,32 @@ class Lanes:
     def _take(self, rows: Lane, epoch: int, lane: int, number: int) -> list[Run]:
         with drawing_from(seeds.derive(self._seed, "stream", epoch, lane, number)):
             return list(rows.take(CHUNK))
+
+
+def merged(chunks: list[Chunk]) -> Pile | None:
+    """A row of every lane in turn; None when all have ended."""
+    piles = [chunk.pile for chunk in chunks if chunk.pile is not None]
+    if len(piles) < 2:
+        return piles[0] if piles else None
+    places = np.concatenate([np.arange(pile.count) for pile in piles])
+    return join(piles).pick(torch.from_numpy(np.argsort(places, kind="stable")))
+
+
+def require_shared(chunks: list[Chunk]) -> None:
+    """Look at the first chunks of several workers.
+
+    Raises:
+        TaskError: they hold the same rows, so nobody told the workers to share them.
+    """
+    piles = [chunk.pile for chunk in chunks if chunk.pile is not None]
+    if len(piles) < 2 or piles[0].count < 2:
+        return
+    first = piles[0]
+    if first.is_like(piles[1]) and not first.part(0, 1).is_like(first.part(first.count - 1, first.count)):
+        raise TaskError(
+            f"{len(chunks)} workers give the same rows; the stream must share them by "
+            "torch.utils.data.get_worker_info(), or data.workers be 1"
+        )
 
 
 def _count(run: Run) -> int:

@@ -15,7 +15,7 @@ from torch.utils.data import default_collate
 from surefoot.engine.data import as_tensor
 from surefoot.engine.memory import is_out_of_memory
 from surefoot.errors import TaskError, raised_at
-from surefoot.streams import Run
+from surefoot.shards import Run
 
 __all__ = ["Pile", "join", "piled"]
 

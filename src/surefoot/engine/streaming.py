@@ -13,14 +13,13 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.data._utils.pin_memory import pin_memory
 
 from surefoot import seeds
 from surefoot.engine.data import StreamRows
 from surefoot.engine.fetching import Failure
-from surefoot.engine.lanes import CHUNK, TURNS, Chunk, Lanes, Turn
+from surefoot.engine.lanes import CHUNK, TURNS, Chunk, Lanes, Turn, merged, require_shared
 from surefoot.engine.objective import to_device
 from surefoot.engine.piles import Pile, join
 from surefoot.engine.randomness import drawing_from
@@ -162,7 +161,7 @@ class StreamLoader:
             if any(chunk.is_short for chunk in chunks):  # a lane ended early: where we stand can only be counted
                 number = before = 0
                 chunks = self._round(epoch, 0)
-            piece = _merged(chunks)
+            piece = merged(chunks)
             if piece is None:
                 return
             low = max(0, start - before)
@@ -198,7 +197,7 @@ class StreamLoader:
                 continue
         found.sort(key=lambda chunk: chunk.lane)
         if number == 0 and self._stream.is_shared_by_workers:
-            _require_shared(found)
+            require_shared(found)
         return found
 
     def _turn(self, position: int) -> list[Chunk]:
@@ -245,28 +244,6 @@ class _Tap:
             found.append(pile)
             count -= pile.count
         return found
-
-
-def _merged(chunks: list[Chunk]) -> Pile | None:
-    """A row of every lane in turn; None when all have ended."""
-    piles = [chunk.pile for chunk in chunks if chunk.pile is not None]
-    if len(piles) < 2:
-        return piles[0] if piles else None
-    places = np.concatenate([np.arange(pile.count) for pile in piles])
-    return join(piles).pick(torch.from_numpy(np.argsort(places, kind="stable")))
-
-
-def _require_shared(chunks: list[Chunk]) -> None:
-    """Raise when workers begin with the same rows."""
-    piles = [chunk.pile for chunk in chunks if chunk.pile is not None]
-    if len(piles) < 2 or piles[0].count < 2:
-        return
-    first = piles[0]
-    if first.is_like(piles[1]) and not first.part(0, 1).is_like(first.part(first.count - 1, first.count)):
-        raise TaskError(
-            f"{len(chunks)} workers give the same rows; the stream must share them by "
-            "torch.utils.data.get_worker_info(), or data.workers be 1"
-        )
 
 
 def _collated(pile: Pile, collate: Any) -> Any:
