@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 __all__ = ["HardwareCode", "hardware_code"]
 
 _DTYPES = {"bf16": "torch.bfloat16", "fp16": "torch.float16"}
-_AUTO = 'device = torch.accelerator.current_accelerator() or torch.device("cpu")'
+_AUTO = [
+    'name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"',
+    "device = torch.device(name)",
+]
 
 
 class HardwareCode(NamedTuple):
@@ -63,9 +66,9 @@ def hardware_code(recipe: Mapping[str, Any]) -> HardwareCode:
 
 def _placing(hardware: Mapping[str, Any]) -> list[str]:
     """Where model and rows lie."""
-    lines, device = [], hardware.get("device")
+    lines, device = list[str](), hardware.get("device")
     if device:
-        lines = [_AUTO if device == "auto" else f'device = torch.device("{device}")']
+        lines = [*_AUTO] if device == "auto" else [f'device = torch.device("{device}")']
         lines.append("model, inputs_all, targets_all = model.to(device), inputs_all.to(device), targets_all.to(device)")
     if hardware.get("channels_last"):
         lines.append("model = model.to(memory_format=torch.channels_last)")
