@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
@@ -24,6 +26,8 @@ __all__ = ["ALONE", "Alone", "FailedElsewhereError", "Joined", "Processes", "joi
 
 # How long those that are left wait for each other when one is gone: a step of theirs may still be running.
 ROLL_CALL_SECONDS = 5.0
+# Process 0 may keep the store in which they find each other: it leaves after the others have read it.
+LAST_WORD_SECONDS = 0.5
 
 T = TypeVar("T")
 
@@ -200,7 +204,14 @@ class Joined:
         try:
             yield
         except RuntimeError as error:  # all that PyTorch's backends raise when a connection breaks
+            traceback.clear_frames(error.__traceback__)  # they hold connections that are to be let go of
             raise ProcessLostError(rank=self.rank, size=self.size, missing=self._missing()) from error
+
+    def _hang_up(self) -> None:
+        """Let go of every connection, so that those that wait for this process notice as well."""
+        self._plain = None
+        dist.destroy_process_group()
+        gc.collect()
 
     def _missing(self) -> tuple[int, ...]:
         """Who does not answer a roll call of those that noticed; () where nobody can be asked."""
@@ -208,14 +219,16 @@ class Joined:
             store = dist.distributed_c10d._get_default_store()
             names = [f"surefoot/here/{rank}" for rank in range(self.size)]
             store.set(names[self.rank], "yes")
+            self._hang_up()
             deadline = time.monotonic() + ROLL_CALL_SECONDS
             while True:
                 missing = tuple(rank for rank, name in enumerate(names) if not store.check([name]))
                 if len(missing) <= 1 or time.monotonic() > deadline:
+                    time.sleep(LAST_WORD_SECONDS if self.rank == 0 else 0.0)
                     return missing
                 time.sleep(0.05)
-        except RuntimeError:  # it was kept by the one that is gone
-            return ()
+        except RuntimeError:  # whoever is gone kept the store
+            return (1 - self.rank,) if self.size == 2 else ()
 
 
 @functools.cache

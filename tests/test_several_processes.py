@@ -1,0 +1,93 @@
+"""The command in several processes: one of them killed, a resume in another number of them, and wrong requests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.numpy import load_file
+
+pytestmark = pytest.mark.slow
+
+# A checkpoint whenever one may be written, so that a kill falls into the middle of things.
+SCRIPT = """
+from surefoot import cli
+from surefoot.protocols import search
+search.CHECKPOINT_SECONDS = 0.0
+cli.main()
+"""
+FIT = ("fit", "digits", "--epochs", "6", "--out", "out", "--set", "batch.policy=linear_ramp")
+
+
+def start(directory: Path, number: int, *arguments: str) -> list[subprocess.Popen[str]]:
+    """The command in so many processes, joined as torchrun would join them, without its own seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = str(found.getsockname()[1])
+    joined = {"WORLD_SIZE": str(number), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port} if number > 1 else {}
+    return [
+        subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, *arguments],
+            cwd=directory,
+            env={**os.environ, **joined, "RANK": str(rank), "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(number)
+    ]
+
+
+def ended(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
+    """Exit code, output and errors of each."""
+    said = [process.communicate(timeout=240) for process in processes]
+    return [(process.returncode, *texts) for process, texts in zip(processes, said, strict=True)]
+
+
+def result(directory: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((directory / "out/result.json").read_text())
+    found["cost"].pop("seconds")
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An undisturbed training in one process."""
+    directory = tmp_path_factory.mktemp("whole")
+    [(code, _, errors)] = ended(start(directory, 1, *FIT))
+    assert code == 0, errors
+    return directory
+
+
+@pytest.mark.parametrize(("number", "victim", "then"), [(2, 1, 1), (3, 2, 2), (2, 0, 3)])
+def test_one_is_killed_and_any_number_goes_on(whole: Path, tmp_path: Path, number: int, victim: int, then: int) -> None:
+    processes = start(tmp_path, number, *FIT)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("out/runs/000/checkpoint/checkpoint.previous.safetensors")):
+        assert time.monotonic() < deadline and processes[0].poll() is None, "it did not get that far"
+        time.sleep(0.01)
+    processes[victim].kill()
+    told = ended(processes)
+    lines = [line for _, _, errors in told for line in errors.splitlines() if line.startswith("Error")]
+    assert len(lines) == 1, told
+    assert lines[0].startswith(f"Error: process {victim} of {number} does not answer any more at epoch "), lines
+    assert "--resume" in lines[0]
+    assert not any("Traceback" in errors for *_, errors in told)
+    assert [code for code, *_ in told] == [-signal.SIGKILL if rank == victim else 1 for rank in range(number)]
+
+    told = ended(start(tmp_path, then, *FIT, "--resume"))
+    assert [code for code, *_ in told] == [0] * then, told
+    assert not any(text for _, *texts in told[1:] for text in texts), "only process 0 speaks"
+    found, expected = result(tmp_path), result(whole)
+    assert found["metrics"] == pytest.approx(expected["metrics"], rel=1e-3)  # float32, summed in another order
+    assert found["cost"] == expected["cost"]
+    mine, theirs = (load_file(place / "out/model.safetensors") for place in (tmp_path, whole))
+    for name, value in theirs.items():
+        assert mine[name] == pytest.approx(value, abs=1e-3), name
