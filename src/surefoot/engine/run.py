@@ -79,7 +79,7 @@ class Training:
             self._model: nn.Module = problem.model(**recipe.model)
             initialize(self._model, recipe.initialization)
         hardware.place(self._model, recipe)
-        require_shareable(self._model, processes)
+        require_shareable(self._model, recipe, processes)
         processes.take_first(self._model.state_dict().values())
         self._device = next(self._model.parameters()).device
         self._optimizer = optimizers.build(self._model, recipe)

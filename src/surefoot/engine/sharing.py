@@ -7,18 +7,25 @@ from torch import nn
 from surefoot.engine.noise import has_batch_statistics, has_dense_gradients
 from surefoot.engine.processes import Processes
 from surefoot.engine.shares import share_of
-from surefoot.errors import TaskError
+from surefoot.errors import RecipeError, TaskError
+from surefoot.recipe import Recipe
 from surefoot.steering import Steering
 
 __all__ = ["note_parts", "require_shareable"]
 
 
-def require_shareable(model: nn.Module, processes: Processes) -> None:
+def require_shareable(model: nn.Module, recipe: Recipe, processes: Processes) -> None:
     """Look at what is to be trained together.
 
     Raises:
-        TaskError: its gradients cannot be added up.
+        RecipeError: all processes would crowd onto one GPU.
+        TaskError: gradients cannot be added up.
     """
+    if processes.size > 1 and (recipe.hardware.device or "").startswith("cuda:"):
+        raise RecipeError(
+            f'hardware.device is "{recipe.hardware.device}", one GPU by its number for {processes.size} processes; '
+            'set "cuda", which gives each its own'
+        )
     if processes.size > 1 and not has_dense_gradients(model):
         raise TaskError(
             f"{processes.size} processes add up their gradients, and an embedding of this model makes sparse ones: "

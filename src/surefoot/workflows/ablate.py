@@ -11,6 +11,7 @@ from surefoot.recipe import Recipe
 from surefoot.records import WHOLE, Ablation, Trial
 from surefoot.tasks import Task
 from surefoot.workflows.backend import engine, open_task, require_recipe, require_seed
+from surefoot.workflows.company import require_one_process
 from surefoot.workflows.fit import fit
 
 __all__ = ["ablate", "side_by_side", "without"]
@@ -45,6 +46,7 @@ def ablate(
     Raises:
         RequestError: there is nothing to leave out, a key is not in the recipe, or what is left is no recipe.
     """
+    require_one_process("ablate", "start it without torchrun")
     recipe = require_recipe(recipe)
     wanted = _levers_of(recipe) if keys is None else [str(key) for key in keys]
     if not wanted:

@@ -16,6 +16,7 @@ from surefoot.records import Study
 from surefoot.tasks import Task
 from surefoot.tasks.union import without_validation
 from surefoot.workflows import output
+from surefoot.workflows.company import require_one_process
 from surefoot.workflows.fit import fit_looking_at
 from surefoot.workflows.result import Result
 
@@ -59,6 +60,7 @@ def refit(
         RecipeError: the recipe reacts to a validation loss.
         TaskError: the task has no validation rows, or ones that cannot be joined to the others.
     """
+    require_one_process("refit", "start it without torchrun")
     if not isinstance(task, Task):
         raise TaskError(f"task must be a surefoot.Task, not {type(task).__name__}")
     if task.backend != "surefoot.engine":
