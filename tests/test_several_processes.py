@@ -66,7 +66,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.mark.parametrize(("number", "victim", "then"), [(2, 1, 1), (3, 2, 2), (2, 0, 3)])
+@pytest.mark.parametrize(("number", "victim", "then"), [(2, 0, 1), (3, 1, 2)])
 def test_one_is_killed_and_any_number_goes_on(whole: Path, tmp_path: Path, number: int, victim: int, then: int) -> None:
     processes = start(tmp_path, number, *FIT)
     deadline = time.monotonic() + 120
@@ -91,3 +91,56 @@ def test_one_is_killed_and_any_number_goes_on(whole: Path, tmp_path: Path, numbe
     mine, theirs = (load_file(place / "out/model.safetensors") for place in (tmp_path, whole))
     for name, value in theirs.items():
         assert mine[name] == pytest.approx(value, abs=1e-3), name
+
+
+def test_a_sigterm_to_all_is_one_wish(tmp_path: Path) -> None:
+    processes = start(tmp_path, 2, *FIT[:3], "400", *FIT[4:])
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("out/runs/000/checkpoint/checkpoint.safetensors")):
+        assert time.monotonic() < deadline and processes[0].poll() is None, "it did not get that far"
+        time.sleep(0.01)
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+    told = ended(processes)
+    assert [code for code, *_ in told] == [130, 130], told
+    assert "Resume" in told[0][1]
+    assert told[1][1:] == ("", "")
+    assert result(tmp_path)["status"] == "interrupted"
+
+
+def test_what_one_process_does_alone_is_refused(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import surefoot as sf
+
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    task = make_task()
+    for name, action in {
+        "tune": lambda: sf.tune(task),
+        "probe": lambda: sf.probe(task),
+        "compare": lambda: sf.compare(task),
+        "ablate": lambda: sf.ablate(task, sf.Recipe()),
+        "refit": lambda: sf.refit(sf.Recipe(), task),
+    }.items():
+        with pytest.raises(sf.RequestError, match=f"^{name} runs in one process, not in 2; [^\n]+$"):
+            action()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"MASTER_ADDR": ""}, "MASTER_ADDR missing"),
+        ({"MASTER_PORT": "", "MASTER_ADDR": ""}, "MASTER_ADDR, MASTER_PORT missing"),
+        ({"RANK": "2"}, "RANK 2 and WORLD_SIZE 2"),
+        ({"WORLD_SIZE": "two"}, "RANK 0 and WORLD_SIZE two"),
+    ],
+)
+def test_an_environment_that_says_half_is_one_line(
+    make_task: Any, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], said: str
+) -> None:
+    import surefoot as sf
+
+    whole = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+    for name, value in (whole | changes).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(sf.RequestError, match=f"with {said}; start them with: torchrun"):
+        sf.fit(make_task())

@@ -5,6 +5,7 @@ The environment says which process it is, as torchrun would; the first argument 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -87,6 +88,27 @@ def sparse() -> sf.Task:
     return sf.Task(thin, train, validation=validation, epochs=3)
 
 
+class Failing(nn.Module):
+    """Raises something in its second training step, in one process only; then all is well."""
+
+    raises: type[Exception] = MemoryError
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers, self._calls = dense(), 0
+
+    def forward(self, rows: Tensor) -> Tensor:
+        self._calls += self.training and len(rows) > 2  # the trial at the door takes two
+        if self._calls == 2 and os.environ.get("RANK") == "1":
+            self._calls += 1
+            raise self.raises("on purpose")
+        return self.layers(rows)
+
+
+class Wrong(Failing):
+    raises = ValueError
+
+
 HELD = {"l1": 1e-3, "l2": 1e-2}
 RAMP = {"policy": "linear_ramp", "size": 5, "last": 30}
 NOISE = {"policy": "noise_scale", "size": 8, "look_every": 2, "min_looks": 2, "deviations": 0.1, "largest": 40}
@@ -124,6 +146,7 @@ CASES: dict[str, tuple[Callable[[], sf.Task], dict[str, Any]]] = {
     ),
     "a stream": (streamed, {"batch": RAMP, "data": {"shuffle_buffer": 30}}),
     "sparse rows": (sparse, {"batch": NOISE}),
+    "no room in one of them": (lambda: task_of(Failing, weights=False), {"batch": {"size": 12}}),
     "fewer rows than processes": (lambda: task_of(dense), {"batch": {"size": 2}, "stopping": {"max_steps": 40}}),
 }
 
@@ -144,6 +167,28 @@ def outcome(name: str) -> dict[str, Any]:
     }
 
 
+def failures() -> dict[str, str]:
+    """What is said of trainings that cannot be, in every process."""
+    here = int(os.environ["RANK"])
+    found = {}
+    wrong: dict[str, tuple[sf.Task, dict[str, Any]]] = {
+        "rows": (sf.Task(dense, data(40, here)[:2], epochs=1), {}),
+        "error": (task_of(Wrong, weights=False), {}),
+        "one GPU": (task_of(dense), {"hardware": {"device": "cuda:0"}}),
+        "folder": (task_of(dense), {}),
+    }
+    for name, (task, sections) in wrong.items():
+        try:
+            sf.fit(task, sf.Recipe(**sections), resume=name == "folder")
+        except sf.RequestError as error:
+            found[name] = str(error)
+    return found
+
+
 if __name__ == "__main__":
-    found = {name: outcome(name) for name in CASES}
-    torch.save(found, f"{sys.argv[1]}.{torch.distributed.get_rank()}")
+    # the cases whose place in the list is given; without any, all of them and what fails
+    wanted = [name for place, name in enumerate(CASES) if str(place) in sys.argv[2:]] or list(CASES)
+    come_to: dict[str, Any] = {name: outcome(name) for name in wanted}
+    if wanted == list(CASES):
+        come_to |= {"failures": failures()}
+    torch.save(come_to, f"{sys.argv[1]}.{torch.distributed.get_rank()}")
