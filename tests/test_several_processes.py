@@ -69,7 +69,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("number", "victim", "then"), [(2, 0, 1), (3, 1, 2)])
 def test_one_is_killed_and_any_number_goes_on(whole: Path, tmp_path: Path, number: int, victim: int, then: int) -> None:
     processes = start(tmp_path, number, *FIT)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while not list(tmp_path.glob("out/runs/000/checkpoint/checkpoint.previous.safetensors")):
         assert time.monotonic() < deadline and processes[0].poll() is None, "it did not get that far"
         time.sleep(0.01)
@@ -95,7 +95,7 @@ def test_one_is_killed_and_any_number_goes_on(whole: Path, tmp_path: Path, numbe
 
 def test_a_sigterm_to_all_is_one_wish(tmp_path: Path) -> None:
     processes = start(tmp_path, 2, *FIT[:3], "400", *FIT[4:])
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while not list(tmp_path.glob("out/runs/000/checkpoint/checkpoint.safetensors")):
         assert time.monotonic() < deadline and processes[0].poll() is None, "it did not get that far"
         time.sleep(0.01)

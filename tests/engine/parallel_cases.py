@@ -163,7 +163,7 @@ def outcome(name: str) -> dict[str, Any]:
             (look.samples, look.batch_size, look.train_loss, look.noise_scale or 0.0) for look in run.evaluations
         ],
         "changes": [(change.samples, change.name, change.after) for change in run.changes],
-        "standard_errors": [look.standard_error for look in run.evaluations],
+        "standard_errors": [look.standard_error or 0.0 for look in run.evaluations],
     }
 
 

@@ -47,8 +47,8 @@ class Processes(Protocol):
     rank: int
     size: int
 
-    def answer(self, is_so: bool) -> bool:
-        """Process 0's answer to a question."""
+    def question(self, ask: Callable[[], bool]) -> Callable[[], bool]:
+        """A question that process 0 answers for all, to be asked before every step."""
         ...
 
     def told(self, value: T) -> T:
@@ -86,9 +86,9 @@ class Alone:
 
     rank, size = 0, 1
 
-    def answer(self, is_so: bool) -> bool:
-        """The answer."""
-        return is_so
+    def question(self, ask: Callable[[], bool]) -> Callable[[], bool]:
+        """The question."""
+        return ask
 
     def told(self, value: T) -> T:
         """The value."""
@@ -127,16 +127,35 @@ class Joined:
 
     def __init__(self) -> None:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
+        self._ask: Callable[[], bool] = lambda: False
+        self._wish: bool | None = None
+        self._granted: bool | None = None
         is_gloo = dist.get_backend() == "gloo"
         # what is told lies in ordinary memory, which nccl cannot send
         self._plain: Any = dist.group.WORLD if is_gloo else dist.new_group(backend="gloo")
 
-    def answer(self, is_so: bool) -> bool:
-        """Process 0's answer to a question."""
-        asked = torch.tensor([float(is_so)])
-        with self._in_reach():
-            dist.broadcast(asked, 0, group=self._plain)
-        return bool(asked.item())
+    def question(self, ask: Callable[[], bool]) -> Callable[[], bool]:
+        """A question that process 0 answers for all: the first time by a message, then with the sums of each step.
+
+        The answer before a step is thus asked for during the step before it.
+        """
+        self._ask, self._wish, self._granted = ask, None, None
+
+        def answered() -> bool:
+            granted, self._wish, self._granted = self._granted, None, None
+            return self.told(ask() if self.rank == 0 else False) if granted is None else granted
+
+        return answered
+
+    def wish(self) -> bool:
+        """What process 0 answers now; asked once a step, however often that is tried."""
+        if self._wish is None:
+            self._wish = self.rank == 0 and self._ask()
+        return self._wish
+
+    def grant(self, is_so: bool) -> None:
+        """Take what the sums of a step said for the answer."""
+        self._granted = is_so
 
     def told(self, value: T) -> T:
         """Process 0's value of anything that can be pickled."""

@@ -164,8 +164,9 @@ class Training:
         averaging.averaging_mode(self._optimizer, training=True)
         self._network.given_weights(to_use=False)
         self._is_training = True
+        is_stopped = self._processes.question(should_stop)
         with isolated(self._random), limited_threads(to_one=self._single_thread):
-            while self._samples < goal and not self._processes.answer(should_stop()):
+            while self._samples < goal and not is_stopped():
                 wanted = self._steering.batch_size(self._samples)
                 try:
                     stepped, rate = self._step(wanted)

@@ -1,9 +1,10 @@
 """The gradient of one batch whose rows are spread over several processes.
 
 The batch is cut as one process would cut it, and every process computes what it has of each part: its own whole parts,
-and pieces of parts that it shares with others. Two exchanges a step: what the sums of losses and weights are, and
-whether anything failed; then all gradients in one flat piece of memory. A look at the noise adds a third. So the loss,
-the gradient and the noise are those of one process, up to the order of sums, however many processes there are.
+and pieces of parts that it shares with others. One message a step: all gradients in a flat piece of memory, and behind
+them sums of losses and weights, whether anything failed, and whether process 0 wants to stop. A look at the noise adds
+a second. So the loss, the gradient and the noise are those of one process, up to the order of sums, however many
+processes there are.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ from surefoot.engine.slicing import part_of, part_sizes
 
 __all__ = ["Added", "SharedGradient"]
 
-# What is exchanged before the gradients, in this order; which parameters have one follows.
-_NO_ROOM, _FAILED, _WEIGHT, _PLAIN_WEIGHT, _PLAIN, _IS_SUM, _NOT_BY_ROWS, _ROWS, _SECONDS, _COUNT = range(10)
+# What is exchanged beside the gradients, in this order; which parameters have one follows.
+_NO_ROOM, _FAILED, _WEIGHT, _PLAIN_WEIGHT, _PLAIN, _IS_SUM, _NOT_BY_ROWS, _ROWS, _SECONDS, _WISH, _COUNT = range(11)
 
 
 @dataclass
@@ -112,10 +113,12 @@ class SharedGradient:
             _, error = attempt(lambda: self._compute(work, batch, masks, micro_batch, look=look))
         has_passed = error is None and work.sums.weight > 0.0  # rows without weight have no gradient to look at
         norms = by_rows.squared_norms(work.rows) if by_rows is not None and has_passed else None
-        said = self._exchanged(work, error, is_by_rows=by_rows is None or norms is not None or not has_passed)
+        is_by_rows = by_rows is None or norms is not None or not has_passed
+        exchanged = self._exchanged(work, error, is_by_rows=is_by_rows)
         self._leave_stream(masks, work)
-        if said is None:
+        if exchanged is None:
             return None
+        said, flats = exchanged
         if said[_NOT_BY_ROWS]:
             self._by_rows = None
             set_stream(self._device, masks.begin)
@@ -124,7 +127,6 @@ class SharedGradient:
             return self.add(batch, count, micro_batch=micro_batch, position=position, look=look)
         sums = _sums(said)
         weight = float(count) if sums.is_sum else sums.weight / self._unit(count, is_sum=False)
-        flats = self._reduced(work)
         noise = None
         if work.norms is not None and weight:
             noise = self._noise_of_parts(work, flats, weight)
@@ -186,8 +188,13 @@ class SharedGradient:
             parameter.grad = None
         return found
 
-    def _exchanged(self, work: _Work, error: Exception | None, *, is_by_rows: bool) -> list[float] | None:
-        """The sums over all processes; None where memory ran out in one of them.
+    def _exchanged(
+        self, work: _Work, error: Exception | None, *, is_by_rows: bool
+    ) -> tuple[list[float], list[Tensor]] | None:
+        """What is summed over all processes: what they say, and the gradients; None where memory ran out in one.
+
+        One message, since each costs more than what is in it. The gradients are those of the total and of each part
+        that several processes have a piece of: a matrix a type of numbers.
 
         Raises:
             Exception: what this process's rows raised, or that another's did.
@@ -195,28 +202,22 @@ class SharedGradient:
         no_room = error is not None and is_out_of_memory(error)
         has_gradient = [float(any(one[at] is not None for one in work.gradients())) for at in range(len(self._flat))]
         rows, seconds = work.timing or (0, 0.0)
-        sums = work.sums
+        sums, processes = work.sums, self._processes
         mine = [no_room, error is not None and not no_room, sums.weight, sums.plain_weight, sums.plain, sums.is_sum]
-        mine += [not is_by_rows, rows, seconds / self._processes.size]
-        said = self._processes.add(torch.tensor([*map(float, mine), *has_gradient], dtype=torch.float64)).tolist()
+        mine += [not is_by_rows, rows, seconds / processes.size, processes.wish()]
+        flats = self._flat.of([work.total, *(work.spread.get(part) for part in work.shared_parts)])
+        work.forget()
+        said, flats = _summed(processes, torch.tensor([*map(float, mine), *has_gradient], dtype=torch.float64), flats)
+        processes.grant(said[_WISH] > 0.0)
         if said[_FAILED]:
-            self._processes.fail(None if no_room else error)
-        if said[_NO_ROOM]:
-            work.forget()
-            return None
-        return said
+            processes.fail(None if no_room else error)
+        return None if said[_NO_ROOM] else (said, flats)
 
     def _leave_stream(self, masks: MaskStream, work: _Work) -> None:
         """Leave the ordinary stream where one process would have, also in a process that had no rows."""
         masks.finish()
         if any(start == stop for start, stop in work.shares):
             set_stream(self._device, self._processes.told(stream_of(self._device)))
-
-    def _reduced(self, work: _Work) -> list[Tensor]:
-        """The sums over all processes of the total and of each part that several have a piece of; flat, one a type."""
-        flats = self._flat.of([work.total, *(work.spread.get(part) for part in work.shared_parts)])
-        work.forget()
-        return [self._processes.add(flat) for flat in flats]
 
     def _put_back(self, flats: Sequence[Tensor], has_gradient: Sequence[float], weight: float) -> None:
         """The mean gradient into ``.grad``, None where no process has one."""
@@ -343,6 +344,21 @@ class _Work:
 
 def _added(left: Gradients, right: Gradients) -> Gradients:
     return [two if one is None else one if two is None else one.add_(two) for one, two in zip(left, right, strict=True)]
+
+
+def _summed(processes: Joined, mine: Tensor, flats: list[Tensor]) -> tuple[list[float], list[Tensor]]:
+    """Numbers and matrices summed over all processes, the numbers behind a matrix whose type can hold them."""
+    found = list(flats)
+    at = next((place for place, flat in enumerate(flats) if flat.dtype in {torch.float32, torch.float64}), None)
+    if at is None:
+        said: list[float] = processes.add(mine).tolist()
+    else:
+        found[at] = torch.cat([flats[at].reshape(-1), mine.to(flats[at])])
+    found = [processes.add(flat) for flat in found]
+    if at is not None:
+        size = flats[at].numel()
+        said, found[at] = found[at][size:].tolist(), found[at][:size].view_as(flats[at])
+    return said, found
 
 
 def _dot(left: Tensor, right: Tensor) -> Tensor:
