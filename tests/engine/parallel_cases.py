@@ -174,7 +174,6 @@ def failures() -> dict[str, str]:
     wrong: dict[str, tuple[sf.Task, dict[str, Any]]] = {
         "rows": (sf.Task(dense, data(40, here)[:2], epochs=1), {}),
         "error": (task_of(Wrong, weights=False), {}),
-        "one GPU": (task_of(dense), {"hardware": {"device": "cuda:0"}}),
         "folder": (task_of(dense), {}),
     }
     for name, (task, sections) in wrong.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -48,13 +49,18 @@ def alone() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "places"), [(2, ()), (4, ("0", "2", "6", "9"))])
+@pytest.mark.parametrize(("number", "places"), [(2, ()), (4, ("0", "2", "6", "11"))])
 def test_several_processes_train_as_one_does(
     number: int, places: tuple[str, ...], alone: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
     together(number, Path(__file__).parent / "parallel_cases.py", str(tmp_path / "out"), *places)
     first, last = (torch.load(f"{tmp_path / 'out'}.{rank}") for rank in (0, number - 1))
-    assert first.pop("failures", {}) == last.pop("failures", {}) or number > 2
+    said = first.pop("failures", {})
+    assert last.pop("failures", {}) == said, "all processes fail alike"
+    if number == 2:
+        assert said.pop("rows").startswith("the 2 processes have different training rows (")
+        assert re.fullmatch(r"process 1 of 2: parallel_cases\.py:\d+: ValueError: on purpose", said.pop("error"))
+        assert said == {"folder": "resume and overwrite need the directory of an earlier result"}
     assert set(first) == ({name for place, name in enumerate(CASES) if str(place) in places} or set(CASES))
     for name in first:
         for found in (first[name], last[name]):
