@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,8 @@ def measure(
     forms: list[Form] = []
     with tempfile.TemporaryDirectory(prefix="surefoot-measure-") as folder, engine().threads(threads):
         made: list[_Made] = []
-        for index, each in enumerate([source] if beside is None else [source, beside]):
-            name = "" if beside is None else f"{_name(each, index)}: "
+        sources = [source] if beside is None else [source, beside]
+        for index, (each, name) in enumerate(zip(sources, _prefixes(sources), strict=True)):
             place = Path(folder) / str(index)
             place.mkdir()
             made += _made(each, task, name, place, notes, num_threads=threads)
@@ -154,6 +154,16 @@ def _about_zeros(forms: list[Form]) -> list[str]:
     ]
 
 
-def _name(source: Source, index: int) -> str:
-    directory = source if isinstance(source, str | Path) else source.directory
-    return Path(directory).name if directory is not None else f"model {index + 1}"
+def _prefixes(sources: Sequence[Source]) -> list[str]:
+    """What the forms of each model are called by: nothing, the folders' names, or numbers where those say nothing.
+
+    >>> _prefixes([Path("a/plain"), Path("a/pruned")]), _prefixes([Path("a/plain"), Path("b/plain")])
+    (['plain: ', 'pruned: '], ['model 1: ', 'model 2: '])
+    """
+    if len(sources) == 1:
+        return [""]
+    folders = [Path(each) if isinstance(each, str | Path) else each.directory for each in sources]
+    names = [folder.name for folder in folders if folder is not None]
+    if len(set(names)) < len(sources):
+        names = [f"model {number}" for number in range(1, len(sources) + 1)]
+    return [f"{name}: " for name in names]
