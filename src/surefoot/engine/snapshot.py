@@ -137,8 +137,10 @@ def save_weights(model: nn.Module, path: Path, *, resized: Sequence[str] = ()) -
         path: of the file.
         resized: the names of layers that have other sizes than the builder gives them.
     """
+    # one entry: several come in another order each time, and the same weights should be the same file
+    metadata = {"resized": json.dumps(list(resized))} if resized else {"format": "pt"}
     with files.replacing(path) as temporary:
-        save_file(copy_state(model), temporary, metadata={"format": "pt", "resized": json.dumps(list(resized))})
+        save_file(copy_state(model), temporary, metadata=metadata)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
