@@ -175,13 +175,14 @@ def test_folds_scoring_groups_and_the_estimators_own_parameters() -> None:
     groups = np.arange(60) // 6
     search = RecipeSearchCV(
         MLPClassifier(**SMALL),
-        {"activation": sf.space.choice("relu", "tanh")},
+        {"activation": ["relu", "tanh"]},
         epochs=10,
         cv=GroupKFold(3),
         scoring="balanced_accuracy",
         random_state=0,
     ).fit(INPUTS, LABELS, groups=groups)
     assert search.n_splits_ == 3
+    assert is_classifier(search)
     assert search.study_.objective.name == "validation_score"
     assert {"param_activation", "split2_test_score", "std_test_score"} <= set(search.cv_results_)
     assert search.best_params_["activation"] == search.best_estimator_.activation
@@ -205,6 +206,10 @@ def test_it_takes_sparse_rows_weights_and_stands_in_a_pipeline() -> None:
 @pytest.mark.parametrize(
     ("estimator", "arguments", "line"),
     [
+        (SGDClassifier, {}, r"give an instance: SGDClassifier\(\)"),
+        (SGDClassifier(), {"scoring": ["accuracy", "f1"]}, "scoring must be one score"),
+        (SGDClassifier(), {"space": {"alpha": [0.1, 1.0]}}, 'name it "optimizer.weight_decay"'),
+        (SGDClassifier(), {"space": {"optimizer.weight_decay": 3}}, "must be one of sf.space.log"),
         (LogisticRegression(), {}, "LogisticRegression cannot be searched; take MLPClassifier"),
         (Perceptron(), {}, "Perceptron cannot be searched"),
         (make_pipeline(StandardScaler(), SGDClassifier()), {}, "put RecipeSearchCV into the pipeline"),

@@ -187,6 +187,8 @@ def family_of(estimator: Any) -> Family:
     Raises:
         RequestError: to none that is known.
     """
+    if isinstance(estimator, type):
+        raise RequestError(f"estimator is the class {estimator.__name__}; give an instance: {estimator.__name__}()")
     known = set(estimator.get_params(deep=False)) if hasattr(estimator, "get_params") else set()
     if hasattr(type(estimator), "partial_fit"):
         if {"learning_rate_init", "batch_size", "alpha", "solver"} <= known:

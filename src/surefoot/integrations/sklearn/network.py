@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import numbers
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -139,9 +140,10 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has 
     def _split(self, targets: Array) -> tuple[Array, Array]:
         """The rows to learn from and those to choose by, which are the same where nothing is held out."""
         fraction = self.validation_fraction
-        fraction = (0.0 if self.budget is None else HELD_OUT) if fraction is None else float(fraction)
-        if not 0.0 <= fraction < 1.0:
-            raise TaskError(f"validation_fraction is {fraction}; it must be 0 or lie between 0 and 1")
+        if fraction is None:
+            fraction = 0.0 if self.budget is None else HELD_OUT
+        if not isinstance(fraction, numbers.Real) or not 0.0 <= fraction < 1.0:
+            raise TaskError(f"validation_fraction is {fraction!r}; it must be 0 or lie between 0 and 1")
         rows = np.arange(len(targets))
         if not fraction:
             return rows, rows

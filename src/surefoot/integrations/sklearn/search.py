@@ -26,7 +26,7 @@ from surefoot.integrations.sklearn.rows import Folds, Part
 from surefoot.integrations.sklearn.settings import sections_of, usual_epochs
 from surefoot.recipe import Recipe
 from surefoot.reports.watching import Printer
-from surefoot.space import Dimension
+from surefoot.space import Dimension, choice
 from surefoot.tasks import Task
 from surefoot.tasks.split import split_rows
 from surefoot.training import never
@@ -39,6 +39,14 @@ BACKEND = "surefoot.integrations.sklearn.backend"
 HELD_OUT = 0.2
 # Of a budget this much at most is kept for the last training, on all rows.
 REFIT, MOST_OF_BUDGET = 1.0, 0.5
+# Estimators' own parameters that a recipe has under another name, and mostly in another unit.
+IN_A_RECIPE = {
+    "learning_rate_init": "optimizer.learning_rate",
+    "eta0": "optimizer.learning_rate",
+    "alpha": "optimizer.weight_decay",
+    "batch_size": "batch.size",
+    "learning_rate": "schedule.name",
+}
 # Parameters that training by steps sets, and that the result has as they were given.
 _THEIRS = ("shuffle", "early_stopping", "verbose", "random_state")
 
@@ -61,8 +69,8 @@ class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] #
 
     Args:
         estimator: supplies everything that is not searched.
-        space: what else may vary: the estimator's own parameters by name, such as
-            ``{"activation": sf.space.choice("relu", "tanh")}``, or keys of a recipe, such as "batch.size".
+        space: what else may vary: the estimator's own parameters by name, such as ``{"activation": ["relu", "tanh"]}``,
+            or keys of a recipe, such as "batch.size"; values as a list or as ``sf.space`` has them.
         budget: in trainings, one being ``epochs`` over the training rows; the last one, on all rows, is in it.
         epochs: of one training; None is 20, and up to 60 for few rows.
         recipe: what the search keeps as it is, or begins with: a ``surefoot.Recipe``, its sections or a TOML file.
@@ -130,6 +138,8 @@ class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] #
             RequestError: the estimator, the data or a parameter is wrong, or no run reached a usable model.
         """
         family = family_of(self.estimator)
+        if isinstance(self.scoring, list | tuple | set | dict):
+            raise RequestError(f"scoring must be one score, which decides, not {len(self.scoring)}: {self.scoring!r}")
         rows, classes = self._rows(X, y, sample_weight)
         estimator = self._prepared(rows.targets, classes)
         self.scorer_ = check_scoring(estimator, self.scoring)
@@ -216,8 +226,16 @@ class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] #
         )
 
     def _space(self, estimator: Any) -> dict[str, Dimension] | None:
-        own = estimator.get_params(deep=False)
-        return {f"model.{name}" if name in own else name: one for name, one in (self.space or {}).items()} or None
+        """The space in a recipe's names; a list is a choice, as in a grid."""
+        own, found = estimator.get_params(deep=False), dict[str, Dimension]()
+        for name, one in (self.space or {}).items():
+            if name in own and name in IN_A_RECIPE:
+                raise RequestError(
+                    f'space["{name}"] is what the search itself sets; to say where it may go, name it '
+                    f'"{IN_A_RECIPE[name]}", in the unit of a recipe: docs/coming-from-scikit-learn.md'
+                )
+            found[f"model.{name}" if name in own else name] = choice(*one) if isinstance(one, list) else one
+        return found or None
 
     def _search_budget(self) -> float:
         if isinstance(self.budget, bool) or not isinstance(self.budget, int | float) or not self.budget > 0:
