@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import subprocess
 import sys
@@ -13,11 +14,13 @@ import pytest
 from scipy import sparse
 from sklearn import datasets
 from sklearn.base import clone, is_classifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Perceptron, SGDClassifier, SGDRegressor
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import surefoot as sf
 from surefoot.integrations.sklearn import RecipeSearchCV
@@ -254,3 +257,44 @@ print("torch" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
+
+
+def test_all_rows_that_diverge_are_trained_again_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    search = RecipeSearchCV(SGDRegressor(), epochs=5, random_state=0)
+    advance = PartialRun.advance
+
+    def once(run: PartialRun, num_samples: int, **others: Any) -> Any:
+        done = advance(run, num_samples, **others)
+        is_first_of_all_rows = run._num_rows == len(NUMBERS) and not hasattr(search, "failed")
+        if is_first_of_all_rows:
+            search.failed = True
+        return dataclasses.replace(done, failure="diverged", reason="made up") if is_first_of_all_rows else done
+
+    monkeypatch.setattr(PartialRun, "advance", once)
+    with pytest.warns(ConvergenceWarning, match="made up; it was trained again at"):
+        search.fit(INPUTS, NUMBERS)
+    winner = search.study_.runs[search.best_index_]
+    assert search.best_recipe_.optimizer.learning_rate == winner.recipe["optimizer"]["learning_rate"] / 3
+
+
+def checks() -> list[Any]:
+    """scikit-learn's own checks, for the search around a classifier and around a regressor."""
+    allowed = {
+        f"check_sample_weight_equivalence_on_{kind}_data": "mini-batches are shuffled" for kind in ("dense", "sparse")
+    }
+    found = []
+    for inner in (SGDClassifier(loss="log_loss"), SGDRegressor()):
+        search = RecipeSearchCV(inner, epochs=5, random_state=0)
+        for each, check in estimator_checks_generator(search, expected_failed_checks=allowed, mark="skip"):
+            name = f"{getattr(check, 'func', check).__name__} {type(inner).__name__}"
+            found.append(pytest.param(each, check, id=name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("search", "check"), checks())
+@pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.SkipTestWarning", "ignore::sklearn.exceptions.ConvergenceWarning"
+)
+def test_the_search_passes_scikit_learns_checks(search: Any, check: Any) -> None:
+    check(search)

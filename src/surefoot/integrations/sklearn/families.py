@@ -43,7 +43,13 @@ class Step:
 
 
 class Family(ABC):
-    """How a kind of estimator is trained step by step."""
+    """How a kind of estimator is trained step by step.
+
+    Attributes:
+        has_many_outputs: its regressor predicts several numbers a row.
+    """
+
+    has_many_outputs: bool
 
     @abstractmethod
     def sections(self, estimator: Any) -> dict[str, Any]:
@@ -76,6 +82,8 @@ class Family(ABC):
 
 class _Networks(Family):
     """MLPClassifier and MLPRegressor."""
+
+    has_many_outputs = True
 
     def sections(self, estimator: Any) -> dict[str, Any]:
         if estimator.solver == "lbfgs":
@@ -140,6 +148,8 @@ class _Networks(Family):
 
 class _Linear(Family):
     """SGDClassifier, SGDRegressor and what else is built on them."""
+
+    has_many_outputs = False
 
     def sections(self, estimator: Any) -> dict[str, Any]:
         del estimator

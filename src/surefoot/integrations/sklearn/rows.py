@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Folds", "Part"]
+__all__ = ["Fold", "Folds", "Indices", "Part"]
 
 Indices = npt.NDArray[np.int64]
+Fold = tuple[Indices, Indices]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Folds:
     """
 
     whole: Part
-    splits: tuple[tuple[Indices, Indices], ...]
+    splits: tuple[Fold, ...]
     classes: Any = None
     scorer: Callable[..., float] | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,24 +12,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, get_tags
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from surefoot.errors import RequestError
 from surefoot.integrations.sklearn.backend import PartialFactory, require_optimizer
 from surefoot.integrations.sklearn.families import Family, family_of
 from surefoot.integrations.sklearn.outcome import best_index, cv_results
-from surefoot.integrations.sklearn.rows import Folds, Part
+from surefoot.integrations.sklearn.preparing import checked_rows, folds_of, labels_of, prepared
+from surefoot.integrations.sklearn.rows import Folds
 from surefoot.integrations.sklearn.settings import sections_of, usual_epochs
 from surefoot.recipe import Recipe
 from surefoot.reports.watching import Printer
 from surefoot.space import Dimension, choice
 from surefoot.tasks import Task
-from surefoot.tasks.split import split_rows
 from surefoot.training import never
 from surefoot.workflows import tune
 
@@ -36,9 +36,10 @@ __all__ = ["RecipeSearchCV"]
 
 Array = npt.NDArray[Any]
 BACKEND = "surefoot.integrations.sklearn.backend"
-HELD_OUT = 0.2
 # Of a budget this much at most is kept for the last training, on all rows.
 REFIT, MOST_OF_BUDGET = 1.0, 0.5
+# All rows may diverge where four fifths did not: the rate is then cut by this, as after any run that diverged.
+RESCUE, MOST_RESCUES = 1 / 3, 4
 # Estimators' own parameters that a recipe has under another name, and mostly in another unit.
 IN_A_RECIPE = {
     "learning_rate_init": "optimizer.learning_rate",
@@ -140,10 +141,12 @@ class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] #
         family = family_of(self.estimator)
         if isinstance(self.scoring, list | tuple | set | dict):
             raise RequestError(f"scoring must be one score, which decides, not {len(self.scoring)}: {self.scoring!r}")
-        rows, classes = self._rows(X, y, sample_weight)
-        estimator = self._prepared(rows.targets, classes)
+        rows, used = checked_rows(self, X, y, sample_weight, many_outputs=family.has_many_outputs)
+        classes = labels_of(rows.targets[used]) if is_classifier(self.estimator) else None
+        estimator = prepared(self.estimator, rows.targets[used], classes)
         self.scorer_ = check_scoring(estimator, self.scoring)
-        folds = Folds(rows, self._splits(rows, groups), classes, self.scorer_)
+        splits = folds_of(rows, used, self.cv, groups, of_classes=classes is not None)
+        folds = Folds(rows, splits, classes, self.scorer_)
         recipe = self._base(family, estimator)
         epochs = usual_epochs(recipe, len(folds)) if self.epochs is None else self.epochs
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
@@ -161,46 +164,9 @@ class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] #
             raise RequestError(f"no run reached a usable model: {reason}; scale the rows, or give more of a budget")
         self._conclude(result, family, folds)
         if self.refit:
-            everything = np.arange(len(rows))
-            whole = Folds(rows, ((everything, everything),), classes, self.scorer_)
+            whole = Folds(rows, ((used, used),), classes, self.scorer_)
             self._refit(self._task(estimator, whole, epochs), family, seed)
         return self
-
-    def _rows(self, X: Any, y: Any, sample_weight: Any) -> tuple[Part, Any]:
-        """The rows as arrays, and all labels of a classifier."""
-        of_classes = is_classifier(self.estimator)
-        inputs, targets = validate_data(
-            self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], multi_output=not of_classes,
-            y_numeric=not of_classes, ensure_min_samples=2,
-        )  # fmt: skip
-        weights = None
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, inputs, dtype=np.float64, ensure_non_negative=True)
-            weights = weights / weights.mean()  # alpha is divided by their sum, which is then about that of the rows
-        classes = np.unique(targets) if of_classes else None
-        if classes is not None and len(classes) < 2:
-            raise RequestError(f'y holds one class, "{classes[0]}"; a classifier needs at least two')
-        return Part(inputs, targets, weights), classes
-
-    def _prepared(self, targets: Array, classes: Any) -> Any:
-        """A clone that ``partial_fit`` can train: it takes balanced class weights only as numbers."""
-        estimator = clone(self.estimator)
-        if classes is not None and getattr(estimator, "class_weight", None) == "balanced":
-            balanced = compute_class_weight("balanced", classes=classes, y=targets)
-            estimator.set_params(class_weight=dict(zip(classes.tolist(), balanced.tolist(), strict=True)))
-        return estimator
-
-    def _splits(self, rows: Part, groups: Any) -> tuple[tuple[Array, Array], ...]:
-        if self.cv is not None:
-            splitter = check_cv(self.cv, rows.targets, classifier=is_classifier(self.estimator))
-            return tuple(splitter.split(rows.inputs, rows.targets, groups))
-        labels = np.unique(rows.targets, return_inverse=True)[1] if is_classifier(self.estimator) else None
-        kept, held = split_rows(len(rows), (1.0 - HELD_OUT, HELD_OUT), labels=labels)
-        if not len(held):
-            kept, held = split_rows(len(rows), (1.0 - HELD_OUT, HELD_OUT))
-        if not len(held):
-            raise RequestError(f"{len(rows)} rows are too few to hold some out: give more rows, or cv")
-        return ((kept, held),)
 
     def _base(self, family: Family, estimator: Any) -> Recipe:
         """What the estimator says of its training, and over it what the recipe does."""
@@ -255,11 +221,18 @@ class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] #
     def _refit(self, task: Task, family: Family, seed: int) -> None:
         """Train the best recipe on all rows, over as many epochs as it was judged by."""
         started = time.perf_counter()
-        winner = self.study_.runs[self.best_index_]
-        run = PartialFactory(task).create(self.best_recipe_, seed=seed, share=min(1.0, winner.share))
-        done = run.advance(run.horizon, should_stop=never)
-        if done.failure:
-            raise RequestError(f"the training on all rows failed: {done.reason}; lower the rate with recipe=")
+        share = min(1.0, self.study_.runs[self.best_index_].share)
+        for _ in range(MOST_RESCUES):
+            run = PartialFactory(task).create(self.best_recipe_, seed=seed, share=share)
+            done = run.advance(run.horizon, should_stop=never)
+            if not done.failure:
+                break
+            rate = self.best_recipe_.optimizer.learning_rate * RESCUE
+            self.best_recipe_ = self.best_recipe_.with_changes({"optimizer.learning_rate": rate})
+            advice = f"it was trained again at {rate:.3g}, as best_recipe_ says; rows of one scale train better"
+            warnings.warn(f"the training on all rows failed: {done.reason}; {advice}", ConvergenceWarning, stacklevel=3)
+        else:
+            raise RequestError(f"the training on all rows failed again and again: {done.reason}; scale the rows")
         self.best_estimator_ = run.model
         self.best_estimator_.set_params(**family.parameters(self.best_recipe_, num_rows=len(task.train)))
         known = self.estimator.get_params(deep=False)
@@ -307,6 +280,7 @@ class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] #
         tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
         tags.estimator_type, tags.classifier_tags = inner.estimator_type, inner.classifier_tags
         tags.regressor_tags, tags.input_tags.sparse = inner.regressor_tags, inner.input_tags.sparse
+        tags.target_tags = inner.target_tags
         return tags
 
 
