@@ -82,8 +82,8 @@ def in_company(task: Task, work: Callable[[TrainableFactory | None], Result]) ->
         answer: Result = backend.lead(factory, processes, work, _told)
         return answer
     with ignored():
-        (study, directory), model = backend.follow(factory, processes)
-    return Result(study, model, directory, process=processes.rank)
+        (study, directory, is_stopped), model = backend.follow(factory, processes)
+    return Result(study, model, directory, stopped_by_person=is_stopped, process=processes.rank)
 
 
 def notes_of(factory: TrainableFactory) -> tuple[str, ...]:
@@ -107,4 +107,4 @@ def advising(factory: TrainableFactory, directory: Path | None) -> Iterator[None
 
 
 def _told(result: Result) -> Any:
-    return result.study, result.directory
+    return result.study, result.directory, result.stopped_by_person
