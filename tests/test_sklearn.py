@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import pickle
 import re
@@ -67,6 +68,7 @@ def test_labels_are_texts_and_a_fitted_estimator_survives_a_pickle(wine: Any) ->
     assert np.array_equal(again.predict_proba(inputs), model.predict_proba(inputs))
     assert again.network_ is not model.network_
     assert again.recipe_ == model.recipe_
+    assert clone(model).set_params(recipe=model.recipe_).fit(inputs, labels).recipe_ == model.recipe_
 
 
 def test_a_pruned_network_survives_a_pickle(wine: Any) -> None:
@@ -191,6 +193,7 @@ def test_a_recipe_comes_as_an_object_as_sections_or_from_a_file(tmp_path: Path, 
         ({"settings": {"optimzer.momentum": 0.9}}, 'there is no section "optimzer"; did you mean "optimizer"'),
         ({"settings": 3}, "settings must be a mapping"),
         ({"settings": {"loss.name": "huber"}}, "not for a classifier"),
+        ({"settings": {"data.standardize": True}}, "set standardize="),
         ({"recipe": 3}, "recipe must be"),
         ({"recipe": {"optimizer": "sgd"}}, r'recipe\["optimizer"\] must be a mapping'),
         ({"recipe": {"batches": {}}}, 'no section "batches"'),
@@ -225,6 +228,13 @@ def test_what_is_wrong_with_the_data_is_said(wine: Any) -> None:
         SurefootClassifier().set_params(learningrate=3)
     with pytest.raises(AttributeError, match="predict_proba"):
         SurefootClassifier(settings={"loss.name": "hinge"}).predict_proba(inputs)
+
+
+def test_whoever_interrupts_keeps_the_best_model_so_far(wine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted = lambda *given, **named: dataclasses.replace(sf.fit(*given, **named), stopped_by_person=True)  # noqa: E731
+    monkeypatch.setattr("surefoot.integrations.sklearn.network.fit", interrupted)
+    with pytest.warns(UserWarning, match="was interrupted"):
+        assert SurefootClassifier(**QUICK).fit(*wine).score(*wine) > 0.9
 
 
 def test_small_tables_have_more_epochs() -> None:

@@ -165,6 +165,8 @@ def test_a_network_on_digits() -> None:
     assert search.study_.cost.trainings <= 1.001
     assert search.best_estimator_.learning_rate_init == search.best_params_["learning_rate_init"]
     assert search.best_estimator_.shuffle
+    again = RecipeSearchCV(MLPClassifier(), recipe=search.best_recipe_, epochs=2, budget=0.5, random_state=0)
+    assert again.fit(inputs[:300] / 16, labels[:300]).study_.runs
     results = search.cv_results_
     assert results["rank_test_score"][search.best_index_] <= 2
     assert results["mean_test_score"][search.best_index_] == search.best_score_
@@ -257,6 +259,13 @@ print("torch" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
+
+
+def test_an_interrupted_search_ends_as_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted = lambda *given, **named: dataclasses.replace(sf.tune(*given, **named), stopped_by_person=True)  # noqa: E731
+    monkeypatch.setattr("surefoot.integrations.sklearn.search.tune", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        RecipeSearchCV(SGDClassifier(), epochs=2, random_state=0).fit(INPUTS, LABELS)
 
 
 def test_all_rows_that_diverge_are_trained_again_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,10 +88,10 @@ class PartialFactory:
             RecipeError: the recipe asks for what scikit-learn's estimators do not have.
             TaskError: the estimator cannot be trained on these rows.
         """
-        _check_sections(recipe)
         size = recipe.batch.size or 1
         if size > self.num_rows:
             raise TaskError(f"the batch is {size}, but there are {self.num_rows} training rows; ask for at most those")
+        _check_sections(recipe, self.num_rows)
         try:
             estimator = self._problem.model(**recipe.model)
             require_optimizer(recipe.optimizer.name, family_of(estimator).optimizers(estimator))
@@ -135,14 +135,15 @@ def require_optimizer(name: str | None, known: tuple[str, ...]) -> None:
         raise RecipeError(f'optimizer.name is "{name}", and this estimator trains with {allowed}')
 
 
-def _check_sections(recipe: Recipe) -> None:
-    given = recipe.to_dict()
-    for section, values in given.items():
-        if section not in SECTIONS:
+def _check_sections(recipe: Recipe, num_rows: int) -> None:
+    """Raise where a recipe asks for more than its defaults in a section that is scikit-learn's own affair."""
+    complete, usual = (one.complete(num_rows).model_dump() for one in (recipe, Recipe()))
+    for section, values in complete.items():
+        if section not in SECTIONS and values != usual[section]:
             raise RecipeError(
                 f"{section} is not for scikit-learn's estimators, which have their own loss and weights; "
                 f"a recipe for them has the sections {', '.join(sorted(SECTIONS))}"
             )
         for key in _NOT_THERE.get(section, ()):
-            if key in values:
+            if values[key] is not None:
                 raise RecipeError(f"{section}.{key} is not for scikit-learn's estimators: leave it out")

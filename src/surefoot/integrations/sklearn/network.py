@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import numbers
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -104,6 +105,11 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has 
     def _trained(self, inputs: Array, targets: Array, weights: Array, *, loss: str, num_outputs: int) -> Any:
         """Train on encoded targets; the estimator with everything that prediction needs."""
         recipe = recipe_of(self.recipe, {name: getattr(self, name) for name in KEYS}, self.settings)
+        if recipe.data.prepares:
+            raise RecipeError(
+                "data.standardize and data.missing are not for an estimator: set standardize=, and fill "
+                "what is missing with a SimpleImputer in front"
+            )
         loss = recipe.loss.name or loss
         self._require_loss(loss)
         used = weights > 0  # a row of weight 0 is a row that is not there
@@ -176,6 +182,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has 
         if result.model is None:
             reason = result.study.reason or result.status
             raise RequestError(f"the training reached no usable model: {reason}; try a lower learning_rate")
+        if result.stopped_by_person:
+            warnings.warn("the training was interrupted; the best model so far is kept", UserWarning, stacklevel=4)
         self.study_ = result.study
         self.recipe_ = result.recipe
         self._weights: bytes = engine().weights_to_bytes(result.model)

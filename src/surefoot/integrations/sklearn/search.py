@@ -137,6 +137,7 @@ class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] #
 
         Raises:
             RequestError: the estimator, the data or a parameter is wrong, or no run reached a usable model.
+            KeyboardInterrupt: somebody stopped it.
         """
         family = family_of(self.estimator)
         if isinstance(self.scoring, list | tuple | set | dict):
@@ -159,6 +160,8 @@ class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] #
             seed=seed,
             observer=Printer() if self.verbose else None,
         )
+        if result.stopped_by_person:
+            raise KeyboardInterrupt  # as any search of scikit-learn: a person who stops does not want the last training
         if result.recipe is None:
             reason = result.study.reason or result.status
             raise RequestError(f"no run reached a usable model: {reason}; scale the rows, or give more of a budget")
