@@ -129,6 +129,7 @@ class Joined:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
         self._ask: Callable[[], bool] = lambda: False
         self._wish: bool | None = None
+        self._missed: tuple[int, ...] | None = None
         self._granted: bool | None = None
         is_gloo = dist.get_backend() == "gloo"
         # what is told lies in ordinary memory, which nccl cannot send
@@ -220,11 +221,14 @@ class Joined:
     @contextlib.contextmanager
     def _in_reach(self) -> Iterator[None]:
         """A block that speaks with the others."""
+        if self._missed is not None:  # whoever cleans up after a loss hears of the same one
+            raise ProcessLostError(rank=self.rank, size=self.size, missing=self._missed)
         try:
             yield
         except RuntimeError as error:  # all that PyTorch's backends raise when a connection breaks
             traceback.clear_frames(error.__traceback__)  # they hold connections that are to be let go of
-            raise ProcessLostError(rank=self.rank, size=self.size, missing=self._missing()) from error
+            self._missed = self._missing()
+            raise ProcessLostError(rank=self.rank, size=self.size, missing=self._missed) from error
 
     def _hang_up(self) -> None:
         """Let go of every connection, so that those that wait for this process notice as well."""
