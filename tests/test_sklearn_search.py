@@ -29,6 +29,7 @@ from surefoot.integrations.sklearn.folds import FoldsRun
 from surefoot.integrations.sklearn.judging import mean_loss
 from surefoot.integrations.sklearn.partial_run import PartialRun
 from surefoot.integrations.sklearn.rows import Part
+from surefoot.protocols import Steered
 from surefoot.protocols.search import never
 from surefoot.testing import check_trainable
 
@@ -77,6 +78,34 @@ def test_a_run_is_a_trainable(name: str) -> None:
 @pytest.mark.slow
 def test_folds_side_by_side_are_a_trainable() -> None:
     check_trainable(lambda: FoldsRun([run_of(ESTIMATORS["mlp"], seed=seed) for seed in (0, 1)]))
+
+
+def test_every_fold_hears_what_was_looked_at() -> None:
+    reacting = sf.Recipe(
+        optimizer={"learning_rate": 0.01},
+        schedule={"name": "plateau", "patience": 0.1, "cooldown": 0.0, "factor": 0.5, "warmup": 0.0},
+        batch={"size": 20},
+    )
+    runs = [run_of(ESTIMATORS["mlp"], recipe=reacting, seed=seed, epochs=5) for seed in (0, 1)]
+    together = FoldsRun(runs)
+    assert isinstance(together, Steered)
+    for _ in range(4):
+        together.advance(60, should_stop=never)
+        together.looked(1.0)
+    assert together.changes
+    assert [run.changes for run in runs] == [together.changes] * 2
+
+
+def test_what_diverged_goes_back_and_on_at_a_lower_rate() -> None:
+    together = FoldsRun([run_of(ESTIMATORS["linear, numbers"], seed=seed) for seed in (0, 1)])
+    together.advance(60, should_stop=never)
+    together.mark({"note": 1})
+    before = together.evaluate("validation")
+    together.advance(60, should_stop=never)
+    assert together.retry(0.5, "made up") == {"note": 1}
+    assert together.samples_seen == 60
+    assert together.evaluate("validation") == before
+    assert together.changes[-1].after == 0.5
 
 
 def recipe(rate: float, decay: float = 0.0, size: int = 60, **optimizer: Any) -> sf.Recipe:

@@ -10,12 +10,13 @@ from typing import Any
 
 from surefoot.integrations.sklearn.partial_run import PartialRun
 from surefoot.protocols import Advance, Split
+from surefoot.records import Change
 
 __all__ = ["FoldsRun"]
 
 
 class FoldsRun:
-    """A ``Trainable`` that is ``RatePerStep``, of one run a fold; its clock is that of the first.
+    """A ``Trainable`` that is ``Steered`` and ``RatePerStep``, of one run a fold; its clock is that of the first.
 
     Args:
         runs: of the same recipe and the same horizon.
@@ -69,6 +70,36 @@ class FoldsRun:
     def restored(self) -> Any:
         """A block after which everything is as before it, also on an exception."""
         return self._first.restored()
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The settings that moved in the first fold; the others hear the same and move alike."""
+        return self._first.changes
+
+    @property
+    def noise_scale(self) -> float | None:
+        """It is not measured."""
+        return None
+
+    @property
+    def remark(self) -> str:
+        """What a moving batch bought on this device: not known."""
+        return ""
+
+    def looked(self, value: float) -> None:
+        """Tell every fold the mean of the objective, for schedules and policies that react to it."""
+        for run in self._runs:
+            run.looked(value)
+
+    def mark(self, progress: dict[str, Any]) -> None:
+        """Remember this moment of every fold as one to go back to."""
+        for run in self._runs:
+            run.mark(progress)
+
+    def retry(self, factor: float, reason: str) -> dict[str, Any] | None:
+        """Go back to the mark and on at ``factor`` times the rate, in every fold."""
+        progress, *_ = [run.retry(factor, reason) for run in self._runs]
+        return progress
 
     def keep_best(self) -> None:
         """Remember every fold's weights as they are now as the best ones."""
