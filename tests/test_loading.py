@@ -453,7 +453,7 @@ def test_a_column_of_a_table_may_hold_the_weights(tmp_path: Path) -> None:
     ("column", "weights", "said"),
     [
         ("kind", "counts", 'no column "counts"; did you mean "count"'),
-        ("kind", "kind", 'column "kind" cannot be the target and the weights'),
+        ("kind", "kind", 'column "kind" cannot be two of target, weights, groups and time'),
         ("count", "kind", "column \"kind\" holds 'a' in data row 1; a weight is a number, 0 or more"),
     ],
 )

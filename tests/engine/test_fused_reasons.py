@@ -100,5 +100,5 @@ def test_other_models_cannot_be_stacked() -> None:
 
 def test_a_dataset_cannot_be_stacked(make_task: Make) -> None:
     rows = [(values, int(label)) for values, label in zip(*make_task().train, strict=True)]
-    with pytest.raises(UnsupportedError, match="a dataset, not arrays in memory"):
+    with pytest.raises(UnsupportedError, match="no dense arrays in memory"):
         stack(make_task(train=rows, validation=rows, loss="cross_entropy"), recipes())

@@ -232,6 +232,9 @@ class Joined:
 
     def _hang_up(self) -> None:
         """Let go of every connection, so that those that wait for this process notice as well."""
+        if dist.group.WORLD is not None:
+            with contextlib.suppress(RuntimeError):  # a backend that cannot abort is let go of below
+                dist.group.WORLD.abort()  # a group that somebody still holds closes nothing when it is destroyed
         self._plain = None
         dist.destroy_process_group()
         gc.collect()
