@@ -21,7 +21,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from benchmarks.adaptive_tasks import load
-from surefoot.engine import TorchFactory, weighing
+from surefoot.engine import TorchFactory
+from surefoot.engine.measuring import weighing
 from surefoot.probes import capacity
 from surefoot.recipe import Recipe
 from surefoot.records import Capacity

@@ -51,7 +51,7 @@ def measured(model: str) -> dict[str, float]:
     import torch
 
     from surefoot.engine import TorchFactory, join
-    from surefoot.engine.processes import ALONE, Processes
+    from surefoot.engine.parallel.processes import ALONE, Processes
     from surefoot.training import never
 
     torch.set_num_threads(1)

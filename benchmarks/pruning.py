@@ -25,7 +25,7 @@ from torch import nn
 import surefoot as sf
 from benchmarks.adaptive_tasks import fashion_cnn
 from surefoot import tasks
-from surefoot.engine.forms import call_times
+from surefoot.engine.export.forms import call_times
 from surefoot.tasks.models import mlp
 
 SEEDS = range(3)

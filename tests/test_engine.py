@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from surefoot.engine import TorchFactory, optimizers
-from surefoot.engine.data import next_batch_size, rows_at, step_size
 from surefoot.engine.losses import NamedLoss
 from surefoot.engine.penalties import Penalties
 from surefoot.engine.probed_run import TorchRun
 from surefoot.engine.randomness import RandomState, isolated
+from surefoot.engine.rows.data import next_batch_size, rows_at, step_size
 from surefoot.errors import TaskError
 from surefoot.recipe import OptimizerName, Recipe
 from surefoot.testing import check_trainable

@@ -20,10 +20,11 @@ from torch import nn
 from torch.utils.data import TensorDataset, random_split
 
 import surefoot as sf
-from surefoot.engine import TorchFactory, loading
-from surefoot.engine.data import DatasetRows, TensorRows, as_rows, rows_at, step_size
-from surefoot.engine.loading import in_order, open_loader
+from surefoot.engine import TorchFactory
 from surefoot.engine.probed_run import TorchRun
+from surefoot.engine.rows import loading
+from surefoot.engine.rows.data import DatasetRows, TensorRows, as_rows, rows_at, step_size
+from surefoot.engine.rows.loading import in_order, open_loader
 from surefoot.errors import RecipeError, TaskError
 from surefoot.recipe import Recipe
 from surefoot.tasks.resolve import resolve

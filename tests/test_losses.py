@@ -22,9 +22,9 @@ from torch.nn import functional
 import surefoot as sf
 from surefoot import Task
 from surefoot.engine import TorchFactory
-from surefoot.engine.data import TensorRows
 from surefoot.engine.losses import LOSSES, NamedLoss
 from surefoot.engine.objective import Objective, balanced_weights
+from surefoot.engine.rows.data import TensorRows
 from surefoot.errors import RecipeError, TaskError
 from surefoot.recipe import LossName, Recipe
 from surefoot.training import never

@@ -14,7 +14,8 @@ from prodigyopt import Prodigy
 from torch import nn
 
 import surefoot as sf
-from surefoot.engine import TorchFactory, averaging, optimizers
+from surefoot.engine import TorchFactory, optimizers
+from surefoot.engine.network import averaging
 from surefoot.engine.probed_run import TorchRun
 from surefoot.errors import MissingExtraError, RecipeError, RequestError
 from surefoot.recipe import OptimizerName, Recipe

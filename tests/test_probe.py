@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import surefoot as sf
 from surefoot import tasks
 from surefoot.engine import TorchFactory, TorchRun
-from surefoot.engine.fixed_rows import FixedRows
+from surefoot.engine.measuring.fixed_rows import FixedRows
 from surefoot.engine.randomness import RandomState
 from surefoot.probes import capacity, range_test, sharpness, short_trainings
 from surefoot.workflows.measuring import allowance

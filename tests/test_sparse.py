@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 import surefoot as sf
 from surefoot.engine import TorchFactory
-from surefoot.engine.data import SparseRows, as_rows
+from surefoot.engine.rows.data import SparseRows, as_rows
 from surefoot.engine.slicing import part_of
 from surefoot.errors import RecipeError, TaskError
 from surefoot.sparse import CsrRows

@@ -19,9 +19,9 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 import surefoot as sf
 from surefoot.engine import TorchFactory
-from surefoot.engine.data import StreamRows
-from surefoot.engine.lanes import CHUNK
-from surefoot.engine.loading import open_loader
+from surefoot.engine.rows.data import StreamRows
+from surefoot.engine.rows.lanes import CHUNK
+from surefoot.engine.rows.loading import open_loader
 from surefoot.errors import RecipeError, TaskError
 from surefoot.shards import Shards
 from surefoot.streams import Stream, as_stream

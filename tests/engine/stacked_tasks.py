@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from surefoot import Task
 from surefoot.engine import TorchFactory
-from surefoot.engine.fused_member import Member
 from surefoot.engine.run import Training
+from surefoot.engine.stacking.member import Member
 from surefoot.recipe import Recipe
 from surefoot.training import never
 

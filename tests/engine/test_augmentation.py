@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 import surefoot as sf
 from surefoot.engine import TorchFactory
-from surefoot.engine.augmentation import Augmentation
-from surefoot.engine.batches import open_batches
-from surefoot.engine.mixing import Mixed
 from surefoot.engine.objective import Objective
+from surefoot.engine.rows.augmentation import Augmentation
+from surefoot.engine.rows.batches import open_batches
+from surefoot.engine.rows.mixing import Mixed
 from surefoot.engine.slicing import part_of, part_sizes
 from surefoot.errors import RecipeError, TaskError, UnsupportedError
 from surefoot.recipe import Data, Recipe

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 import surefoot as sf
 from surefoot import tasks
 from surefoot.engine import TorchFactory
+from surefoot.engine.network.weight_average import WeightAverage
 from surefoot.engine.probed_run import TorchRun
-from surefoot.engine.weight_average import WeightAverage
 from surefoot.errors import RecipeError, UnsupportedError
 from surefoot.recipe import Network, Recipe
 from surefoot.reports.pytorch_code import pytorch_code

@@ -16,10 +16,10 @@ from torch.nn import functional
 
 from surefoot import Task
 from surefoot.engine import TorchFactory
-from surefoot.engine import fused_pack as packs
 from surefoot.engine.evaluation import Evaluator
-from surefoot.engine.fused_member import Member
 from surefoot.engine.run import Training
+from surefoot.engine.stacking import pack as packs
+from surefoot.engine.stacking.member import Member
 from surefoot.protocols import HoldsWorkers, StacksRuns
 from surefoot.testing import check_trainable
 from surefoot.training import never

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 import surefoot as sf
 from surefoot.engine import TorchFactory, checkpoint, hardware
-from surefoot.engine.loading import open_loader
 from surefoot.engine.probed_run import TorchRun
+from surefoot.engine.rows.loading import open_loader
 from surefoot.errors import RecipeError, TaskError, UnsupportedError
 from surefoot.reports.pytorch_code import pytorch_code
 from surefoot.training import never

@@ -18,8 +18,8 @@ from torch.utils.data import Dataset, TensorDataset, random_split
 import surefoot as sf
 from surefoot import seeds
 from surefoot.engine import TorchFactory
-from surefoot.engine.data import as_rows
-from surefoot.engine.ordering import arrangement, oversampled, stratified
+from surefoot.engine.rows.data import as_rows
+from surefoot.engine.rows.ordering import arrangement, oversampled, stratified
 from surefoot.errors import RecipeError, UnsupportedError
 from surefoot.recipe import Recipe
 from surefoot.reports.pytorch_code import pytorch_code

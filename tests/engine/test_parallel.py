@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from parallel_cases import CASES, outcome
 from torch import nn
 
-from surefoot.engine.flat import Flat
-from surefoot.engine.shares import pieces_of, share_of, spread_parts
+from surefoot.engine.parallel.flat import Flat
+from surefoot.engine.parallel.shares import pieces_of, share_of, spread_parts
 from surefoot.engine.slicing import part_sizes
 
 TOLERANCE = 1e-6

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 import surefoot as sf
 from surefoot.engine import TorchFactory
-from surefoot.engine.data import rows_at
 from surefoot.engine.forward import widened
 from surefoot.engine.loss_scale import LEAST, LossScale
 from surefoot.engine.probed_run import TorchRun
+from surefoot.engine.rows.data import rows_at
 from surefoot.errors import RecipeError, TaskError, UnsupportedError
 from surefoot.reports.pytorch_code import pytorch_code
 from surefoot.training import never

@@ -17,8 +17,8 @@ from torch.nn.utils import prune
 
 import surefoot as sf
 from surefoot.engine import TorchFactory
+from surefoot.engine.network.pruning import NUM_CUTS, Pruning, share_removed, unit_groups, weights_of
 from surefoot.engine.probed_run import TorchRun
-from surefoot.engine.pruning import NUM_CUTS, Pruning, share_removed, unit_groups, weights_of
 from surefoot.errors import RecipeError, TaskError, UnsupportedError
 from surefoot.recipe import Network, Recipe
 from surefoot.reports.pytorch_code import pytorch_code

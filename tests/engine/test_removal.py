@@ -17,10 +17,10 @@ from torch.nn import functional
 import surefoot as sf
 from surefoot import cli, tasks
 from surefoot.engine import TorchFactory, load_weights
-from surefoot.engine.leading import LedRun
-from surefoot.engine.pruning import unit_groups
-from surefoot.engine.removal import remove_units
-from surefoot.engine.wiring import wiring_of
+from surefoot.engine.network.pruning import unit_groups
+from surefoot.engine.network.removal import remove_units
+from surefoot.engine.network.wiring import wiring_of
+from surefoot.engine.parallel.leading import LedRun
 from surefoot.errors import TaskError
 from surefoot.protocols import Finishes
 from surefoot.recipe import Recipe

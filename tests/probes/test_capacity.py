@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 import surefoot as sf
 from surefoot.engine import TorchFactory, TorchRun
-from surefoot.engine.weighing import SavedTensors
+from surefoot.engine.measuring.weighing import SavedTensors
 from surefoot.errors import RequestError
 from surefoot.probes import capacity
 from surefoot.protocols import StepCost

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn, optim
 
 import surefoot as sf
-from surefoot.engine import TorchFactory, curvature
-from surefoot.engine.lanczos import largest_eigenvalue
+from surefoot.engine import TorchFactory
+from surefoot.engine.measuring import curvature
+from surefoot.engine.measuring.lanczos import largest_eigenvalue
 from surefoot.engine.probed_run import TorchRun
 from surefoot.errors import RequestError
 from surefoot.probes import divides_by_moments, sharpness, stability_limit

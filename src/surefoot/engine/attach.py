@@ -11,9 +11,9 @@ from torch import optim
 from torch.utils.data import DataLoader, default_collate
 
 from surefoot.batching import NoiseSample
-from surefoot.engine.data import DatasetRows, Rows, TensorRows, as_rows, step_size
-from surefoot.engine.loading import open_loader
 from surefoot.engine.param_groups import Bases, optimizer_section
+from surefoot.engine.rows.data import DatasetRows, Rows, TensorRows, as_rows, step_size
+from surefoot.engine.rows.loading import open_loader
 from surefoot.errors import RecipeError, RequestError
 from surefoot.recipe import Recipe
 from surefoot.records import Change

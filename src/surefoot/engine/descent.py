@@ -24,9 +24,9 @@ from surefoot.engine.loss_scale import LossScale
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.noise import PartNorms, RowNorms, has_batch_statistics
 from surefoot.engine.objective import Objective
+from surefoot.engine.parallel.processes import ALONE, Joined, Processes
+from surefoot.engine.parallel.shared_gradient import SharedGradient
 from surefoot.engine.penalties import Penalties
-from surefoot.engine.processes import ALONE, Joined, Processes
-from surefoot.engine.shared_gradient import SharedGradient
 from surefoot.engine.slicing import part_of, part_sizes
 from surefoot.steering import Settings
 

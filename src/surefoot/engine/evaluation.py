@@ -10,19 +10,20 @@ import torch
 from torch import Tensor, nn, optim
 
 from surefoot import seeds
-from surefoot.engine import averaging, snapshot
+from surefoot.engine import snapshot
 from surefoot.engine.certainty import Doubts
-from surefoot.engine.data import Rows, first, next_batch_size
-from surefoot.engine.loading import EVALUATION_BATCH, Loader, in_order, open_loader
 from surefoot.engine.losses import NamedLoss
 from surefoot.engine.memory import is_out_of_memory, make_room
 from surefoot.engine.metrics import Gathering
+from surefoot.engine.network import averaging
+from surefoot.engine.network.weight_average import WeightAverage
 from surefoot.engine.objective import Objective, loss_name, weights_of
-from surefoot.engine.processes import ALONE, Processes
+from surefoot.engine.parallel.processes import ALONE, Processes
+from surefoot.engine.parallel.shares import share_of
 from surefoot.engine.randomness import RandomState, isolated
-from surefoot.engine.shares import share_of
+from surefoot.engine.rows.data import Rows, first, next_batch_size
+from surefoot.engine.rows.loading import EVALUATION_BATCH, Loader, in_order, open_loader
 from surefoot.engine.threads import limited_threads
-from surefoot.engine.weight_average import WeightAverage
 from surefoot.protocols import Certainty, Problem, Split
 from surefoot.recipe import Recipe
 

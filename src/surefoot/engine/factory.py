@@ -14,16 +14,16 @@ from torch import Tensor, nn
 
 from surefoot import seeds
 from surefoot.engine import hardware
-from surefoot.engine.data import Rows, SparseRows, StreamRows, TensorRows, as_rows, first
-from surefoot.engine.fused import Stack
-from surefoot.engine.fused_member import Member
 from surefoot.engine.labels import check_labels
-from surefoot.engine.loading import open_loader
 from surefoot.engine.objective import BatchLoss, Objective, loss_name, to_device
-from surefoot.engine.ordering import arrangement
+from surefoot.engine.parallel.processes import ALONE, Processes
 from surefoot.engine.probed_run import TorchRun
-from surefoot.engine.processes import ALONE, Processes
 from surefoot.engine.randomness import RandomState, isolated
+from surefoot.engine.rows.data import Rows, SparseRows, StreamRows, TensorRows, as_rows, first
+from surefoot.engine.rows.loading import open_loader
+from surefoot.engine.rows.ordering import arrangement
+from surefoot.engine.stacking.member import Member
+from surefoot.engine.stacking.stack import Stack
 from surefoot.errors import RecipeError, SurefootError, TaskError, nearest, raised_at
 from surefoot.protocols import Problem, Split
 from surefoot.recipe import Recipe

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from surefoot.engine.data import Rows, SparseRows, TensorRows
 from surefoot.engine.losses import CLASSIFICATION, IGNORED, is_one_column
+from surefoot.engine.rows.data import Rows, SparseRows, TensorRows
 from surefoot.errors import TaskError
 from surefoot.protocols import Split
 

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from surefoot.engine.data import Rows
 from surefoot.engine.forward import Forward
 from surefoot.engine.losses import CLASSIFICATION, NamedLoss
-from surefoot.engine.mixing import Mixed
+from surefoot.engine.rows.data import Rows
+from surefoot.engine.rows.mixing import Mixed
 from surefoot.errors import TaskError
 from surefoot.protocols import Problem
 from surefoot.recipe import Loss, Recipe

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn, optim
 
-from surefoot.engine.averaging import averaging_mode, is_averaging, is_training_mode
+from surefoot.engine.network.averaging import averaging_mode, is_averaging, is_training_mode
 from surefoot.engine.penalties import Penalties
 from surefoot.errors import MissingExtraError
 from surefoot.recipe import Optimizer, Recipe

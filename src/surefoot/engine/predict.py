@@ -8,8 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from surefoot.engine.data import as_tensor
-from surefoot.engine.loading import EVALUATION_BATCH
+from surefoot.engine.rows.data import as_tensor
+from surefoot.engine.rows.loading import EVALUATION_BATCH
 from surefoot.engine.sparse_rows import SparseInputs
 from surefoot.sparse import CsrRows, is_sparse
 

@@ -7,16 +7,18 @@ import math
 from collections.abc import Iterator
 
 from surefoot.batching import NoiseSample
-from surefoot.engine import averaging, curvature, snapshot
-from surefoot.engine.data import Rows
+from surefoot.engine import snapshot
 from surefoot.engine.descent import Stepped
-from surefoot.engine.fixed_rows import FixedRows
+from surefoot.engine.measuring import curvature
+from surefoot.engine.measuring.fixed_rows import FixedRows
+from surefoot.engine.measuring.weighing import Weighing, device_name
 from surefoot.engine.memory import OutOfRoom
-from surefoot.engine.processes import ALONE, Processes
+from surefoot.engine.network import averaging
+from surefoot.engine.parallel.processes import ALONE, Processes
 from surefoot.engine.randomness import isolated
+from surefoot.engine.rows.data import Rows
 from surefoot.engine.run import Training
 from surefoot.engine.threads import limited_threads
-from surefoot.engine.weighing import Weighing, device_name
 from surefoot.errors import TaskError
 from surefoot.protocols import Eigenvalue, Problem, Split, StepCost
 from surefoot.recipe import Recipe

@@ -13,22 +13,23 @@ from typing import Any
 from torch import Tensor, nn
 
 from surefoot import seeds
-from surefoot.engine import averaging, checkpoint, hardware, optimizers, snapshot
-from surefoot.engine.batches import open_batches
-from surefoot.engine.data import Rows, TensorRows, step_size
+from surefoot.engine import checkpoint, hardware, optimizers, snapshot
 from surefoot.engine.descent import Descent, Stepped
 from surefoot.engine.evaluation import Evaluator
 from surefoot.engine.forward import Forward
 from surefoot.engine.initialization import initialize
 from surefoot.engine.loss_scale import LossScale
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
-from surefoot.engine.network import NetworkLevers
+from surefoot.engine.network import averaging
+from surefoot.engine.network.levers import NetworkLevers
 from surefoot.engine.noise import RowNorms, has_batch_statistics, has_dense_gradients
 from surefoot.engine.objective import Objective
+from surefoot.engine.parallel.processes import ALONE, Processes
+from surefoot.engine.parallel.sharing import note_parts, require_shareable
 from surefoot.engine.penalties import Penalties
-from surefoot.engine.processes import ALONE, Processes
 from surefoot.engine.randomness import RandomState, isolated
-from surefoot.engine.sharing import note_parts, require_shareable
+from surefoot.engine.rows.batches import open_batches
+from surefoot.engine.rows.data import Rows, TensorRows, step_size
 from surefoot.engine.threads import is_small, limited_threads
 from surefoot.errors import TaskError
 from surefoot.protocols import Advance, Certainty, Problem, Split

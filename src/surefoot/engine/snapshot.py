@@ -14,7 +14,7 @@ from safetensors.torch import load, save, save_file
 from torch import Tensor, nn, optim
 
 from surefoot import files
-from surefoot.engine import resizing
+from surefoot.engine.network import resizing
 from surefoot.engine.randomness import RandomState
 
 __all__ = [

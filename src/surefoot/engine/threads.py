@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from surefoot.engine.data import Rows, TensorRows
+from surefoot.engine.rows.data import Rows, TensorRows
 
 __all__ = ["is_small", "limited_threads"]
 

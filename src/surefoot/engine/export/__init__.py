@@ -1,0 +1,1 @@
+"""A trained model in other forms, and what each costs."""

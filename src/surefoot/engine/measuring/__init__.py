@@ -1,0 +1,1 @@
+"""What probes measure of a run beside its steps: curvature, cost, the loss on fixed rows."""
