@@ -1,7 +1,7 @@
 """The PyTorch backend: what ``workflows`` finds by name and drives as a ``Trainable``."""
 
 from surefoot.engine.device_use import DeviceUse
-from surefoot.engine.export.forms import Forms, call_times, quality, threads
+from surefoot.engine.export.forms import Forms, call_times, quality, using_threads
 from surefoot.engine.export.making import Making
 from surefoot.engine.factory import TorchFactory
 from surefoot.engine.parallel.leading import follow, join, lead
@@ -25,7 +25,7 @@ __all__ = [
     "open_task",
     "predict",
     "quality",
-    "threads",
+    "using_threads",
     "weights_from_bytes",
     "weights_to_bytes",
 ]

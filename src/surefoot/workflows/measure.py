@@ -58,7 +58,7 @@ def measure(
     part = "test" if getattr(task, "test", None) is not None else "validation"
     notes: list[str] = []
     forms: list[Form] = []
-    with tempfile.TemporaryDirectory(prefix="surefoot-measure-") as folder, engine().threads(threads):
+    with tempfile.TemporaryDirectory(prefix="surefoot-measure-") as folder, engine().using_threads(threads):
         made: list[_Made] = []
         sources = [source] if beside is None else [source, beside]
         for index, (each, name) in enumerate(zip(sources, _prefixes(sources), strict=True)):

@@ -24,7 +24,7 @@ from surefoot.engine.snapshot import copy_state
 from surefoot.protocols import Problem
 from surefoot.recipe import Recipe
 
-__all__ = ["Forms", "call_times", "quality", "threads"]
+__all__ = ["Forms", "call_times", "quality", "using_threads"]
 
 # A measured stretch of calls is at least this long: the clock and the caller cost about a microsecond.
 SHORTEST_SECONDS = 0.002
@@ -141,7 +141,7 @@ def quality(module: nn.Module, problem: Problem, recipe: Recipe, part: Any) -> d
 
 
 @contextlib.contextmanager
-def threads(count: int) -> Iterator[None]:
+def using_threads(count: int) -> Iterator[None]:
     """A block in which PyTorch uses so many CPU threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
