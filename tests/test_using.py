@@ -16,6 +16,7 @@ from torch import nn
 
 import surefoot as sf
 from surefoot import cli, engine
+from surefoot.engine.export import exporting
 from surefoot.errors import DisagreementError, ExportError, MissingExtraError, OutputError, RequestError, TaskError
 from surefoot.tasks.inputs import InputForm, input_form
 from surefoot.workflows.source import as_trained_on, form_of, recipe_of, rows_of
@@ -108,7 +109,7 @@ def test_a_program_of_torch_export_is_the_module(convolution: Any, tmp_path: Pat
     found = sf.export(result, format="torch_export", path=tmp_path / "model.pt2")
     assert found.record["check"]["rows"] == "rows made up"
     rows = torch.from_numpy(task.test[0][:7])
-    with engine.exporting.quiet():
+    with exporting.quiet():
         program = torch.export.load(found.path).module()
     with torch.no_grad():
         assert torch.allclose(program(rows), result.model.eval()(rows), atol=1e-5)
