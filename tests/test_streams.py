@@ -332,6 +332,32 @@ def test_a_worker_that_was_asked_to_end_is_replaced() -> None:
     assert walk(loader, [184, 100], start=16) == [*range(16, 300)]
 
 
+class Uneven(ByRow):
+    """One whose first worker has two thirds of the rows, so that the other's end early."""
+
+    def __iter__(self) -> Iterator[Any]:
+        info = get_worker_info()
+        if info is None:
+            return numbers(self.count)
+        edges = [0, 2 * self.count // 3, self.count]
+        return islice(numbers(self.count), edges[info.id], edges[info.id + 1])
+
+
+def test_workers_that_begin_anew_at_the_end_of_a_lane_give_no_row_twice() -> None:
+    sizes = [60] * 5
+    undisturbed = walk(loader_of(Uneven(), workers=2), sizes)
+    assert sorted(undisturbed) == [*range(ROWS)]
+    loader, found = loader_of(Uneven(), workers=2), []
+    for start in range(0, ROWS, 60):
+        (inputs, _), _ = loader.batch(start, 60)
+        found += inputs[:, 0].int().tolist()
+        for child in multiprocessing.active_children():
+            os.kill(child.pid or 0, signal.SIGTERM)
+            child.join()
+    loader.close()
+    assert found == undisturbed
+
+
 # --- mistakes
 
 

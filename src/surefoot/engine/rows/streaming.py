@@ -156,11 +156,11 @@ class StreamLoader:
     def _pieces(self, epoch: int, start: int) -> Iterator[Pile]:
         """The rows of an epoch from ``start`` on as they come: a row of every lane in turn."""
         number, before = self._round_of(epoch, start)
+        chunks = self._round(epoch, number)
+        if any(chunk.is_short for chunk in chunks):  # a lane ended early: where we stand can only be counted
+            number = before = 0
+            chunks = self._round(epoch, 0)
         while True:
-            chunks = self._round(epoch, number)
-            if any(chunk.is_short for chunk in chunks):  # a lane ended early: where we stand can only be counted
-                number = before = 0
-                chunks = self._round(epoch, 0)
             piece = merged(chunks)
             if piece is None:
                 return
@@ -168,6 +168,7 @@ class StreamLoader:
             if low < piece.count:
                 yield piece.part(low, piece.count)
             number, before = number + 1, before + piece.count
+            chunks = self._round(epoch, number)  # opened anew by a new worker, an ended lane is short: that is no news
 
     def _round_of(self, epoch: int, row: int) -> tuple[int, int]:
         """The round in which a row comes, and how many rows come before that round."""
