@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+
+# Before anybody imports Keras: its tested default, without TensorFlow's greetings, its settings in a folder of ours.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_HOME", tempfile.mkdtemp(prefix="surefoot-keras-"))
 
 
 @pytest.fixture
