@@ -17,6 +17,9 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 import torch.distributed as dist
+
+# Its functions have the group of that moment for a default: imported later, they would hold every connection open.
+import torch.distributed.nn.functional
 from torch import Tensor
 
 from surefoot.engine.memory import OutOfRoom
@@ -232,9 +235,6 @@ class Joined:
 
     def _hang_up(self) -> None:
         """Let go of every connection, so that those that wait for this process notice as well."""
-        if dist.group.WORLD is not None:
-            with contextlib.suppress(RuntimeError):  # a backend that cannot abort is let go of below
-                dist.group.WORLD.abort()  # a group that somebody still holds closes nothing when it is destroyed
         self._plain = None
         dist.destroy_process_group()
         gc.collect()
