@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import surefoot as sf
 from surefoot.engine import TorchFactory
 from surefoot.engine.forward import widened
-from surefoot.engine.loss_scale import LEAST, LossScale
+from surefoot.engine.loss_scale import LEAST, LossScale, factor_of
 from surefoot.engine.probed_run import TorchRun
 from surefoot.engine.rows.data import rows_at
 from surefoot.errors import RecipeError, TaskError, UnsupportedError
@@ -145,7 +145,7 @@ def test_a_step_of_ones_own_is_cast_as_well(precision: str) -> None:
 def test_the_noise_is_measured_without_the_scale(precision: str, model: Callable[[], nn.Module], within: float) -> None:
     runs = [run_of(name, scale=0.1, model=model) for name in ("float32", precision)]
     found = [run.look_at(0.0, batch_size=ROWS)[1] for run in runs]
-    assert runs[1]._descent._factor == (65536.0 if precision == "fp16" else 1.0)  # parts overflow no sooner
+    assert factor_of(runs[1]._descent._scale) == (65536.0 if precision == "fp16" else 1.0)  # parts overflow no sooner
     assert found[0] is not None and found[1] is not None
     assert found[1].noise == pytest.approx(found[0].noise, rel=within)
     assert found[1].signal == pytest.approx(found[0].signal, rel=within)
@@ -189,11 +189,11 @@ def test_a_resume_keeps_the_scale_to_the_bit(name: str, tmp_path: Path) -> None:
     sections = {"optimizer": {"name": name}, "scale": OVERFLOWING}
     whole, first = run_of("fp16", **sections), run_of("fp16", **sections)
     first.advance(ROWS, should_stop=never)
-    assert first._descent._factor < 65536.0
+    assert factor_of(first._descent._scale) < 65536.0
     first.save_checkpoint(tmp_path, {})
     resumed = run_of("fp16", **sections)
     resumed.load_checkpoint(tmp_path)
-    assert resumed._descent._factor == first._descent._factor
+    assert factor_of(resumed._descent._scale) == factor_of(first._descent._scale)
     for run in (whole, resumed):
         run.advance(run.horizon, should_stop=never)
     assert_same_weights(whole.model, resumed.model)
@@ -203,8 +203,8 @@ def test_a_probe_leaves_the_scale_as_it_was() -> None:
     run = run_of("fp16", scale=OVERFLOWING)
     with run.restored():
         run.step_at(1e-9, batch_size=12)
-        assert run._descent._factor < 65536.0
-    assert run._descent._factor == 65536.0
+        assert factor_of(run._descent._scale) < 65536.0
+    assert factor_of(run._descent._scale) == 65536.0
 
 
 @pytest.mark.parametrize("at", ["forward", "optimizer"])

@@ -20,7 +20,7 @@ from surefoot.batching import NoiseSample
 from surefoot.engine import optimizers
 from surefoot.engine.adding import Sums
 from surefoot.engine.dropout import MaskStream, set_stream, stream_of
-from surefoot.engine.loss_scale import LossScale
+from surefoot.engine.loss_scale import LossScale, backward, factor_of
 from surefoot.engine.memory import OutOfRoom, is_out_of_memory, make_room
 from surefoot.engine.noise import PartNorms, RowNorms, has_batch_statistics
 from surefoot.engine.objective import Objective
@@ -200,7 +200,7 @@ class Descent:
             found = self._objective(self._model, batch, count)
             penalty = self._penalties.loss()
             total = found.training + penalty if isinstance(penalty, Tensor) else found.training
-            self._backward(total)
+            backward(total, self._scale)
             return Stepped(found.plain.item(), found.plain_weight)
         if size >= count and self._by_rows is not None:
             stepped = self._looked_by_rows(batch, count, self._by_rows)
@@ -215,8 +215,8 @@ class Descent:
         stream = stream_of(self._device)
         with norms.watching():
             found = self._watched(self._model, batch, count)
-            self._backward(found.training)
-        sample = norms.sample(self._num_rows, count=count, is_sum=found.is_sum, loss_scale=self._factor)
+            backward(found.training, self._scale)
+        sample = norms.sample(self._num_rows, count=count, is_sum=found.is_sum, loss_scale=factor_of(self._scale))
         if sample is None:
             set_stream(self._device, stream)
             return None
@@ -239,7 +239,7 @@ class Descent:
                 # a loss scale that suits the mean of the whole must suit the parts: no more than a mean there either
                 unit = 1.0 if self._scale is None or found.is_sum else float(count)
                 if share:  # a part without weight has no gradient, and its mean is not a number
-                    self._backward(found.training * (share / unit))
+                    backward(found.training * (share / unit), self._scale)
             timing = timing or (rows, time.perf_counter() - started)
             if norms is not None:
                 norms.take(rows)
@@ -250,7 +250,7 @@ class Descent:
             norms.put_back()
         noise = None
         if norms is not None and weight:
-            noise = norms.sample(self._num_rows, weight=weight, loss_scale=self._factor)
+            noise = norms.sample(self._num_rows, weight=weight, loss_scale=factor_of(self._scale))
         if weight and not sums.is_sum:
             with torch.no_grad():
                 torch._foreach_div_([value.grad for value in self._parameters if value.grad is not None], weight)
@@ -265,17 +265,7 @@ class Descent:
     def _add_penalty(self) -> None:
         penalty = self._penalties.loss()
         if isinstance(penalty, Tensor):
-            self._backward(penalty)
-
-    def _backward(self, loss: Tensor) -> None:
-        """Add a loss's gradient to ``.grad``, times the loss scale."""
-        scaled = loss if self._scale is None else self._scale.scaled(loss)
-        scaled.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
-
-    @property
-    def _factor(self) -> float:
-        """What is in ``.grad`` before a step, beside the gradient."""
-        return 1.0 if self._scale is None else self._scale.factor
+            backward(penalty, self._scale)
 
     def _halve(self, count: int) -> None:
         """Half as many rows at once from now on."""

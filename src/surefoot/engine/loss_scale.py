@@ -14,7 +14,7 @@ from torch import Tensor, optim
 
 from surefoot.recipe import Recipe
 
-__all__ = ["LossScale"]
+__all__ = ["LossScale", "backward", "factor_of"]
 
 # Below it the gradients themselves are beyond 6e7: nothing that a scale could mend.
 LEAST = 2.0**-10
@@ -93,3 +93,14 @@ class LossScale:
         scaler = torch.amp.GradScaler(self._device.type)
         scaler.scale(torch.zeros((), device=self._device))  # it makes its scale with the first loss
         return scaler
+
+
+def backward(loss: Tensor, scale: LossScale | None) -> None:
+    """Add a loss's gradient to ``.grad``, times the loss scale where there is one."""
+    scaled = loss if scale is None else scale.scaled(loss)
+    scaled.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
+
+
+def factor_of(scale: LossScale | None) -> float:
+    """What is in ``.grad`` before a step, beside the gradient."""
+    return 1.0 if scale is None else scale.factor

@@ -23,7 +23,7 @@ from surefoot import seeds
 from surefoot.batching import NoiseSample, from_examples
 from surefoot.engine.adding import Sums
 from surefoot.engine.dropout import MaskStream, set_stream, stream_of
-from surefoot.engine.loss_scale import LossScale
+from surefoot.engine.loss_scale import LossScale, backward, factor_of
 from surefoot.engine.memory import is_out_of_memory
 from surefoot.engine.noise import RowNorms, sample_of_parts, squared_norm
 from surefoot.engine.objective import Objective
@@ -163,7 +163,7 @@ class SharedGradient:
                 found = objective(self._model, part, rows)
                 factor = work.sums.add(found) / self._unit(work.count, is_sum=found.is_sum)
                 if factor:  # a part without weight has no gradient, and its mean is not a number
-                    self._backward(found.training * factor)
+                    backward(found.training * factor, self._scale)
             work.timing = work.timing or (rows, time.perf_counter() - started)
             if work.norms is not None:
                 work.take(piece.part, self._taken(), wants_dots=self._wants_dots)
@@ -173,14 +173,6 @@ class SharedGradient:
     def _unit(self, count: int, *, is_sum: bool) -> float:
         """What gradients are divided by while they are added up: a loss scale suits a mean, not a sum."""
         return 1.0 if self._scale is None or is_sum else float(count)
-
-    def _backward(self, loss: Tensor) -> None:
-        scaled = loss if self._scale is None else self._scale.scaled(loss)
-        scaled.backward()  # type: ignore[no-untyped-call] # torch leaves it unannotated
-
-    @property
-    def _factor(self) -> float:
-        return 1.0 if self._scale is None else self._scale.factor
 
     def _taken(self) -> Gradients:
         found = [parameter.grad for parameter in self._parameters]
@@ -255,7 +247,7 @@ class SharedGradient:
             products=products,
             num_rows=self._num_rows,
             weight=weight,
-            loss_scale=self._factor,
+            loss_scale=factor_of(self._scale),
         )
 
     def _noise_of_rows(self, by_rows: RowNorms, work: _Work, norms: Tensor | None, sums: Sums) -> NoiseSample:
@@ -277,7 +269,7 @@ class SharedGradient:
             mean_squared_norm=float(told[-1]) * whole**2,
             dots=(told[count:-1] * (own * whole)).tolist() if self._wants_dots else None,
             num_rows=self._num_rows,
-            loss_scale=self._factor,
+            loss_scale=factor_of(self._scale),
         )
 
 
