@@ -72,54 +72,24 @@ class Training:
         processes: Processes = ALONE,
     ) -> None:
         self.problem, self.recipe, self.seed, self.horizon = problem, recipe, seed, horizon
-        self._processes = processes
-        self._parts = parts
+        self._processes, self._parts, self._num_rows = processes, parts, len(parts["train"])
         hardware.ready(recipe.hardware)
         self._random = RandomState.seeded(seeds.derive(seed, "model"))
-        with isolated(self._random):
-            self._model: nn.Module = problem.model(**recipe.model)
-            initialize(self._model, recipe.initialization)
-        hardware.place(self._model, recipe)
-        require_shareable(self._model, recipe, processes)
-        processes.take_first(self._model.state_dict().values())
+        self._model = self._built()
         self._device = next(self._model.parameters()).device
         self._optimizer = optimizers.build(self._model, recipe)
         self._network = NetworkLevers(self._model, recipe.network, horizon=horizon)
         self._objective = Objective.of(problem, recipe, parts["train"])
-        self._num_rows = rows = len(parts["train"])
-        first = min(recipe.batch.first_size(rows), rows)
+        first = min(recipe.batch.first_size(self._num_rows), self._num_rows)
         self._single_thread = is_small(self._model, parts["train"], first)
-        self._steering = Steering(
-            recipe,
-            num_rows=rows,
-            horizon=horizon,
-            direction=problem.objective.direction,
-            look_every=_look_every(self._model, is_small=self._single_thread),
-        )
-        if self._steering.looks_every and not has_dense_gradients(self._model):
-            raise TaskError(
-                f'batch.policy "{recipe.batch.policy}" looks at the gradients, and an embedding of this model makes '
-                "sparse ones: build it with sparse=False"
-            )
-        self._descent = Descent(
-            self._model,
-            self._optimizer,
-            replace(self._objective, forward=Forward.of(self._model, recipe)),
-            penalties=Penalties.of(self._model, recipe),
-            max_gradient_norm=recipe.optimizer.max_gradient_norm,
-            num_rows=rows,
-            micro_batch=recipe.batch.micro_batch,
-            wants_dots=self._steering.wants_dots,
-            wants_timing=recipe.batch.policy == "goodput",
-            loss_scale=LossScale.of(recipe, self._device),
-            processes=processes,
-        )
+        self._steering = self._steered()
+        self._descent = self._descending()
         note_parts(self._steering, self._model, micro_batch=recipe.batch.micro_batch, processes=processes)
         self._best: dict[str, Tensor] = {}
         self._resized: tuple[str, ...] = ()  # layers that pruning made smaller
         self._samples = self._steps = 0
         self._first_loss: float | None = None
-        plan = partial(self._planned, num_rows=rows)
+        plan = partial(self._planned, num_rows=self._num_rows)
         share = self._descent.share if processes.size > 1 else None
         self._loader, self._augmentation = open_batches(
             problem, recipe, parts["train"], seed=seed, plan=plan, device=self._device, share=share
@@ -140,6 +110,53 @@ class Training:
         )
         self._is_training = False  # between the first stretch and the release, processes wait for the next
         self._mark: snapshot.Snapshot | None = None
+
+    def _built(self) -> nn.Module:
+        """The model with its initial weights, on its device, the same in all processes."""
+        with isolated(self._random):
+            model: nn.Module = self.problem.model(**self.recipe.model)
+            initialize(model, self.recipe.initialization)
+        hardware.place(model, self.recipe)
+        require_shareable(model, self.recipe, self._processes)
+        self._processes.take_first(model.state_dict().values())
+        return model
+
+    def _steered(self) -> Steering:
+        """What decides rate and batch.
+
+        Raises:
+            TaskError: it would look at gradients that this model does not have.
+        """
+        steering = Steering(
+            self.recipe,
+            num_rows=self._num_rows,
+            horizon=self.horizon,
+            direction=self.problem.objective.direction,
+            look_every=_look_every(self._model, is_small=self._single_thread),
+        )
+        if steering.looks_every and not has_dense_gradients(self._model):
+            raise TaskError(
+                f'batch.policy "{self.recipe.batch.policy}" looks at the gradients, and an embedding of this model '
+                "makes sparse ones: build it with sparse=False"
+            )
+        return steering
+
+    def _descending(self) -> Descent:
+        """What takes the steps."""
+        recipe = self.recipe
+        return Descent(
+            self._model,
+            self._optimizer,
+            replace(self._objective, forward=Forward.of(self._model, recipe)),
+            penalties=Penalties.of(self._model, recipe),
+            max_gradient_norm=recipe.optimizer.max_gradient_norm,
+            num_rows=self._num_rows,
+            micro_batch=recipe.batch.micro_batch,
+            wants_dots=self._steering.wants_dots,
+            wants_timing=recipe.batch.policy == "goodput",
+            loss_scale=LossScale.of(recipe, self._device),
+            processes=self._processes,
+        )
 
     @property
     def samples_seen(self) -> int:

@@ -6,12 +6,13 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from surefoot import space as spaces
 from surefoot.batching import batch_size_for_steps
 from surefoot.errors import RequestError
-from surefoot.protocols import Observer, Silent, Supervision, TrainableFactory
+from surefoot.protocols import Observer, Searcher, Silent, Supervision, TrainableFactory
 from surefoot.recipe import Recipe
 from surefoot.records import RangeTest
 from surefoot.space import Choice, Dimension
@@ -82,41 +83,84 @@ def tune(
     """
     started = time.perf_counter()
     require_one_process("tune", "tune without torchrun, then train its recipe in several: surefoot fit --recipe FILE")
-    limit, base, seed = Budget.parse(budget), require_recipe(recipe), require_seed(seed)
     workers, maker = require_workers(workers), None if searcher is None else require_searcher(searcher)
-    optimizers = _optimizers(base, space or {})
-    varied = spaces.check(space or {}, base=base, optimizers=optimizers)
-    factory, base = open_task(task, base)
-    base = _settled(base, recipe, factory)
-    _check_sizes(varied, factory.num_rows)
+    wanted = _wanted(task, Budget.parse(budget), require_seed(seed), space or {}, recipe)
+    factory = wanted.factory
     place = output.claim(directory, resume=resume, overwrite=overwrite)
     ledger = Ledger(place, factory.objective, storage=storage)
     foreign = {} if searcher is None else {"searcher": searcher_name(searcher), "workers": workers}  # a wave's length
-    output.same_request(ledger, {**_request(task, factory, limit, seed, varied, base), **foreign})
-    earlier = sum(test.seconds for test in ledger.probes) + sum(run.seconds for run in ledger.runs) / max(1, workers)
-    observer = observer or Silent()
-    deadline = None if limit.seconds is None else started + limit.seconds - earlier
+    output.same_request(ledger, {**_request(task, wanted), **foreign})
+    observer, earlier = observer or Silent(), _seconds_before(ledger, workers)
+    deadline = None if wanted.limit.seconds is None else started + wanted.limit.seconds - earlier
     with closing(ledger), interruptible(deadline=deadline) as stop, executing(task, workers) as executor:
-        if maker is not None:
-            notes = [f"searched by {searcher_name(searcher or maker)}: nothing was probed"]
-            tests: tuple[RangeTest, ...] = ()
-            search = maker(_setting(limit, base, optimizers, varied, factory, seed, workers))
+        if maker is None:
+            search, tests, notes = _own_search(wanted, ledger, observer, stop)
         else:
-            recipes = [with_optimizer(base, name) for name in optimizers]
-            tests, trainings = _probed(ledger, factory, recipes, limit, seed, observer, stop)
-            search, notes = _ladder(recipe, base, optimizers, tests, trainings, factory, seed=seed, space=varied)
-            notes += _remarks(limit, trainings)
+            search, tests = maker(_setting(wanted, workers)), ()
+            notes = [f"searched by {searcher_name(searcher or maker)}: nothing was probed"]
         spent = sum(test.samples for test in tests)
-        supervision = Supervision(
-            spent, observer, stop, callbacks=callbacks_of(search), is_cautious=isinstance(search, Ladder)
-        )
+        is_cautious = isinstance(search, Ladder)
+        supervision = Supervision(spent, observer, stop, callbacks=callbacks_of(search), is_cautious=is_cautious)
         outcome = climb(factory, search, ledger, supervision, executor=executor)
         notes += notes_of(executor)
-        spending = Spending(tests, earlier + time.perf_counter() - started, str(limit), stop.by_person)
+        spending = Spending(tests, earlier + time.perf_counter() - started, str(wanted.limit), stop.by_person)
         forecast = foresee(search, outcome.runs, outcome.best)
         return conclude(
-            task, factory, outcome, spending, kind="tune", seed=seed, directory=place, notes=notes, forecast=forecast
-        )
+            task, factory, outcome, spending,
+            kind="tune", seed=wanted.seed, directory=place, notes=notes, forecast=forecast,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a study was asked for, checked.
+
+    Attributes:
+        recipe: the user's own, None where there is none.
+        base: the complete one, which supplies what is not searched.
+        optimizers: the names of those to try.
+        space: what else may vary.
+        limit: the budget.
+        seed: of everything random.
+        factory: makes the runs.
+    """
+
+    recipe: Recipe | None
+    base: Recipe
+    optimizers: tuple[str, ...]
+    space: Mapping[str, Dimension]
+    limit: Budget
+    seed: int
+    factory: TrainableFactory
+
+
+def _wanted(task: Task, limit: Budget, seed: int, space: Mapping[str, Dimension], recipe: Recipe | None) -> _Wanted:
+    """The request, checked against the task.
+
+    Raises:
+        RequestError: the task, the space or the recipe is wrong, in one line.
+    """
+    base = require_recipe(recipe)
+    optimizers = _optimizers(base, space)
+    varied = spaces.check(space, base=base, optimizers=optimizers)
+    factory, base = open_task(task, base)
+    base = _settled(base, recipe, factory)
+    _check_sizes(varied, factory.num_rows)
+    return _Wanted(recipe, base, optimizers, varied, limit, seed, factory)
+
+
+def _seconds_before(ledger: Ledger, workers: int) -> float:
+    """The time that the study took before this call went on with it."""
+    return sum(test.seconds for test in ledger.probes) + sum(run.seconds for run in ledger.runs) / max(1, workers)
+
+
+def _own_search(
+    wanted: _Wanted, ledger: Ledger, observer: Observer, should_stop: Callable[[], bool]
+) -> tuple[Searcher, tuple[RangeTest, ...], list[str]]:
+    """The ladder over what the range tests leave of the budget, the tests, and what there is to say of them."""
+    tests, trainings = _probed(wanted, ledger, observer, should_stop)
+    search, notes = _ladder(wanted, tests, trainings)
+    return search, tests, notes + _remarks(wanted.limit, trainings)
 
 
 def _settled(base: Recipe, recipe: Recipe | None, factory: TrainableFactory) -> Recipe:
@@ -128,20 +172,11 @@ def _settled(base: Recipe, recipe: Recipe | None, factory: TrainableFactory) -> 
     return base.with_changes(changes)
 
 
-def _ladder(
-    recipe: Recipe | None,
-    base: Recipe,
-    optimizers: Sequence[str],
-    tests: Sequence[RangeTest],
-    trainings: float,
-    factory: TrainableFactory,
-    *,
-    seed: int,
-    space: Mapping[str, Dimension],
-) -> tuple[Ladder, list[str]]:
+def _ladder(wanted: _Wanted, tests: Sequence[RangeTest], trainings: float) -> tuple[Ladder, list[str]]:
     """Our own search over what the probes have left of the budget, and what there is to say of where it begins."""
-    rate, decay = _beginning(recipe, base, factory)
-    begin, notes = starts(optimizers, tests, given=rate)
+    base, factory = wanted.base, wanted.factory
+    rate, decay = _beginning(wanted.recipe, base, factory)
+    begin, notes = starts(wanted.optimizers, tests, given=rate)
     spent = sum(test.samples for test in tests)
     ladder = Ladder(
         rungs=plan_rungs(trainings - spent / factory.training_samples, num_steps=_steps(base, factory)),
@@ -150,32 +185,25 @@ def _ladder(
         num_rows=factory.num_rows,
         training_samples=factory.training_samples,
         allowed_samples=math.floor(trainings * factory.training_samples + 1e-6) - spent,
-        seed=seed,
-        space=space,
+        seed=wanted.seed,
+        space=wanted.space,
         decay=decay,
     )
     return ladder, notes
 
 
-def _setting(
-    limit: Budget,
-    base: Recipe,
-    optimizers: tuple[str, ...],
-    space: Mapping[str, Dimension],
-    factory: TrainableFactory,
-    seed: int,
-    workers: int,
-) -> Setting:
+def _setting(wanted: _Wanted, workers: int) -> Setting:
     """What another searcher than the ladder has to know; a budget in time is left to the clock."""
+    limit, factory = wanted.limit, wanted.factory
     trainings = limit.trainings if limit.trainings is not None else MANY_TRAININGS
     return Setting(
-        base=base,
-        optimizers=optimizers,
+        base=wanted.base,
+        optimizers=wanted.optimizers,
         num_rows=factory.num_rows,
         training_samples=factory.training_samples,
         allowed_samples=math.floor(trainings * factory.training_samples + 1e-6),
-        seed=seed,
-        space=space,
+        seed=wanted.seed,
+        space=wanted.space,
         objective=factory.objective,
         num_together=max(1, workers),
     )
@@ -224,18 +252,14 @@ def _optimizers(base: Recipe, space: Mapping[str, Dimension]) -> tuple[str, ...]
 
 
 def _probed(
-    ledger: Ledger,
-    factory: TrainableFactory,
-    recipes: Sequence[Recipe],
-    limit: Budget,
-    seed: int,
-    observer: Observer,
-    should_stop: Callable[[], bool],
+    wanted: _Wanted, ledger: Ledger, observer: Observer, should_stop: Callable[[], bool]
 ) -> tuple[tuple[RangeTest, ...], float]:
     """The range tests and the trainings that may be spent; both from the ledger when they are there already."""
+    limit, factory = wanted.limit, wanted.factory
     if ledger.recall("trainings") is None:
         allowed = limit.trainings or 1.0
-        tests = measure(factory, recipes, seed=seed, budget=allowed, observer=observer, should_stop=should_stop)
+        recipes = [with_optimizer(wanted.base, name) for name in wanted.optimizers]
+        tests = measure(factory, recipes, seed=wanted.seed, budget=allowed, observer=observer, should_stop=should_stop)
         if should_stop():
             return tests, allowed
         ledger.remember("probes", [test.model_dump(mode="json") for test in tests])
@@ -256,20 +280,13 @@ def _affordable(limit: Budget, tests: Sequence[RangeTest], factory: TrainableFac
     return min(fitting, MOST_TRAININGS)
 
 
-def _request(
-    task: Task,
-    factory: TrainableFactory,
-    limit: Budget,
-    seed: int,
-    space: Mapping[str, Dimension],
-    base: Recipe,
-) -> dict[str, object]:
+def _request(task: Task, wanted: _Wanted) -> dict[str, object]:
     """What a study was asked for: the same again goes on with it, anything else does not."""
     return {
         "kind": "tune",
-        **identity(task, factory),
-        "seed": seed,
-        "budget": str(limit),
-        "space": {key: str(dimension) for key, dimension in space.items()},
-        "recipe": base.to_dict(),
+        **identity(task, wanted.factory),
+        "seed": wanted.seed,
+        "budget": str(wanted.limit),
+        "space": {key: str(dimension) for key, dimension in wanted.space.items()},
+        "recipe": wanted.base.to_dict(),
     }
