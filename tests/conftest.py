@@ -1,14 +1,19 @@
-"""What several tests share: small tasks that train in milliseconds."""
+"""What several tests share: small tasks that train in milliseconds, and the command line."""
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+Call = Callable[..., tuple[int, str, str]]
 
 # Before anybody imports Keras: its tested default, without TensorFlow's greetings, its settings in a folder of ours.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -42,3 +47,31 @@ def small_model(hidden: int = 8, dropout: float = 0.0, norm: bool = False) -> An
     if dropout:
         layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers, nn.Linear(hidden, 3))
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
+    """Run the command line in an empty folder; exit code, standard output, standard error."""
+    from surefoot import cli
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["surefoot", *arguments])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ending:
+            code = int(ending.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def result_but_seconds(directory: Path) -> dict[str, Any]:
+    """What a command with ``--out out`` wrote, without what differs from one time to the next."""
+    found: dict[str, Any] = json.loads((directory / "out/result.json").read_text())
+    found["cost"].pop("seconds")
+    return found

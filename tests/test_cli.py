@@ -5,34 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import re
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from surefoot import cli
-
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
-    """Run the command line in an empty folder; exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["surefoot", *arguments])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ending:
-            code = int(ending.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+from tests.conftest import Call
 
 
 def test_tune_prints_recipe_metrics_price_and_report(call: Call, tmp_path: Path) -> None:

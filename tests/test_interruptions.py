@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.conftest import result_but_seconds
 
 pytestmark = pytest.mark.slow
 
@@ -36,12 +35,6 @@ def wait_for(directory: Path, *, records: int, process: subprocess.Popen[str]) -
         time.sleep(0.005)
 
 
-def result(directory: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((directory / "out/result.json").read_text())
-    found["cost"].pop("seconds")
-    return found
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An undisturbed study."""
@@ -62,7 +55,7 @@ def test_a_killed_study_resumes_to_the_same_result(whole: Path, tmp_path: Path, 
     again = start(tmp_path, "--resume")
     _, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
-    assert result(tmp_path) == result(whole)
+    assert result_but_seconds(tmp_path) == result_but_seconds(whole)
     assert (tmp_path / "out/model.safetensors").read_bytes() == (whole / "out/model.safetensors").read_bytes()
 
 
@@ -75,10 +68,10 @@ def test_one_interruption_saves_the_best_so_far(whole: Path, tmp_path: Path, num
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert "interrupted" in out
-    assert result(tmp_path)["status"] == "interrupted"
+    assert result_but_seconds(tmp_path)["status"] == "interrupted"
     for name in ("model.safetensors", "report.html", "recipe.toml", "history.csv"):
         assert (tmp_path / "out" / name).exists()
     again = start(tmp_path, "--resume")
     again.communicate(timeout=120)
     assert again.returncode == 0
-    assert result(tmp_path) == result(whole)
+    assert result_but_seconds(tmp_path) == result_but_seconds(whole)

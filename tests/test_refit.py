@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.conftest import small_model
+from tests.conftest import Call, small_model
 
 import surefoot as sf
-from surefoot import cli
 from surefoot.errors import OutputError, RecipeError, TaskError
 from surefoot.tasks.union import without_validation
 
@@ -178,19 +176,7 @@ def test_what_cannot_be_refitted_is_one_line(task: sf.Task, tmp_path: Path) -> N
         sf.refit(RECIPE, without_validation(task))
 
 
-def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["surefoot", *arguments])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as ending:
-            code = int(ending.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
+def test_the_command(call: Call) -> None:
     assert call("fit", "iris", "--epochs", "3", "--out", "one")[0] == 0
     code, out, err = call("refit", "one", "iris", "--epochs", "3", "--out", "all")
     assert code == 0

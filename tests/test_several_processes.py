@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from safetensors.numpy import load_file
+from tests.conftest import result_but_seconds
 
 pytestmark = pytest.mark.slow
 
@@ -51,12 +51,6 @@ def ended(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
     return [(process.returncode, *texts) for process, texts in zip(processes, said, strict=True)]
 
 
-def result(directory: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((directory / "out/result.json").read_text())
-    found["cost"].pop("seconds")
-    return found
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An undisturbed training in one process."""
@@ -85,7 +79,7 @@ def test_one_is_killed_and_any_number_goes_on(whole: Path, tmp_path: Path, numbe
     told = ended(start(tmp_path, then, *FIT, "--resume"))
     assert [code for code, *_ in told] == [0] * then, told
     assert not any(text for _, *texts in told[1:] for text in texts), "only process 0 speaks"
-    found, expected = result(tmp_path), result(whole)
+    found, expected = result_but_seconds(tmp_path), result_but_seconds(whole)
     assert found["metrics"] == pytest.approx(expected["metrics"], rel=1e-3)  # float32, summed in another order
     assert found["cost"] == expected["cost"]
     mine, theirs = (load_file(place / "out/model.safetensors") for place in (tmp_path, whole))
@@ -105,7 +99,7 @@ def test_a_sigterm_to_all_is_one_wish(tmp_path: Path) -> None:
     assert [code for code, *_ in told] == [130, 130], told
     assert "Resume" in told[0][1]
     assert told[1][1:] == ("", "")
-    assert result(tmp_path)["status"] == "interrupted"
+    assert result_but_seconds(tmp_path)["status"] == "interrupted"
 
 
 def test_what_one_process_does_alone_is_refused(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:

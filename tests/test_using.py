@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.conftest import small_model
+from tests.conftest import Call, small_model
 from torch import nn
 
 import surefoot as sf
@@ -281,19 +281,7 @@ def test_many_zeros_are_said_to_buy_nothing(make_task: Make, monkeypatch: pytest
         sf.measure(result, sf.Task(Convolution, pictures()))
 
 
-def test_the_commands(convolution: Any, tmp_path: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["surefoot", *arguments])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as ending:
-            code = int(ending.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
+def test_the_commands(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call("fit", "iris", "--epochs", "3", "--out", "r")[0] == 0
     code, out, _ = call("export", "r", "iris", "--quantize", "int8")
     assert code == 0

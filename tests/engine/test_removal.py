@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,12 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
+from tests.conftest import Call
 from torch import Tensor, nn
 from torch.nn import functional
 
 import surefoot as sf
-from surefoot import cli, tasks
+from surefoot import tasks
 from surefoot.engine import TorchFactory, load_weights
 from surefoot.engine.network.pruning import unit_groups
 from surefoot.engine.network.removal import remove_units
@@ -263,32 +263,18 @@ def test_a_smaller_model_is_loaded_and_predicts(tmp_path: Path) -> None:
         load_weights(nn.Sequential(nn.Linear(13, 8), nn.ReLU(), nn.Linear(8, 8)), files[1])
 
 
-def test_a_small_table_model_predicts_from_the_command_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_small_table_model_predicts_from_the_command_line(call: Call, tmp_path: Path) -> None:
     rows = "".join(f"{row % 13},{['north', 'south'][row % 2]},{50 + 4 * (row % 13)}.5\n" for row in range(80))
     (tmp_path / "houses.csv").write_text("rooms,side,price\n" + rows)
     (tmp_path / "new.csv").write_text("rooms,side\n3,north\n")
-    monkeypatch.chdir(tmp_path)
-
-    def surefoot(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["surefoot", *arguments])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as ending:
-            code = int(ending.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
     fit = ("fit", "houses.csv", "--target", "price", "--epochs", "4", "--set", "network.sparsity=.75")
-    code, out, _ = surefoot(*fit, "--set", "network.pruning=structured", "--out", "small")
+    code, out, _ = call(*fit, "--set", "network.pruning=structured", "--out", "small")
     assert code == 0
     assert "were taken out" in " ".join(out.split())
-    code, out, _ = surefoot("predict", "small", "new.csv")
+    code, out, _ = call("predict", "small", "new.csv")
     assert code == 0
     assert float(out.split()[-1])
-    code, _, err = surefoot(*fit)
+    code, _, err = call(*fit)
     assert code == 2
     assert 'network.sparsity is for network.pruning = "magnitude" or "structured"' in " ".join(err.split())
     assert "Traceback" not in err
