@@ -126,7 +126,7 @@ def as_stream(name: str, source: Any, rows: int | None) -> Stream:
         return Stream(source, rows, is_closed=False)
     try:
         known = len(source)
-    except (TypeError, NotImplementedError):
+    except (TypeError, NotImplementedError):  # no __len__, or one that a base class leaves to those that know it
         means = "give sf.Task(..., rows=N), the rows of an epoch, or a __len__" if name == "train" else "give a __len__"
         raise TaskError(f"{name} is a stream that does not say how many rows it has; {means}") from None
     if not known:

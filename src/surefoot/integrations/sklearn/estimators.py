@@ -14,7 +14,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from surefoot.errors import TaskError, nearest
+from surefoot.errors import TaskError
+from surefoot.integrations.sklearn.aims import LABELS, NUMBERS
 from surefoot.integrations.sklearn.network import NetworkEstimator
 from surefoot.integrations.sklearn.settings import recipe_of
 from surefoot.recipe import Recipe
@@ -23,9 +24,6 @@ from surefoot.space import Dimension
 __all__ = ["SurefootClassifier", "SurefootRegressor"]
 
 Array = npt.NDArray[Any]
-# The losses of one output a class, of which the first two give probabilities.
-OF_CLASSES = ("cross_entropy", "focal", "hinge")
-OF_NUMBERS = ("mean_squared_error", "mean_absolute", "huber", "poisson")
 
 
 def _gives_probabilities(estimator: Any) -> bool:
@@ -75,6 +73,7 @@ class SurefootClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mis
     array(['low', 'high'], dtype='<U4')
     """
 
+    # written out once more: scikit-learn, help() and editors read the parameters from the signature of the class itself
     def __init__(
         self,
         *,
@@ -128,7 +127,7 @@ class SurefootClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mis
             raise TaskError(f'y holds one class, "{self.classes_[0]}"; a classifier needs at least two')
         if self.class_weight is not None:
             weights = weights * compute_sample_weight(self.class_weight, labels)
-        self._trained(inputs, targets.astype(np.int64), weights, loss="cross_entropy", num_outputs=len(self.classes_))
+        self._trained(inputs, targets.astype(np.int64), weights, LABELS, num_outputs=len(self.classes_))
         return self
 
     def predict(self, X: Any) -> Array:
@@ -144,20 +143,6 @@ class SurefootClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mis
         raised = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         shares: Array = raised / raised.sum(axis=1, keepdims=True)
         return shares
-
-    def _labels(self, targets: Array) -> Array | None:
-        return targets
-
-    def _scales_targets(self, loss: str) -> bool:
-        del loss
-        return False
-
-    def _encoded(self, targets: Array) -> Array:
-        return targets
-
-    def _require_loss(self, loss: str) -> None:
-        if loss not in OF_CLASSES:
-            raise TaskError(f'loss.name "{loss}" is not for a classifier; {nearest(loss, OF_CLASSES)}')
 
 
 class SurefootRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -182,7 +167,7 @@ class SurefootRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
         inputs, targets = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         weights = _check_sample_weight(sample_weight, inputs, dtype=np.float64, ensure_non_negative=True)
         num_outputs = 1 if targets.ndim == 1 else targets.shape[1]
-        self._trained(inputs, targets.astype(np.float64), weights, loss="mean_squared_error", num_outputs=num_outputs)
+        self._trained(inputs, targets.astype(np.float64), weights, NUMBERS, num_outputs=num_outputs)
         self._is_flat = targets.ndim == 1
         return self
 
@@ -198,18 +183,3 @@ class SurefootRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
         tags.target_tags.single_output = True
         tags.target_tags.multi_output = True
         return tags
-
-    def _labels(self, targets: Array) -> Array | None:
-        del targets
-        return None
-
-    def _scales_targets(self, loss: str) -> bool:
-        return loss != "poisson"
-
-    def _encoded(self, targets: Array) -> Array:
-        scaled: Array = ((targets - self.target_offset_) / self.target_scale_).astype(np.float32)
-        return scaled
-
-    def _require_loss(self, loss: str) -> None:
-        if loss not in OF_NUMBERS:
-            raise TaskError(f'loss.name "{loss}" is not for a regressor; {nearest(loss, OF_NUMBERS)}')

@@ -78,13 +78,13 @@ class FoldsRun:
 
     @property
     def noise_scale(self) -> float | None:
-        """It is not measured."""
-        return None
+        """That of the first fold."""
+        return self._first.noise_scale
 
     @property
     def remark(self) -> str:
-        """What a moving batch bought on this device: not known."""
-        return ""
+        """What a moving batch bought in the first fold."""
+        return self._first.remark
 
     def looked(self, value: float) -> None:
         """Tell every fold the mean of the objective, for schedules and policies that react to it."""

@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from surefoot.errors import RecipeError, RequestError, TaskError, nearest
+from surefoot.integrations.sklearn.aims import Aim
 from surefoot.integrations.sklearn.settings import KEYS, recipe_of, usual_epochs
 from surefoot.recipe import Recipe
 from surefoot.reports.watching import Printer
@@ -102,7 +103,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has 
 
     # For the two below
 
-    def _trained(self, inputs: Array, targets: Array, weights: Array, *, loss: str, num_outputs: int) -> Any:
+    def _trained(self, inputs: Array, targets: Array, weights: Array, aim: Aim, *, num_outputs: int) -> Any:
         """Train on encoded targets; the estimator with everything that prediction needs."""
         recipe = recipe_of(self.recipe, {name: getattr(self, name) for name in KEYS}, self.settings)
         if recipe.data.prepares:
@@ -110,16 +111,15 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has 
                 "data.standardize and data.missing are not for an estimator: set standardize=, and fill "
                 "what is missing with a SimpleImputer in front"
             )
-        loss = recipe.loss.name or loss
-        self._require_loss(loss)
+        loss = aim.loss(recipe.loss.name)
         used = weights > 0  # a row of weight 0 is a row that is not there
         if not used.any():
             raise TaskError("the weights are 0 in every row: give some row a weight")
         inputs, targets, weights = inputs[used], targets[used], weights[used]
-        kept, held = self._split(targets)
-        self._learn_units(inputs[kept], targets[kept], weights[kept], loss=loss)
+        kept, held = self._split(len(targets), targets if aim.are_labels else None)
+        self._learn_units(inputs[kept], targets[kept], weights[kept], scales_targets=aim.scales(loss))
         parts = {
-            name: self._part(inputs[rows], targets[rows], weights[rows])
+            name: self._part(inputs[rows], targets[rows], weights[rows], aim)
             for name, rows in (("train", kept), ("validation", held))
         }
         self._builder = _sized(self.model, inputs=inputs.shape[1], outputs=num_outputs)
@@ -143,34 +143,35 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has 
         observer = Printer() if self.verbose else None
         return tune(task, budget=self.budget, space=self.space, recipe=recipe, seed=seed, observer=observer)
 
-    def _split(self, targets: Array) -> tuple[Array, Array]:
+    def _split(self, num_rows: int, labels: Array | None) -> tuple[Array, Array]:
         """The rows to learn from and those to choose by, which are the same where nothing is held out."""
         fraction = self.validation_fraction
         if fraction is None:
             fraction = 0.0 if self.budget is None else HELD_OUT
         if not isinstance(fraction, numbers.Real) or not 0.0 <= fraction < 1.0:
             raise TaskError(f"validation_fraction is {fraction!r}; it must be 0 or lie between 0 and 1")
-        rows = np.arange(len(targets))
         if not fraction:
-            return rows, rows
-        kept, held = split_rows(len(rows), (1.0 - fraction, fraction), labels=self._labels(targets))
+            return np.arange(num_rows), np.arange(num_rows)
+        kept, held = split_rows(num_rows, (1.0 - fraction, fraction), labels=labels)
         if not len(kept) or not len(held):
-            kept, held = split_rows(len(rows), (1.0 - fraction, fraction))
+            kept, held = split_rows(num_rows, (1.0 - fraction, fraction))
         if not len(kept) or not len(held):
             raise TaskError(
-                f"validation_fraction {fraction:g} of {len(rows)} rows leaves a part without rows; "
+                f"validation_fraction {fraction:g} of {num_rows} rows leaves a part without rows; "
                 "give more rows, or validation_fraction=0"
             )
         return kept, held
 
-    def _learn_units(self, inputs: Array, targets: Array, weights: Array, *, loss: str) -> None:
+    def _learn_units(self, inputs: Array, targets: Array, weights: Array, *, scales_targets: bool) -> None:
         """Offset and scale of every column, from the rows that are learned from."""
         self.input_offset_, self.input_scale_ = _units(inputs, weights if self.standardize else None)
-        is_scaled = self.standardize and self._scales_targets(loss)
+        is_scaled = self.standardize and scales_targets
         self.target_offset_, self.target_scale_ = _units(targets, weights if is_scaled else None)
 
-    def _part(self, inputs: Array, targets: Array, weights: Array) -> tuple[Array, ...]:
-        scaled = (self._standard(inputs), self._encoded(targets))
+    def _part(self, inputs: Array, targets: Array, weights: Array, aim: Aim) -> tuple[Array, ...]:
+        if not aim.are_labels:
+            targets = ((targets - self.target_offset_) / self.target_scale_).astype(np.float32)
+        scaled = (self._standard(inputs), targets)
         return scaled if (weights == 1.0).all() else (*scaled, weights.astype(np.float32))
 
     def _standard(self, inputs: Array) -> Array:
@@ -211,20 +212,6 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has 
         if self._network is None:
             self._outputs(np.zeros((1, self.n_features_in_)))
         return self._network
-
-    # What differs
-
-    def _labels(self, targets: Array) -> Array | None:
-        raise NotImplementedError
-
-    def _scales_targets(self, loss: str) -> bool:
-        raise NotImplementedError
-
-    def _encoded(self, targets: Array) -> Array:
-        raise NotImplementedError
-
-    def _require_loss(self, loss: str) -> None:
-        raise NotImplementedError
 
 
 def _units(values: Array, weights: Array | None) -> tuple[Any, Any]:
