@@ -19,10 +19,11 @@ import surefoot as sf
 from surefoot import seeds
 from surefoot.engine import TorchFactory
 from surefoot.engine.rows.data import as_rows
-from surefoot.engine.rows.ordering import arrangement, oversampled, stratified
+from surefoot.engine.rows.ordering import arrangement
 from surefoot.errors import RecipeError, UnsupportedError
 from surefoot.recipe import Recipe
 from surefoot.reports.pytorch_code import pytorch_code
+from surefoot.row_order import oversampled, stratified
 from surefoot.training import never
 
 Make = Callable[..., Any]

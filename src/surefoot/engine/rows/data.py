@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset, TensorDataset
 
-from surefoot import seeds
+from surefoot import row_order
 from surefoot.engine.sparse_rows import SparseInputs, SparseRows
 from surefoot.errors import TaskError
+from surefoot.row_order import next_batch_size, step_size
 from surefoot.sparse import CsrRows, is_sparse
 from surefoot.streams import Stream
 
@@ -119,7 +120,7 @@ def as_tensor(values: Any) -> torch.Tensor:
 
 def epoch_order(seed: int, epoch: int, num_rows: int) -> Tensor:
     """The order in which an epoch visits the rows: each once."""
-    return torch.from_numpy(seeds.stream(seed, "order", epoch).permutation(num_rows))
+    return torch.from_numpy(row_order.epoch_order(seed, epoch, num_rows))
 
 
 def rows_at(position: int, size: int, *, seed: int, num_rows: int) -> Tensor:
@@ -133,30 +134,3 @@ def rows_at(position: int, size: int, *, seed: int, num_rows: int) -> Tensor:
         pieces.append(epoch_order(seed, epoch, num_rows)[offset : offset + size])
         position, size = position + len(pieces[-1]), size - len(pieces[-1])
     return torch.cat(pieces)
-
-
-def next_batch_size(wanted: int, *, left: int) -> int:
-    """How many of the ``left`` rows of an epoch or a horizon the next step takes.
-
-    A single row left over joins the batch before it: batch normalisation cannot train on one row, and a batch of
-    one is the noisiest of steps.
-
-    >>> next_batch_size(32, left=100), next_batch_size(32, left=33), next_batch_size(1, left=2)
-    (32, 33, 1)
-    """
-    if wanted >= left or (wanted > 1 and left - wanted == 1):
-        return left
-    return wanted
-
-
-def step_size(wanted: int, position: int, *, num_rows: int, horizon: int) -> int:
-    """How many rows the step at ``position`` takes: as many as wanted, fewer at the end of an epoch or the horizon.
-
-    A horizon that ends one row into the next epoch lets the last step reach there; at the horizon the size is 0.
-
-    >>> [step_size(4, position, num_rows=10, horizon=21) for position in (0, 4, 8, 10, 18, 21)]
-    [4, 4, 2, 4, 3, 0]
-    """
-    left = max(0, horizon - position)
-    size = next_batch_size(wanted, left=min(num_rows - position % num_rows, left))
-    return left if wanted > 1 and left - size == 1 else size
