@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import re
-
-from surefoot.errors import MissingExtraError
+from surefoot.installed import require_package
 
 __all__ = ["require_sklearn"]
 
@@ -19,15 +16,4 @@ def require_sklearn() -> None:
     Raises:
         MissingExtraError: it is not; the message says what to install.
     """
-    needed = ".".join(map(str, OLDEST))
-    try:
-        found = importlib.metadata.version("scikit-learn")
-    except importlib.metadata.PackageNotFoundError:
-        raise MissingExtraError(
-            "surefoot.integrations.sklearn needs scikit-learn; install it with: pip install 'surefoot[sklearn]'"
-        ) from None
-    if tuple(int(number) for number in re.findall(r"\d+", found)[:2]) < OLDEST:
-        raise MissingExtraError(
-            f"surefoot.integrations.sklearn needs scikit-learn {needed} or newer, and {found} is installed; "
-            "upgrade it with: pip install -U 'surefoot[sklearn]'"
-        )
+    require_package("scikit-learn", oldest=OLDEST, door="surefoot.integrations.sklearn", extra="sklearn")

@@ -1,0 +1,35 @@
+"""Keras's door: what a Keras user expects to find, on the sample clock and with our one convention for penalties.
+
+Importing it loads Keras with the backend that Keras is set to, and no other framework. Import it before
+``keras.models.load_model`` of a model that was compiled with something from here: that is how Keras comes to know it.
+
+>>> import surefoot.integrations.keras as sfk
+>>> optimizer = sfk.SGD(0.1, momentum=0.9)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from surefoot.integrations.keras.requirement import require_keras
+
+require_keras()
+
+# What Keras saves inside a model is registered with it when its module is imported.
+from surefoot.integrations.keras.optimizers import SGD, Adagrad, Adam, AdamW, NAdamW, RMSprop  # noqa: E402 - likewise
+
+# name -> the module of this room that has it; imported when it is asked for
+_HOMES: dict[str, str] = {}
+
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "NAdamW", "RMSprop"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
