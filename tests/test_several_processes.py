@@ -24,17 +24,24 @@ from surefoot.protocols import search
 search.CHECKPOINT_SECONDS = 0.0
 cli.main()
 """
+# What is registered first is called last.
+SAID_AT_THE_END = """
+import atexit
+from torch import distributed
+atexit.register(lambda: print("open" if distributed.is_initialized() else "closed"))
+"""
+THEIR_OWN_GROUP = 'distributed.init_process_group("gloo")'
 FIT = ("fit", "digits", "--epochs", "6", "--out", "out", "--set", "batch.policy=linear_ramp")
 
 
-def start(directory: Path, number: int, *arguments: str) -> list[subprocess.Popen[str]]:
+def start(directory: Path, number: int, *arguments: str, script: str = SCRIPT) -> list[subprocess.Popen[str]]:
     """The command in so many processes, joined as torchrun would join them, without its own seconds."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = str(found.getsockname()[1])
     joined = {"WORLD_SIZE": str(number), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port} if number > 1 else {}
     return [
         subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, *arguments],
+            [sys.executable, "-c", script, *arguments],
             cwd=directory,
             env={**os.environ, **joined, "RANK": str(rank), "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
@@ -58,6 +65,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [(code, _, errors)] = ended(start(directory, 1, *FIT))
     assert code == 0, errors
     return directory
+
+
+@pytest.mark.parametrize(("before", "group"), [("", "closed"), (THEIR_OWN_GROUP, "open")])
+def test_only_a_group_of_ours_is_closed_at_the_end(tmp_path: Path, before: str, group: str) -> None:
+    script = f"{SAID_AT_THE_END}{before}{SCRIPT}"
+    found = ended(start(tmp_path, 2, "fit", "iris", "--epochs", "1", "--out", "out", script=script))
+    assert [code for code, *_ in found] == [0, 0], found
+    assert [output.splitlines()[-1] for _, output, _ in found] == [group] * 2
 
 
 @pytest.mark.parametrize(("number", "victim", "then"), [(2, 0, 1), (3, 1, 2)])

@@ -6,6 +6,7 @@ clock, a signal or a file is decided by process 0 and told to the others.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import gc
@@ -218,6 +219,12 @@ class Joined:
             raise error
         raise FailedElsewhereError(f"process {rank} of {self.size}: {text}") from error
 
+    def leave(self) -> None:
+        """Close the connections at the end, when nobody has anything left to say; once is enough."""
+        self._plain = None  # a group that somebody still holds is not closed when it is destroyed
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
     def _of(self, values: Tensor) -> Any:
         return dist.group.WORLD if values.is_cuda else self._plain
 
@@ -265,6 +272,9 @@ def join() -> Joined:
         if gpus:
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", os.environ["RANK"])) % gpus)
         dist.init_process_group("nccl" if gpus >= here else "gloo")
+        joined = Joined()
+        atexit.register(joined.leave)  # a connection that is open when the interpreter ends has threads that do not
+        return joined
     return Joined()
 
 
