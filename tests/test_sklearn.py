@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn import datasets
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -29,7 +30,9 @@ from surefoot.integrations.sklearn.settings import usual_epochs
 
 # A weight of 2 is the row there twice, but shuffled mini-batches then hold other rows: scikit-learn expects the same
 # check to fail for its SGDClassifier and MLPClassifier.
-ALLOWED = {"check_sample_weight_equivalence_on_dense_data": "mini-batches are shuffled"}
+ALLOWED = {
+    f"check_sample_weight_equivalence_on_{kind}_data": "mini-batches are shuffled" for kind in ("dense", "sparse")
+}
 # A higher rate and fewer epochs than by default: the checks fit a hundred times.
 QUICK: dict[str, Any] = {"epochs": 10, "learning_rate": 0.02, "random_state": 0}
 
@@ -127,6 +130,30 @@ def test_it_takes_a_table_of_words_and_numbers_behind_a_column_transformer() -> 
         alone.predict(table[["age", "size"]])
 
 
+def test_sparse_rows_train_as_dense_ones_without_an_offset(wine: Any) -> None:
+    inputs, labels = np.where(wine[0] > np.median(wine[0], axis=0), wine[0], 0.0), wine[1]
+    rows, weights = sparse.csr_matrix(inputs), np.where(labels == "class_1", 3.0, 1.0)
+    scaled = StandardScaler(with_mean=False).fit(inputs, sample_weight=weights).transform(inputs)
+    thin = SurefootClassifier(**QUICK, validation_fraction=0).fit(rows, labels, sample_weight=weights)
+    thick = SurefootClassifier(**QUICK, standardize=False).fit(scaled, labels, sample_weight=weights)
+    assert thin.predict_proba(rows) == pytest.approx(thick.predict_proba(scaled), abs=1e-5)
+    assert type(thin.network_[0]) is sf.SparseLinear
+    again = pickle.loads(pickle.dumps(thin))  # noqa: S301 - written a line above
+    assert again.predict_proba(inputs) == pytest.approx(thin.predict_proba(rows), abs=1e-6)
+    usual = SurefootClassifier(**QUICK).fit(inputs, labels)
+    assert usual.predict_proba(rows) == pytest.approx(usual.predict_proba(inputs), abs=1e-6)
+
+
+@pytest.mark.slow
+def test_sparse_rows_are_searched_and_predicted_behind_an_encoder() -> None:
+    words = np.random.default_rng(0).choice(["a", "b", "c", "d"], size=(150, 3))
+    numbers = 2.0 * (words[:, 0] == "a") - (words[:, 1] == "b")
+    encoder = OneHotEncoder(handle_unknown="ignore")
+    search = make_pipeline(encoder, SurefootRegressor(budget=1, epochs=30, random_state=0)).fit(words, numbers)
+    assert search.score(words, numbers) > 0.9
+    assert np.isfinite(search.predict([["unknown"] * 3])).all()
+
+
 def test_weights_of_rows_and_classes_multiply(wine: Any) -> None:
     inputs, labels = wine
     twice = np.where(labels == "class_1", 2.0, 1.0)
@@ -148,6 +175,7 @@ def test_a_network_of_ones_own(wine: Any) -> None:
     assert model.network_[0].out_features == 9
     without_sizes = SurefootClassifier(model=lambda: nn.Linear(13, 3), **QUICK)
     assert without_sizes.fit(*wine).score(*wine) > 0.9
+    assert without_sizes.fit(sparse.coo_array(wine[0]), wine[1]).score(*wine) > 0.9
 
 
 def test_several_numbers_a_row_and_counts() -> None:

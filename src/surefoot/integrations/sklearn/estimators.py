@@ -56,7 +56,8 @@ class SurefootClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mis
         space: recipe keys to search, as ``surefoot.tune`` takes them.
         validation_fraction: held out to choose the best weights by, stratified; 0 chooses by the training rows. None
             is 0, and 0.2 with a budget.
-        standardize: bring every column to mean 0 and deviation 1, learned from the training rows.
+        standardize: bring every column to mean 0 and deviation 1, learned from the training rows; sparse rows keep
+            their zeros and get deviation 1 alone.
         class_weight: "balanced", or ``{label: weight}``: multiplies the sample weights.
         random_state: of everything random; a whole number gives the same network every time.
         verbose: print what happens.
@@ -119,7 +120,7 @@ class SurefootClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mis
         Raises:
             RequestError: the data, a parameter or the recipe is wrong, PyTorch is missing, or the training diverged.
         """
-        inputs, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        inputs, labels = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, ensure_min_samples=2)
         check_classification_targets(labels)
         weights = _check_sample_weight(sample_weight, inputs, dtype=np.float64, ensure_non_negative=True)
         self.classes_, targets = np.unique(labels, return_inverse=True)
@@ -164,7 +165,9 @@ class SurefootRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
         Raises:
             RequestError: the data, a parameter or the recipe is wrong, PyTorch is missing, or the training diverged.
         """
-        inputs, targets = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        inputs, targets = validate_data(
+            self, X, y, accept_sparse="csr", dtype=np.float64, multi_output=True, y_numeric=True
+        )
         weights = _check_sample_weight(sample_weight, inputs, dtype=np.float64, ensure_non_negative=True)
         num_outputs = 1 if targets.ndim == 1 else targets.shape[1]
         self._trained(inputs, targets.astype(np.float64), weights, NUMBERS, num_outputs=num_outputs)

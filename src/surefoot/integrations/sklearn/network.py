@@ -19,12 +19,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from surefoot.errors import RecipeError, RequestError, TaskError, nearest
 from surefoot.integrations.sklearn.aims import Aim
 from surefoot.integrations.sklearn.settings import KEYS, recipe_of, usual_epochs
+from surefoot.integrations.sklearn.units import in_units, units_of
 from surefoot.recipe import Recipe
 from surefoot.reports.watching import Printer
 from surefoot.space import Dimension
+from surefoot.sparse import is_sparse
 from surefoot.tasks import Task
 from surefoot.tasks.builder import NamedBuilder
-from surefoot.tasks.preparation import unit_of
 from surefoot.tasks.split import split_rows
 from surefoot.workflows import fit, tune
 from surefoot.workflows.backend import engine
@@ -32,6 +33,7 @@ from surefoot.workflows.backend import engine
 __all__ = ["NetworkEstimator"]
 
 Array = npt.NDArray[Any]
+AS_IT_IS: tuple[Any, Any] = (0.0, 1.0)  # offset and scale
 # What is held out to choose by, where a budget has several trainings to choose from.
 HELD_OUT = 0.2
 
@@ -103,7 +105,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has 
 
     # For the two below
 
-    def _trained(self, inputs: Array, targets: Array, weights: Array, aim: Aim, *, num_outputs: int) -> Any:
+    def _trained(self, inputs: Any, targets: Array, weights: Array, aim: Aim, *, num_outputs: int) -> Any:
         """Train on encoded targets; the estimator with everything that prediction needs."""
         recipe = recipe_of(self.recipe, {name: getattr(self, name) for name in KEYS}, self.settings)
         if recipe.data.prepares:
@@ -122,7 +124,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has 
             name: self._part(inputs[rows], targets[rows], weights[rows], aim)
             for name, rows in (("train", kept), ("validation", held))
         }
-        self._builder = _sized(self.model, inputs=inputs.shape[1], outputs=num_outputs)
+        sizes = {"inputs": inputs.shape[1], "outputs": num_outputs}
+        self._builder = _sized(self.model, sizes, of_sparse_rows=is_sparse(inputs))
         task = Task(
             self._builder,
             parts["train"],
@@ -162,21 +165,20 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has 
             )
         return kept, held
 
-    def _learn_units(self, inputs: Array, targets: Array, weights: Array, *, scales_targets: bool) -> None:
+    def _learn_units(self, inputs: Any, targets: Array, weights: Array, *, scales_targets: bool) -> None:
         """Offset and scale of every column, from the rows that are learned from."""
-        self.input_offset_, self.input_scale_ = _units(inputs, weights if self.standardize else None)
+        self.input_offset_, self.input_scale_ = units_of(inputs, weights) if self.standardize else AS_IT_IS
         is_scaled = self.standardize and scales_targets
-        self.target_offset_, self.target_scale_ = _units(targets, weights if is_scaled else None)
+        self.target_offset_, self.target_scale_ = units_of(targets, weights) if is_scaled else AS_IT_IS
 
-    def _part(self, inputs: Array, targets: Array, weights: Array, aim: Aim) -> tuple[Array, ...]:
+    def _part(self, inputs: Any, targets: Array, weights: Array, aim: Aim) -> tuple[Any, ...]:
         if not aim.are_labels:
-            targets = ((targets - self.target_offset_) / self.target_scale_).astype(np.float32)
+            targets = in_units(targets, self.target_offset_, self.target_scale_)
         scaled = (self._standard(inputs), targets)
         return scaled if (weights == 1.0).all() else (*scaled, weights.astype(np.float32))
 
-    def _standard(self, inputs: Array) -> Array:
-        standard: Array = ((inputs - self.input_offset_) / self.input_scale_).astype(np.float32)
-        return standard
+    def _standard(self, inputs: Any) -> Any:
+        return in_units(inputs, self.input_offset_, self.input_scale_)
 
     def _keep(self, result: Any) -> None:
         """What a fitted estimator has: nothing of it needs PyTorch to be pickled."""
@@ -193,13 +195,18 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has 
     def _outputs(self, X: Any) -> Array:
         """The network's outputs for rows, as numbers."""
         check_is_fitted(self, "recipe_")
-        inputs = validate_data(self, X, reset=False, dtype=np.float64)
+        inputs = validate_data(self, X, reset=False, accept_sparse="csr", dtype=np.float64)
         backend = engine()
         if self._network is None:
             self._network = self._builder(**self.recipe_.model)
             backend.weights_from_bytes(self._network, self._weights)
         outputs: Array = backend.predict(self._network, self._standard(inputs)).astype(np.float64)
         return outputs
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
@@ -214,21 +221,10 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc] # scikit-learn has 
         return self._network
 
 
-def _units(values: Array, weights: Array | None) -> tuple[Any, Any]:
-    """Mean and standard deviation of every column, by weight; 1 where a column never changes. 0 and 1 for None."""
-    if weights is None:
-        return 0.0, 1.0
-    if (weights == 1.0).all():
-        return unit_of(values)
-    mean = np.average(values, axis=0, weights=weights)
-    scale = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weights))
-    return mean, np.where(scale > 0, scale, 1.0)
-
-
-def _sized(builder: Callable[..., Any] | None, **sizes: int) -> Callable[..., Any]:
+def _sized(builder: Callable[..., Any] | None, sizes: dict[str, int], *, of_sparse_rows: bool) -> Callable[..., Any]:
     """The builder with the sizes of the data, as far as it has arguments of those names."""
     if builder is None:
-        return NamedBuilder("surefoot.tasks.models:mlp", dict(sizes))
+        return NamedBuilder("surefoot.tasks.models:mlp", sizes | ({"sparse": True} if of_sparse_rows else {}))
     if not callable(builder):
         raise TaskError(f"model must be a function that builds a network, not {builder!r}")
     try:
