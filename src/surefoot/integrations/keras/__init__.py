@@ -18,11 +18,12 @@ require_keras()
 
 # What Keras saves inside a model is registered with it when its module is imported.
 from surefoot.integrations.keras.optimizers import SGD, Adagrad, Adam, AdamW, NAdamW, RMSprop  # noqa: E402 - likewise
+from surefoot.integrations.keras.schedules import ScheduledRate  # noqa: E402 - likewise
 
 # name -> the module of this room that has it; imported when it is asked for
-_HOMES: dict[str, str] = {}
+_HOMES: dict[str, str] = {"ReactiveRate": "reactive"}
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "NAdamW", "RMSprop"]
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "NAdamW", "RMSprop", "ReactiveRate", "ScheduledRate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ momentum, β or decay move (Keras compiles those in as constants), and where res
 
 from __future__ import annotations
 
+import json
 import math
 from abc import abstractmethod
 from collections.abc import Callable
@@ -49,8 +50,10 @@ class PyTorchOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc] # Kera
         fixed: dict[str, Any] | None = None,
         keras_arguments: dict[str, Any],
     ) -> None:
+        notes = keras_arguments.pop("notes", None) or {}
         super().__init__(learning_rate=as_rate(learning_rate), **keras_arguments)
         self._given = {**settings, **(fixed or {})}
+        self._notes = json.dumps(notes)  # a text, since Keras wraps a table into one of its own
         for name, value in settings.items():
             setattr(self, name, value)
 
@@ -83,7 +86,17 @@ class PyTorchOptimizer(keras.optimizers.Optimizer):  # type: ignore[misc] # Kera
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments; settings that were moved since are among the variables."""
-        return {**super().get_config(), **self._given}
+        return {**super().get_config(), **self._given, "notes": self.notes}
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What callbacks keep in the optimizer, plain values by name: it is saved with the model."""
+        found: dict[str, Any] = json.loads(self._notes)
+        return found
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep something beside what is kept."""
+        self._notes = json.dumps({**self.notes, name: value})
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
         """Nothing: Keras's own decay, decoupled for all, would come on top of the one in ``update_step``."""
