@@ -26,7 +26,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 import surefoot as sf
 from surefoot.integrations.sklearn import SurefootClassifier, SurefootRegressor
 from surefoot.integrations.sklearn.requirement import require_sklearn
-from surefoot.integrations.sklearn.settings import usual_epochs
+from surefoot.integrations.sklearn.settings import KEYS, recipe_of, usual_epochs
 
 # A weight of 2 is the row there twice, but shuffled mini-batches then hold other rows: scikit-learn expects the same
 # check to fail for its SGDClassifier and MLPClassifier.
@@ -113,6 +113,20 @@ def test_it_works_in_a_grid_search_over_a_pipeline(wine: Any) -> None:
     assert clone(search.best_estimator_[-1]).settings == {"model.hidden": 32}
 
 
+def test_every_key_of_a_recipe_is_a_parameter() -> None:
+    usual = sf.Recipe().complete(100).model_dump()
+    keys = {f"{section}__{key}": value for section, values in usual.items() for key, value in values.items()}
+    assert len(keys) > 50
+    for name, value in keys.items():
+        estimator = clone(SurefootRegressor().set_params(**{name: value}))
+        assert estimator.get_params()[name] == value
+        section, key = name.split("__")
+        assert recipe_of(None, {}, estimator.settings).model_dump()[section][key] == value
+    assert {key.replace(".", "__") for key in KEYS.values()} <= set(keys)
+    with pytest.raises(sf.RequestError, match=r'schedule and settings\["schedule.name"\] are the same lever'):
+        SurefootClassifier(schedule="cosine").set_params(schedule__name="linear").fit([[0.0], [1.0]], [0, 1])
+
+
 @pytest.mark.slow
 def test_it_takes_a_table_of_words_and_numbers_behind_a_column_transformer() -> None:
     pandas = pytest.importorskip("pandas")
@@ -160,6 +174,13 @@ def test_weights_of_rows_and_classes_multiply(wine: Any) -> None:
     by_row = SurefootClassifier(**QUICK).fit(inputs, labels, sample_weight=twice)
     by_class = SurefootClassifier(**QUICK, class_weight={"class_0": 1, "class_1": 2, "class_2": 1}).fit(inputs, labels)
     assert np.array_equal(by_row.predict_proba(inputs), by_class.predict_proba(inputs))
+    counts = {name: float((labels[20:] == name).sum()) for name in np.unique(labels)}
+    by_hand = {name: len(labels[20:]) / (3 * count) for name, count in counts.items()}
+    balanced, given = (
+        SurefootClassifier(**QUICK, class_weight=weights).fit(inputs[20:], labels[20:])
+        for weights in ("balanced", by_hand)
+    )
+    assert np.array_equal(balanced.predict_proba(inputs), given.predict_proba(inputs))
     kept = labels != "class_1"
     nothing = SurefootClassifier(**QUICK).fit(inputs, labels, sample_weight=kept.astype(float))
     assert "class_1" not in nothing.predict(inputs)
@@ -276,6 +297,21 @@ def test_importing_the_door_loads_no_torch() -> None:
     script = "import sys, surefoot.integrations.sklearn; print('torch' in sys.modules, 'keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.slow
+def test_without_pytorch_fitting_names_the_extra() -> None:
+    script = """
+import sys
+from surefoot.integrations.sklearn import SurefootClassifier
+sys.modules["torch"] = None
+try:
+    SurefootClassifier().fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "training needs PyTorch; install it with: pip install 'surefoot[torch]'\n"
 
 
 def test_a_missing_or_an_old_scikit_learn_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,15 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import sparse
-from sklearn import datasets
+from scipy import sparse, stats
+from sklearn import config_context, datasets
 from sklearn.base import clone, is_classifier
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - importing it is how one enables it
 from sklearn.linear_model import LogisticRegression, Perceptron, SGDClassifier, SGDRegressor
-from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, HalvingRandomSearchCV, cross_val_score
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import surefoot as sf
@@ -242,6 +244,8 @@ def test_it_takes_sparse_rows_weights_and_stands_in_a_pipeline() -> None:
     [
         (SGDClassifier, {}, r"give an instance: SGDClassifier\(\)"),
         (SGDClassifier(), {"scoring": ["accuracy", "f1"]}, "scoring must be one score"),
+        (SGDClassifier(), {"refit": "f1"}, "refit must be True, False or a function"),
+        (SGDClassifier(), {"refit": lambda results: len(results["params"]), "epochs": 5}, "refit gave [0-9]+; it must"),
         (SGDClassifier(), {"space": {"alpha": [0.1, 1.0]}}, 'name it "optimizer.weight_decay"'),
         (SGDClassifier(), {"space": {"optimizer.weight_decay": 3}}, "must be one of sf.space.log"),
         (LogisticRegression(), {}, "LogisticRegression cannot be searched; take MLPClassifier"),
@@ -274,6 +278,57 @@ def test_without_a_refit_there_is_nothing_to_predict_with() -> None:
         search.predict(INPUTS)
     with pytest.raises(sf.RequestError, match='one class, "up"'):
         RecipeSearchCV(SGDClassifier()).fit(INPUTS[LABELS == "up"], LABELS[LABELS == "up"])
+
+
+# What HalvingRandomSearchCV has: for other estimators, of candidates and resources, or of its own affairs.
+NOT_HERE = {"score_samples", "transform", "inverse_transform", "set_callbacks", "pre_dispatch"}
+NOT_HERE |= {"n_candidates_", "n_remaining_candidates_", "n_resources_", "max_resources_", "min_resources_"}
+NOT_HERE |= {"n_iterations_", "n_possible_iterations_", "n_required_iterations_"}
+
+
+@pytest.mark.slow
+def test_it_answers_as_scikit_learns_search_does() -> None:
+    distributions = {"alpha": stats.loguniform(1e-5, 1e-1)}
+    halving = HalvingRandomSearchCV(SGDClassifier(loss="log_loss"), distributions, cv=2, random_state=0)
+    halving.fit(INPUTS, LABELS)
+    search = RecipeSearchCV(SGDClassifier(loss="log_loss"), cv=2, epochs=10, random_state=0).fit(INPUTS, LABELS)
+    theirs, ours = (
+        {name for name in dir(one) if not name.startswith("_") and name not in one.get_params(deep=False)}
+        for one in (halving, search)
+    )
+    assert theirs - ours <= NOT_HERE
+    left_out = ("_train_score", "std_fit_time", "_score_time")
+    assert {name for name in halving.cv_results_ if not name.endswith(left_out)} <= set(search.cv_results_)
+    assert search.predict_log_proba(INPUTS) == pytest.approx(np.log(search.predict_proba(INPUTS)))
+    assert clone(search).get_params()["estimator__loss"] == "log_loss"
+    assert search.multimetric_ is False
+
+
+@pytest.mark.slow
+def test_whoever_asks_chooses_the_best_run_himself() -> None:
+    search = RecipeSearchCV(
+        SGDClassifier(), epochs=10, random_state=0, refit=lambda found: int(np.argmin(found["param_alpha"]))
+    )
+    search.fit(INPUTS, LABELS)
+    assert search.best_index_ == np.argmin(search.cv_results_["param_alpha"])
+    assert search.best_recipe_.optimizer.weight_decay == search.best_params_["alpha"] == search.best_estimator_.alpha
+    assert search.best_score_ == search.cv_results_["mean_test_score"][search.best_index_]
+
+
+@pytest.mark.slow
+def test_tables_columns_and_weights_on_their_way_through_a_pipeline() -> None:
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(INPUTS, columns=list("abcd")).assign(word=np.where(NUMBERS > 0, "high", "low"))
+    columns = ColumnTransformer([("word", OneHotEncoder(), ["word"])], remainder=StandardScaler())
+    search = RecipeSearchCV(SGDClassifier(), epochs=10, random_state=0)
+    losses = {"recipesearchcv__estimator__loss": ["hinge", "log_loss"]}
+    assert GridSearchCV(make_pipeline(columns, search), losses, cv=2).fit(table, LABELS).best_score_ > 0.6
+    with config_context(enable_metadata_routing=True):
+        asking = make_pipeline(MinMaxScaler(), clone(search).set_fit_request(sample_weight=True))
+        weighted = asking.fit(INPUTS, LABELS, sample_weight=(LABELS == "up") + 0.01)
+    assert (weighted.predict(INPUTS) == "up").mean() > 0.2 + (LABELS == "up").mean()
+    named = RecipeSearchCV(SGDClassifier(), epochs=5, random_state=0).fit(table[["a", "b"]], LABELS)
+    assert list(named.best_estimator_.feature_names_in_) == list(named.feature_names_in_) == ["a", "b"]
 
 
 @pytest.mark.slow

@@ -7,15 +7,29 @@ from typing import Any
 
 import numpy as np
 
+from surefoot.errors import RequestError
 from surefoot.recipe import Recipe
 from surefoot.records import Run, Study
 
-__all__ = ["best_index", "cv_results"]
+__all__ = ["best_index", "chosen_index", "cv_results"]
 
 
 def best_index(study: Study) -> int:
     """Which of the study's runs is the best."""
     return next(index for index, run in enumerate(study.runs) if run.number == study.winner)
+
+
+def chosen_index(chosen: Any, num_runs: int) -> int:
+    """The run that a person's own function chose.
+
+    Raises:
+        RequestError: there is none of that number.
+    """
+    if not isinstance(chosen, int | np.integer) or not 0 <= chosen < num_runs:
+        raise RequestError(
+            f"refit gave {chosen!r}; it must give the place of a row of cv_results_, 0 to {num_runs - 1}"
+        )
+    return int(chosen)
 
 
 def cv_results(study: Study, num_splits: int, parameters: Callable[[Recipe], dict[str, Any]]) -> dict[str, Any]:

@@ -11,17 +11,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
-from sklearn.utils import check_random_state, get_tags
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_random_state
 
 from surefoot.errors import RequestError
+from surefoot.integrations.sklearn.answering import AnswersByItsBest
 from surefoot.integrations.sklearn.backend import PartialFactory, require_optimizer
 from surefoot.integrations.sklearn.families import Family, family_of
-from surefoot.integrations.sklearn.outcome import best_index, cv_results
+from surefoot.integrations.sklearn.outcome import best_index, chosen_index, cv_results
 from surefoot.integrations.sklearn.preparing import checked_rows, folds_of, labels_of, prepared
 from surefoot.integrations.sklearn.rows import Folds
 from surefoot.integrations.sklearn.settings import sections_of, usual_epochs
@@ -52,15 +51,7 @@ IN_A_RECIPE = {
 _THEIRS = ("shuffle", "early_stopping", "verbose", "random_state")
 
 
-def _has(name: str) -> Callable[[Any], bool]:
-    def check(search: Any) -> bool:
-        getattr(search.best_estimator_ if hasattr(search, "best_estimator_") else search.estimator, name)
-        return True
-
-    return check
-
-
-class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
+class RecipeSearchCV(AnswersByItsBest):
     """Finds an estimator's learning rate, regularisation, batch size and schedule for the price of two trainings.
 
     For ``MLPClassifier``, ``MLPRegressor``, ``SGDClassifier``, ``SGDRegressor`` and what is built on them, without
@@ -79,7 +70,7 @@ class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] #
             models apart more finely, and reports ``estimator.score``.
         cv: folds or a splitter: every run is then made on every fold, and the budget is one fold's. None holds out a
             fifth of the rows, stratified.
-        refit: train the best recipe on all rows.
+        refit: train the best recipe on all rows; a function of ``cv_results_`` says which row of it is the best.
         random_state: of everything random.
         verbose: print what happens.
 
@@ -111,7 +102,7 @@ class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] #
         recipe: Recipe | Mapping[str, Any] | str | Path | None = None,
         scoring: Any = None,
         cv: Any = None,
-        refit: bool = True,
+        refit: bool | Callable[[dict[str, Any]], int] = True,
         random_state: Any = None,
         verbose: bool = False,
     ) -> None:
@@ -142,6 +133,8 @@ class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] #
         family = family_of(self.estimator)
         if isinstance(self.scoring, list | tuple | set | dict):
             raise RequestError(f"scoring must be one score, which decides, not {len(self.scoring)}: {self.scoring!r}")
+        if not isinstance(self.refit, bool) and not callable(self.refit):
+            raise RequestError(f"refit must be True, False or a function of cv_results_, not {self.refit!r}")
         rows, used = checked_rows(self, X, y, sample_weight, many_outputs=family.has_many_outputs)
         classes = labels_of(rows.targets[used]) if is_classifier(self.estimator) else None
         estimator = prepared(self.estimator, rows.targets[used], classes)
@@ -218,6 +211,10 @@ class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] #
         self.n_splits_ = len(folds.splits)
         self.cv_results_ = cv_results(study, self.n_splits_, partial(_parameters, family, len(folds)))
         self.best_index_ = best_index(study)
+        self.multimetric_ = False
+        if callable(self.refit):
+            self.best_index_ = chosen_index(self.refit(self.cv_results_), len(study.runs))
+            self.best_recipe_ = Recipe(**study.runs[self.best_index_].recipe)
         self.best_params_ = self.cv_results_["params"][self.best_index_]
         self.best_score_ = float(self.cv_results_["mean_test_score"][self.best_index_])
 
@@ -243,48 +240,6 @@ class RecipeSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc] #
         if hasattr(self, "feature_names_in_"):
             self.best_estimator_.feature_names_in_ = self.feature_names_in_
         self.refit_time_ = time.perf_counter() - started
-
-    # What the best estimator does
-
-    def _best(self) -> Any:
-        if not self.refit:
-            raise AttributeError("refit=False leaves no best_estimator_ to predict with")
-        check_is_fitted(self, "best_estimator_")
-        return self.best_estimator_
-
-    def predict(self, X: Any) -> Array:
-        """The best estimator's prediction of every row."""
-        found: Array = self._best().predict(X)
-        return found
-
-    @available_if(_has("predict_proba"))  # type: ignore[untyped-decorator] # scikit-learn has no types
-    def predict_proba(self, X: Any) -> Array:
-        """The best estimator's probability of every class."""
-        found: Array = self._best().predict_proba(X)
-        return found
-
-    @available_if(_has("decision_function"))  # type: ignore[untyped-decorator] # scikit-learn has no types
-    def decision_function(self, X: Any) -> Array:
-        """The best estimator's margins."""
-        found: Array = self._best().decision_function(X)
-        return found
-
-    def score(self, X: Any, y: Any) -> float:
-        """The best estimator's score, by ``scoring``."""
-        return float(self.scorer_(self._best(), X, y))
-
-    @property
-    def classes_(self) -> Array:
-        """The labels, sorted."""
-        found: Array = self._best().classes_
-        return found
-
-    def __sklearn_tags__(self) -> Any:
-        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
-        tags.estimator_type, tags.classifier_tags = inner.estimator_type, inner.classifier_tags
-        tags.regressor_tags, tags.input_tags.sparse = inner.regressor_tags, inner.input_tags.sparse
-        tags.target_tags = inner.target_tags
-        return tags
 
 
 def _built(estimator: Any, **arguments: Any) -> Any:
