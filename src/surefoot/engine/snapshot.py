@@ -144,7 +144,7 @@ def save_weights(model: nn.Module, path: Path, *, resized: Sequence[str] = ()) -
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Read parameters and buffers that ``save_weights`` wrote; layers that were smaller there become so here.
+    """Read parameters and buffers that ``save_weights`` wrote, for use; layers that were smaller there become so here.
 
     Raises:
         TaskError: a layer that is to become smaller is missing.
@@ -154,6 +154,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
         resizing.fit(model, json.loads((opened.metadata() or {}).get("resized", "[]")), tensors)
     model.load_state_dict(tensors)
+    model.eval()
 
 
 def weights_to_bytes(model: nn.Module) -> bytes:

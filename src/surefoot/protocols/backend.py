@@ -31,9 +31,9 @@ class Backend(Protocol):
         ...
 
     def predict(self, model: Any, inputs: Any) -> Any:
-        """The model's outputs for rows, as a NumPy array."""
+        """The model's outputs for rows, as a NumPy array; for classes as scores, whose softmax gives probabilities."""
         ...
 
     def load_weights(self, model: Any, path: Path) -> None:
-        """Read weights that a run of this backend wrote into a model of the same make."""
+        """Read weights that a run of this backend wrote into a model of the same make, and make it ready for use."""
         ...

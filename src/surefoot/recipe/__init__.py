@@ -2,6 +2,7 @@
 
 from surefoot.recipe.batch import Batch
 from surefoot.recipe.data import Data
+from surefoot.recipe.given import as_recipe, sections_of
 from surefoot.recipe.hardware import Hardware, Precision, PrecisionName
 from surefoot.recipe.loss import LOSS_ARGUMENTS, Loss, LossName
 from surefoot.recipe.network import Network
@@ -29,6 +30,8 @@ __all__ = [
     "Regularization",
     "Schedule",
     "Stopping",
+    "as_recipe",
     "parse_value",
+    "sections_of",
     "takes",
 ]

@@ -13,9 +13,10 @@ from surefoot.recipe import Recipe
 from surefoot.tasks import Task
 from surefoot.tuning.worker import IS_WORKER
 
-__all__ = ["backend", "engine", "identity", "open_task", "require_recipe", "require_seed"]
+__all__ = ["PYTORCH", "backend", "engine", "identity", "open_task", "require_recipe", "require_seed"]
 
 
+PYTORCH = "surefoot.engine"
 # What has to be installed for a backend: the package that is missing -> its name among people, the extra.
 _EXTRAS = {
     "torch": ("PyTorch", "torch"),
@@ -46,7 +47,7 @@ def engine() -> Any:
     Raises:
         MissingExtraError: PyTorch is not installed.
     """
-    return backend("surefoot.engine")
+    return backend(PYTORCH)
 
 
 def open_task(task: Task, recipe: Recipe, factory: TrainableFactory | None = None) -> tuple[TrainableFactory, Recipe]:

@@ -14,7 +14,7 @@ from surefoot.errors import OutputError, TaskError, raised_at
 from surefoot.tasks.builder import NamedBuilder
 from surefoot.tasks.inputs import InputForm
 from surefoot.tasks.preparation import ArrayPreparation, TablePreparation, preparation_from_json
-from surefoot.workflows.backend import engine
+from surefoot.workflows.backend import PYTORCH, backend
 from surefoot.workflows.output import MODEL_CARD, WEIGHTS
 
 __all__ = ["LoadedModel", "from_card", "load"]
@@ -27,13 +27,14 @@ class LoadedModel:
     """A trained model that takes rows as people have them.
 
     Attributes:
-        module: the PyTorch module, in evaluation mode.
+        module: the framework's own model: a PyTorch module in evaluation mode, a Keras model.
         preparation: encoders, scaling and class names; None for a task whose data was numbers already.
         loss: the name of the loss it was trained with, None for a user's own.
         input: shape and type of one row of the network's input; None where that is not known.
         task: what the task was called.
         directory: the folder it lies in, None for one that was not kept.
         has_input: whether it was kept by a Surefoot that keeps the input's form.
+        backend: the module of the framework that it was trained with.
     """
 
     module: Any
@@ -43,6 +44,7 @@ class LoadedModel:
     task: str = "task"
     directory: Path | None = None
     has_input: bool = False
+    backend: str = PYTORCH
 
     def predict(self, rows: Any) -> list[Any]:
         """A prediction a row: a class name, a class number, or a number in the target's own unit.
@@ -121,7 +123,7 @@ class LoadedModel:
     def _outputs(self, rows: Any) -> Any:
         inputs = self.encoded(rows)
         try:
-            return engine().predict(self.module, inputs)
+            return backend(self.backend).predict(self.module, inputs)
         except Exception as error:
             raise TaskError(f"the model cannot take these rows: {raised_at(error)}") from error
 
@@ -151,13 +153,13 @@ def load(directory: str | Path, *, model: Callable[..., Any] | None = None) -> L
         raise TaskError(f"the model builder of {path} cannot be found by name; give it: sf.load(..., model=build)")
     try:
         module = builder(**arguments)
-        engine().load_weights(module, path / WEIGHTS)
+        backend(card.get("backend", PYTORCH)).load_weights(module, path / WEIGHTS)
     except Exception as error:
         reason = error if isinstance(error, TaskError) else raised_at(error)
         raise TaskError(
             f"cannot build the model of {path} again: {reason}; give its builder: sf.load(..., model=build)"
         ) from error
-    return from_card(module.eval(), card, path)
+    return from_card(module, card, path)
 
 
 def from_card(module: Any, card: Mapping[str, Any], directory: Path | None) -> LoadedModel:
@@ -167,5 +169,12 @@ def from_card(module: Any, card: Mapping[str, Any], directory: Path | None) -> L
     if form is None and preparation is not None and getattr(preparation, "row_dimensions", 1) == 1:
         form = InputForm(shape=(preparation.num_features,), dtype="float32")
     return LoadedModel(
-        module, preparation, card["loss"], form, task=card["task"], directory=directory, has_input="input" in card
+        module,
+        preparation,
+        card["loss"],
+        form,
+        task=card["task"],
+        directory=directory,
+        has_input="input" in card,
+        backend=card.get("backend", PYTORCH),
     )

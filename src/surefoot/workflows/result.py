@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ __all__ = ["Result", "Spending", "conclude", "versions"]
 
 PARTS: tuple[Split, ...] = ("train", "validation", "test")
 _PACKAGES = ("surefoot", "torch", "numpy", "optuna", "scikit-learn")
+# Likewise, where they were used.
+_DOORS = ("keras", "tensorflow", "jax")
 
 
 @dataclass(frozen=True, repr=False)
@@ -218,7 +221,7 @@ def versions() -> dict[str, str]:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return found | {name: str(sys.modules[name].__version__) for name in _DOORS if name in sys.modules}
 
 
 def _loading(task: Task, directory: Path | None) -> tuple[str, ...]:
@@ -237,6 +240,7 @@ def _card(task: Task, study: Study) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "task": task.name,
+        "backend": task.backend,
         "builder": None if builder is None else {"reference": builder.reference, "arguments": builder.arguments},
         "model_arguments": study.recipe.get("model", {}),
         "loss": None if study.loss == "custom" else study.loss,

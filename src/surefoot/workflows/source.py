@@ -14,6 +14,7 @@ from surefoot.tasks.inputs import InputForm, input_form, some_inputs
 from surefoot.tasks.preparation import ArrayPreparation
 from surefoot.tasks.resolve import TABLE_ENDINGS
 from surefoot.tasks.table import read_table
+from surefoot.workflows.backend import PYTORCH
 from surefoot.workflows.load import LoadedModel, from_card, load
 from surefoot.workflows.output import RECIPE
 from surefoot.workflows.result import Result
@@ -24,12 +25,21 @@ Source = str | Path | Result | LoadedModel
 
 
 def model_of(source: Source) -> LoadedModel:
-    """The trained model of a folder or of a result; a loaded one as it is.
+    """The trained PyTorch model of a folder or of a result; a loaded one as it is.
 
     Raises:
         OutputError: the folder holds no model.
         TaskError: the result has no model.
+        ExportError: it is none of PyTorch's.
     """
+    model = _model_of(source)
+    if model.backend != PYTORCH:
+        framework = model.backend.removesuffix(".backend").rpartition(".")[2]
+        raise ExportError(f"this is for PyTorch models, and {model.task} is one of {framework}: use its own tools")
+    return model
+
+
+def _model_of(source: Source) -> LoadedModel:
     if isinstance(source, LoadedModel):
         return source
     if not isinstance(source, Result):

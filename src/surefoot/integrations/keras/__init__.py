@@ -21,9 +21,21 @@ from surefoot.integrations.keras.optimizers import SGD, Adagrad, Adam, AdamW, NA
 from surefoot.integrations.keras.schedules import ScheduledRate  # noqa: E402 - likewise
 
 # name -> the module of this room that has it; imported when it is asked for
-_HOMES: dict[str, str] = {"ReactiveRate": "reactive"}
+_HOMES: dict[str, str] = {"ReactiveRate": "reactive", "fit": "door", "probe": "door", "tune": "door"}
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "NAdamW", "RMSprop", "ReactiveRate", "ScheduledRate"]
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "NAdamW",
+    "RMSprop",
+    "ReactiveRate",
+    "ScheduledRate",
+    "fit",
+    "probe",
+    "tune",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -160,7 +160,7 @@ def _called(what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """A block in which Python's and NumPy's global streams begin at ``seed``; Keras draws its own seeds from the first."""
+    """A block in which Python's and NumPy's global streams begin at ``seed``; Keras draws from the first."""
     python, arrays = random.getstate(), np.random.get_state()  # noqa: NPY002 - other people's code draws from it
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - likewise

@@ -10,7 +10,7 @@ import keras
 
 from surefoot.errors import TaskError
 
-__all__ = ["CompiledLoss", "loss_of", "require_compiled"]
+__all__ = ["CompiledLoss", "loss_of", "measured_by_keras", "require_compiled"]
 
 # Keras's losses that mean the same as one of ours does; any other is trained with as it is, and called "custom".
 _NAMES = {
@@ -63,7 +63,9 @@ def loss_of(model: Any) -> CompiledLoss:
         losses = [keras.losses.get(one) for one in keras.tree.flatten(given) if one is not None]
         reductions = {_reduction(one) for one in losses}
         if len(reductions) > 1:
-            raise TaskError(f"the model's losses reduce in {len(reductions)} ways ({', '.join(sorted(reductions))}): take one")
+            raise TaskError(
+                f"the model's losses reduce in {len(reductions)} ways ({', '.join(sorted(reductions))}): take one"
+            )
         return CompiledLoss(reduction=reductions.pop() if reductions else "sum_over_batch_size")
     loss = keras.losses.get(given) if isinstance(given, str) else given
     if loss is None:
@@ -101,3 +103,9 @@ def require_compiled(model: Any) -> None:
         )
     if any(layer.compute_dtype == "float16" for layer in model._flatten_layers()):
         raise TaskError("the model computes in float16, which needs a loss scale: take the policy mixed_bfloat16")
+
+
+def measured_by_keras(output: Any, target: Any) -> Any:
+    """Stands for a metric that a model is compiled with, where a task asks for a function."""
+    del output, target
+    raise AssertionError("the model is compiled with its metrics")

@@ -187,7 +187,9 @@ class Added:
         """What the parts show, each as the mean gradient of its rows."""
         units = [amount * self.unit for amount in self.amounts]
         whole = sum(units)
-        dots = [_dot(one, self.gradient) / (unit * whole) for one, unit in zip(self.kept, units, strict=bool(self.kept))]
+        dots = [
+            _dot(one, self.gradient) / (unit * whole) for one, unit in zip(self.kept, units, strict=bool(self.kept))
+        ]
         return from_micro_gradients(
             [norm / unit**2 for norm, unit in zip(self.norms, units, strict=True)],
             sizes=self.sizes,

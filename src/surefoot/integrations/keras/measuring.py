@@ -113,7 +113,9 @@ class _Sums:
 
     def add(self, loss: float, outputs: Any, rows: Part) -> None:
         """Count a batch."""
-        share = float(len(rows)) if rows.weights is None or not self.loss.is_weighted_mean else float(rows.weights.sum())
+        share = (
+            float(len(rows)) if rows.weights is None or not self.loss.is_weighted_mean else float(rows.weights.sum())
+        )
         self.rows += len(rows)
         self.weight += share
         self.loss_sum += loss if self.loss.is_sum else loss * share

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from surefoot.integrations.keras.compiled import CompiledLoss, loss_of
+from surefoot.integrations.keras.compiled import loss_of
 from surefoot.integrations.keras.optimizers import SGD, Adagrad, Adam, AdamW, NAdamW, RMSprop
 from surefoot.recipe import Recipe
 from surefoot.steering import Settings

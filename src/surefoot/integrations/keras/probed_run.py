@@ -72,7 +72,8 @@ class KerasRun(Training):
 
     def _fixed_rows(self, num_rows: int) -> Part:
         part = self._parts.get("validation") or self._parts["train"]
-        return part.kept(_FirstDrawn(num_rows))
+        rows: Part = part.kept(_FirstDrawn(num_rows))
+        return rows
 
     @property
     def device(self) -> str:

@@ -138,14 +138,13 @@ def as_part(name: str, part: Any) -> Part:
     if not len(columns):
         raise TaskError(f"the {name} part has no rows")
     floats = keras.config.floatx()
-    cast = [
-        keras.tree.map_structure(lambda values: values.astype(floats) if values.dtype.kind == "f" else values, one)
-        for one in (columns.inputs, columns.targets)
-    ]
-    for kind, nested in zip(("x", "y"), cast, strict=True):
+    inputs, targets = keras.tree.map_structure(
+        lambda values: values.astype(floats) if values.dtype.kind == "f" else values, (columns.inputs, columns.targets)
+    )
+    for kind, nested in (("x", inputs), ("y", targets)):
         for values in keras.tree.flatten(nested):
             _require_finite(f"{name} {kind}", values)
-    return Part(*cast, _weights(name, columns.weights, len(columns)))
+    return Part(inputs, targets, _weights(name, columns.weights, len(columns)))
 
 
 def _on_the_cpu(values: Any) -> npt.NDArray[Any]:
@@ -157,11 +156,13 @@ def _require_finite(name: str, values: npt.NDArray[Any]) -> None:
         return
     bad = int((~np.isfinite(values)).reshape(len(values), -1).any(axis=1).sum())
     if bad:
-        raise TaskError(f"{bad} of {len(values)} rows of {name} are not finite (NaN or infinite); remove or replace them")
+        raise TaskError(
+            f"{bad} of {len(values)} rows of {name} are not finite (NaN or infinite); remove or replace them"
+        )
 
 
 def _weights(name: str, weights: Any, num_rows: int) -> npt.NDArray[Any] | None:
-    """Sample weights with a mean of 1: Keras divides by rows, and a row of weight 2 is to count as the row there twice."""
+    """Sample weights with a mean of 1, since Keras divides by rows: one of weight 2 counts as the row there twice."""
     if weights is None:
         return None
     found = np.asarray(weights, dtype=np.float64)

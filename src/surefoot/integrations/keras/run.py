@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from surefoot.errors import UnsupportedError
 from surefoot.integrations.keras.bench import Bench
+from surefoot.integrations.keras.compiled import measured_by_keras
 from surefoot.integrations.keras.descent import Descent, OutOfRoom
 from surefoot.integrations.keras.measuring import measure
 from surefoot.integrations.keras.order import Order
@@ -207,11 +207,10 @@ class Training:
             return {}
         self._take_turn()
         problem = self.problem
-        score = (problem.score_name, problem.score) if problem.score is not None else None
+        function = None if problem.score is measured_by_keras else problem.score
+        score = None if function is None else (problem.score_name, function)
         with self._descent.others_kept():
-            found = measure(
-                self._network, self._bench.steps, part, target_scale=problem.target_scale, score=score
-            )
+            found = measure(self._network, self._bench.steps, part, target_scale=problem.target_scale, score=score)
         if split == "validation":
             self.certainty = found.certainty
         return found.metrics

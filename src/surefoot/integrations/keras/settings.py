@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import keras
+import numpy as np
 
 from surefoot.errors import RecipeError, TaskError
 from surefoot.recipe import Recipe
@@ -59,14 +59,18 @@ def optimizer_section(optimizer: Any) -> tuple[dict[str, Any], str]:
         section = {"name": "sgd", "momentum": momentum, "nesterov": bool(config["nesterov"])}
         decay *= 1.0 - momentum
     elif kind in {"Adam", "AdamW"}:
-        betas = {"beta1": float(config["beta_1"]), "beta2": float(config["beta_2"]), "epsilon": float(config["epsilon"])}
+        betas = {
+            "beta1": float(config["beta_1"]),
+            "beta2": float(config["beta_2"]),
+            "epsilon": float(config["epsilon"]),
+        }
         section = {"name": "adamw" if kind == "AdamW" or decay else "adam", **betas}
     else:
         return {}, f"{kind} is not one that a recipe describes"
     if unlike:
         return {}, f"{kind} with {' and '.join(unlike)} is not one that a recipe describes"
     if isinstance(rate, int | float) and math.isfinite(rate) and rate > 0:
-        section["learning_rate"] = float(rate)
+        section["learning_rate"] = float(str(np.float32(rate)))  # Keras keeps 0.01 as 0.009999999776
     if decay:
         section["weight_decay"] = float(f"{decay:.6g}")
     if config.get("global_clipnorm"):

@@ -23,7 +23,9 @@ Values = list[npt.NDArray[Any]]
 
 def take(variables: Sequence[Any]) -> Values:
     """Copies of what variables hold."""
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+    if keras.backend.backend() == "tensorflow":  # its arrays do not know NumPy 2's "copy" and would warn of it
+        return [np.array(variable.value.numpy()) for variable in variables]
+    return [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
 
 
 def put_back(variables: Sequence[Any], values: Values) -> None:

@@ -23,8 +23,8 @@ from surefoot.integrations.sklearn.families import Family, family_of
 from surefoot.integrations.sklearn.outcome import best_index, chosen_index, cv_results
 from surefoot.integrations.sklearn.preparing import checked_rows, folds_of, labels_of, prepared
 from surefoot.integrations.sklearn.rows import Folds
-from surefoot.integrations.sklearn.settings import sections_of, usual_epochs
-from surefoot.recipe import Recipe
+from surefoot.integrations.sklearn.settings import usual_epochs
+from surefoot.recipe import Recipe, sections_of
 from surefoot.reports.watching import Printer
 from surefoot.space import Dimension, choice
 from surefoot.tasks import Task

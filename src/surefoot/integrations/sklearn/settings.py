@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from surefoot.batching import default_batch_size
-from surefoot.errors import RecipeError, nearest
-from surefoot.recipe import Recipe
+from surefoot.errors import RecipeError
+from surefoot.recipe import Recipe, as_recipe
 
-__all__ = ["KEYS", "as_recipe", "recipe_of", "sections_of", "usual_epochs"]
+__all__ = ["KEYS", "recipe_of", "usual_epochs"]
 
 # The levers that have a parameter of their own, and what a recipe calls them.
 KEYS = {
@@ -44,31 +43,6 @@ def recipe_of(recipe: Any, parameters: Mapping[str, Any], settings: Mapping[str,
         if key in given and key in others:
             raise RecipeError(f'{name} and settings["{key}"] are the same lever: give one of the two')
     return as_recipe(recipe).with_changes({**given, **others})
-
-
-def as_recipe(recipe: Any) -> Recipe:
-    """A recipe from whatever it is given as; an empty one for None."""
-    return recipe if isinstance(recipe, Recipe) else Recipe(**sections_of(recipe))
-
-
-def sections_of(recipe: Any) -> dict[str, dict[str, Any]]:
-    """What a recipe says, in whatever way it is given, before anything is checked but its sections."""
-    if recipe is None:
-        return {}
-    if isinstance(recipe, str | Path):
-        return Recipe.from_file(recipe).to_dict()
-    if isinstance(recipe, Recipe):
-        return recipe.to_dict()
-    if not isinstance(recipe, Mapping):
-        raise RecipeError(
-            f"recipe must be a surefoot.Recipe, its sections or the path of a TOML file, not {type(recipe).__name__}"
-        )
-    for section, values in recipe.items():
-        if section not in Recipe.model_fields:
-            raise RecipeError(f'recipe has no section "{section}"; {nearest(section, Recipe.model_fields)}')
-        if not isinstance(values, Mapping):
-            raise RecipeError(f'recipe["{section}"] must be a mapping of its keys, not {values!r}')
-    return {section: dict(values) for section, values in recipe.items()}
 
 
 def usual_epochs(recipe: Recipe, num_rows: int) -> int:
