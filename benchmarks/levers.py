@@ -152,22 +152,29 @@ def _measured(pair: tuple[Trial, Trial], metric: str) -> tuple[float, float] | N
 
 
 def _change(pairs: list[tuple[float, float] | None]) -> str:
-    known = [pair for pair in pairs if pair is not None]
-    if not known:
+    found = _compared(pairs)
+    if found is None:
         return "-"
-    before, after = zip(*known, strict=True)
-    change, half = difference(before, after)
+    before, after, change, half = found
     said = "" if half is None else f", {_verdict(change, half)} {change:+.4f} ± {half:.4f}"
-    return f"{fmean(before):.4f} → {fmean(after):.4f}{said}"
+    return f"{before:.4f} → {after:.4f}{said}"
 
 
 def _points(pairs: list[tuple[float, float] | None]) -> str:
+    found = _compared(pairs)
+    if found is None:
+        return "-"
+    *_, change, half = found
+    return f"{100 * change:+.2f}" + ("" if half is None else f" ± {100 * half:.2f}")
+
+
+def _compared(pairs: list[tuple[float, float] | None]) -> tuple[float, float, float, float | None] | None:
+    """The mean before and after, their difference and how far it is uncertain, of the pairs that are known."""
     known = [pair for pair in pairs if pair is not None]
     if not known:
-        return "-"
+        return None
     before, after = zip(*known, strict=True)
-    change, half = difference(before, after)
-    return f"{100 * change:+.2f}" + ("" if half is None else f" ± {100 * half:.2f}")
+    return fmean(before), fmean(after), *difference(before, after)
 
 
 def _verdict(change: float, half: float) -> str:

@@ -31,6 +31,7 @@ from surefoot.integrations.sklearn.folds import FoldsRun
 from surefoot.integrations.sklearn.judging import mean_loss
 from surefoot.integrations.sklearn.partial_run import PartialRun
 from surefoot.integrations.sklearn.rows import Part
+from surefoot.integrations.sklearn.varying import space_of
 from surefoot.protocols import Steered
 from surefoot.protocols.search import never
 from surefoot.testing import check_trainable
@@ -247,6 +248,7 @@ def test_it_takes_sparse_rows_weights_and_stands_in_a_pipeline() -> None:
         (SGDClassifier(), {"refit": "f1"}, "refit must be True, False or a function"),
         (SGDClassifier(), {"refit": lambda results: len(results["params"]), "epochs": 5}, "refit gave [0-9]+; it must"),
         (SGDClassifier(), {"space": {"alpha": [0.1, 1.0]}}, 'name it "optimizer.weight_decay"'),
+        (SGDClassifier(), {"space": {"tol": stats.norm()}}, r'space\["tol"\] is SciPy.s norm; take loguniform'),
         (SGDClassifier(), {"space": {"optimizer.weight_decay": 3}}, "must be one of sf.space.log"),
         (LogisticRegression(), {}, "LogisticRegression cannot be searched; take MLPClassifier"),
         (Perceptron(), {}, "Perceptron cannot be searched"),
@@ -278,6 +280,20 @@ def test_without_a_refit_there_is_nothing_to_predict_with() -> None:
         search.predict(INPUTS)
     with pytest.raises(sf.RequestError, match='one class, "up"'):
         RecipeSearchCV(SGDClassifier()).fit(INPUTS[LABELS == "up"], LABELS[LABELS == "up"])
+
+
+@pytest.mark.slow
+def test_distributions_of_scipy_are_the_ranges_they_are() -> None:
+    given = {"batch.size": stats.randint(4, 9), "l1_ratio": stats.uniform(0.2, 0.3), "penalty": ("l2", "elasticnet")}
+    assert space_of(given, own=["l1_ratio", "penalty"]) == {
+        "batch.size": sf.space.integer(4, 8),
+        "model.l1_ratio": sf.space.uniform(0.2, 0.5),
+        "model.penalty": sf.space.choice("l2", "elasticnet"),
+    }
+    search = RecipeSearchCV(SGDClassifier(), given, epochs=10, random_state=0).fit(INPUTS, LABELS)
+    assert set(search.cv_results_["param_penalty"]) <= {"l2", "elasticnet"}
+    assert all(0.2 <= ratio <= 0.5 for ratio in search.cv_results_["param_l1_ratio"])
+    assert search.best_estimator_.l1_ratio == search.best_params_["l1_ratio"]
 
 
 # What HalvingRandomSearchCV has: for other estimators, of candidates and resources, or of its own affairs.

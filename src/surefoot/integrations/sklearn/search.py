@@ -24,9 +24,9 @@ from surefoot.integrations.sklearn.outcome import best_index, chosen_index, cv_r
 from surefoot.integrations.sklearn.preparing import checked_rows, folds_of, labels_of, prepared
 from surefoot.integrations.sklearn.rows import Folds
 from surefoot.integrations.sklearn.settings import usual_epochs
+from surefoot.integrations.sklearn.varying import space_of
 from surefoot.recipe import Recipe, sections_of
 from surefoot.reports.watching import Printer
-from surefoot.space import Dimension, choice
 from surefoot.tasks import Task
 from surefoot.training import never
 from surefoot.workflows import tune
@@ -39,14 +39,6 @@ BACKEND = "surefoot.integrations.sklearn.backend"
 REFIT, MOST_OF_BUDGET = 1.0, 0.5
 # All rows may diverge where four fifths did not: the rate is then cut by this, as after any run that diverged.
 RESCUE, MOST_RESCUES = 1 / 3, 4
-# Estimators' own parameters that a recipe has under another name, and mostly in another unit.
-IN_A_RECIPE = {
-    "learning_rate_init": "optimizer.learning_rate",
-    "eta0": "optimizer.learning_rate",
-    "alpha": "optimizer.weight_decay",
-    "batch_size": "batch.size",
-    "learning_rate": "schedule.name",
-}
 # Parameters that training by steps sets, and that the result has as they were given.
 _THEIRS = ("shuffle", "early_stopping", "verbose", "random_state")
 
@@ -62,7 +54,8 @@ class RecipeSearchCV(AnswersByItsBest):
     Args:
         estimator: supplies everything that is not searched.
         space: what else may vary: the estimator's own parameters by name, such as ``{"activation": ["relu", "tanh"]}``,
-            or keys of a recipe, such as "batch.size"; values as a list or as ``sf.space`` has them.
+            or keys of a recipe, such as "batch.size"; values as a list, as ``sf.space`` has them, or as SciPy's
+            loguniform, uniform and randint.
         budget: in trainings, one being ``epochs`` over the training rows; the last one, on all rows, is in it.
         epochs: of one training; None is 20, and up to 60 for few rows.
         recipe: what the search keeps as it is, or begins with: a ``surefoot.Recipe``, its sections or a TOML file.
@@ -95,7 +88,7 @@ class RecipeSearchCV(AnswersByItsBest):
     def __init__(
         self,
         estimator: Any,
-        space: Mapping[str, Dimension] | None = None,
+        space: Mapping[str, Any] | None = None,
         *,
         budget: float = 2.0,
         epochs: float | None = None,
@@ -148,7 +141,7 @@ class RecipeSearchCV(AnswersByItsBest):
         result = tune(
             task,
             budget=self._search_budget(),
-            space=self._space(estimator),
+            space=space_of(self.space, own=estimator.get_params(deep=False)),
             recipe=recipe,
             seed=seed,
             observer=Printer() if self.verbose else None,
@@ -186,18 +179,6 @@ class RecipeSearchCV(AnswersByItsBest):
             name=type(estimator).__name__,
             backend=BACKEND,
         )
-
-    def _space(self, estimator: Any) -> dict[str, Dimension] | None:
-        """The space in a recipe's names; a list is a choice, as in a grid."""
-        own, found = estimator.get_params(deep=False), dict[str, Dimension]()
-        for name, one in (self.space or {}).items():
-            if name in own and name in IN_A_RECIPE:
-                raise RequestError(
-                    f'space["{name}"] is what the search itself sets; to say where it may go, name it '
-                    f'"{IN_A_RECIPE[name]}", in the unit of a recipe: docs/coming-from-scikit-learn.md'
-                )
-            found[f"model.{name}" if name in own else name] = choice(*one) if isinstance(one, list) else one
-        return found or None
 
     def _search_budget(self) -> float:
         if isinstance(self.budget, bool) or not isinstance(self.budget, int | float) or not self.budget > 0:
