@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
@@ -30,6 +30,7 @@ _DISTRIBUTIONS: dict[str, BaseDistribution] = {
     "weight_decay": FloatDistribution(0.0, 1e300),
     "decay": FloatDistribution(0.0, 1e300),
     "share": FloatDistribution(0.0, 1e3),
+    "batch_size": IntDistribution(1, 2**40),
 }
 
 
@@ -157,6 +158,8 @@ def _trial(name: str, stage: str, share: float, recipe: Recipe, coordinates: dic
         "weight_decay": settings.weight_decay,
         "share": share,
     }
+    if recipe.batch.size is not None:
+        parameters["batch_size"] = recipe.batch.size
     if "decay" in coordinates:
         parameters["decay"] = coordinates["decay"]
     trial = create_trial(

@@ -10,7 +10,8 @@ Importing it loads Optuna and nothing else that is heavy; the objective may trai
 True
 """
 
+from surefoot.integrations.optuna.exchange import add_runs, recipe_of
 from surefoot.integrations.optuna.pruner import SurefootPruner
 from surefoot.integrations.optuna.sampler import SurefootSampler
 
-__all__ = ["SurefootPruner", "SurefootSampler"]
+__all__ = ["SurefootPruner", "SurefootSampler", "add_runs", "recipe_of"]
