@@ -67,6 +67,8 @@ def test_labels_are_texts_and_a_fitted_estimator_survives_a_pickle(wine: Any) ->
     model = SurefootClassifier(**QUICK).fit(inputs, labels)
     assert model.score(inputs, labels) > 0.97
     assert list(model.classes_) == ["class_0", "class_1", "class_2"]
+    assert model.predict_log_proba(inputs) == pytest.approx(np.log(model.predict_proba(inputs)))
+    assert np.isfinite(model.predict_log_proba(inputs * 1e6)).all()
     again = pickle.loads(pickle.dumps(model))  # noqa: S301 - written a line above
     assert np.array_equal(again.predict_proba(inputs), model.predict_proba(inputs))
     assert again.network_ is not model.network_

@@ -245,6 +245,9 @@ def test_it_takes_sparse_rows_weights_and_stands_in_a_pipeline() -> None:
     [
         (SGDClassifier, {}, r"give an instance: SGDClassifier\(\)"),
         (SGDClassifier(), {"scoring": ["accuracy", "f1"]}, "scoring must be one score"),
+        (SGDClassifier(), {"scoring": "accurracy"}, 'no score "accurracy"; did you mean "accuracy"'),
+        (SGDClassifier(), {"scoring": "f1"}, "failed at .*ValueError: pos_label=1 is not a valid label"),
+        (SGDClassifier(), {"scoring": lambda *_: np.nan}, "the score of the held-out rows is nan: does it"),
         (SGDClassifier(), {"refit": "f1"}, "refit must be True, False or a function"),
         (SGDClassifier(), {"refit": lambda results: len(results["params"]), "epochs": 5}, "refit gave [0-9]+; it must"),
         (SGDClassifier(), {"space": {"alpha": [0.1, 1.0]}}, 'name it "optimizer.weight_decay"'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 import zlib
 from pathlib import Path
@@ -98,11 +99,13 @@ class PartialFactory:
             self._try(estimator)
             run = self._run(recipe.complete(self.num_rows), 0, seed=0, horizon=2)
             run.step_at(1e-6, batch_size=1)
-            run.evaluate("validation")
+            measured = run.evaluate("validation")
         except SurefootError:
             raise
         except Exception as error:
             raise TaskError(f"the estimator failed at {raised_at(error)}") from error
+        if self.objective.name == "validation_score" and not math.isfinite(measured["score"]):
+            raise TaskError(f"the score of the held-out rows is {measured['score']}: does it suit these targets?")
 
     def _try(self, estimator: Any) -> None:
         """Let scikit-learn check the estimator's own parameters, which a run does not at every step."""

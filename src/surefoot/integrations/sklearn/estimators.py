@@ -140,10 +140,19 @@ class SurefootClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mis
     @available_if(_gives_probabilities)  # type: ignore[untyped-decorator] # scikit-learn has no types
     def predict_proba(self, X: Any) -> Array:
         """The probability of every class, rows × classes."""
-        outputs = self._outputs(X)
-        raised = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        shares: Array = raised / raised.sum(axis=1, keepdims=True)
+        shares: Array = np.exp(self._log_shares(X))
         return shares
+
+    @available_if(_gives_probabilities)  # type: ignore[untyped-decorator] # scikit-learn has no types
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithm of those probabilities, also where they are too small for a number."""
+        return self._log_shares(X)
+
+    def _log_shares(self, X: Any) -> Array:
+        outputs = self._outputs(X)
+        below = outputs - outputs.max(axis=1, keepdims=True)
+        found: Array = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+        return found
 
 
 class SurefootRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc] # scikit-learn has no types

@@ -156,7 +156,10 @@ class PartialRun:
                 measured = {"loss": mean_loss(self._estimator, part.inputs, part.targets, part.weights)}
                 if self._scorer is not None:
                     measured["score"] = float(self._scorer(self._estimator, part.inputs, part.targets))
-            except ValueError:  # weights that are not finite have no predictions
+            except ValueError:
+                if State.take(self._estimator).is_finite:
+                    raise
+                # weights that are not finite have no predictions
                 return {"loss": math.nan} | ({} if self._scorer is None else {"score": math.nan})
         return measured
 

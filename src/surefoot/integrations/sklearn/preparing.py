@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone, is_classifier
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from surefoot.errors import RequestError
+from surefoot.errors import RequestError, nearest
 from surefoot.integrations.sklearn.rows import Indices, Part
 from surefoot.tasks.split import split_rows
 
-__all__ = ["checked_rows", "folds_of", "labels_of", "prepared"]
+__all__ = ["checked_rows", "folds_of", "labels_of", "prepared", "scorer_of"]
 
 # What is held out where no folds are asked for.
 HELD_OUT = 0.2
@@ -77,6 +79,20 @@ def folds_of(
         if len(held) and len(kept):
             return ((used[kept], used[held]),)
     raise RequestError(f"{len(used)} rows are too few to hold some out: give more rows, or cv")
+
+
+def scorer_of(estimator: Any, scoring: Any) -> Callable[..., float]:
+    """The one score that decides, as ``scorer(estimator, X, y)``.
+
+    Raises:
+        RequestError: there are several, or none of that name.
+    """
+    if isinstance(scoring, list | tuple | set | dict):
+        raise RequestError(f"scoring must be one score, which decides, not {len(scoring)}: {scoring!r}")
+    if isinstance(scoring, str) and scoring not in get_scorer_names():
+        raise RequestError(f'scikit-learn has no score "{scoring}"; {nearest(scoring, get_scorer_names())}')
+    found: Callable[..., float] = check_scoring(estimator, scoring)
+    return found
 
 
 def prepared(estimator: Any, targets: npt.NDArray[Any], classes: Any) -> Any:

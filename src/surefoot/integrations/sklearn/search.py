@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 
 from surefoot.errors import RequestError
@@ -21,7 +20,7 @@ from surefoot.integrations.sklearn.answering import AnswersByItsBest
 from surefoot.integrations.sklearn.backend import PartialFactory, require_optimizer
 from surefoot.integrations.sklearn.families import Family, family_of
 from surefoot.integrations.sklearn.outcome import best_index, chosen_index, cv_results
-from surefoot.integrations.sklearn.preparing import checked_rows, folds_of, labels_of, prepared
+from surefoot.integrations.sklearn.preparing import checked_rows, folds_of, labels_of, prepared, scorer_of
 from surefoot.integrations.sklearn.rows import Folds
 from surefoot.integrations.sklearn.settings import usual_epochs
 from surefoot.integrations.sklearn.varying import space_of
@@ -124,14 +123,12 @@ class RecipeSearchCV(AnswersByItsBest):
             KeyboardInterrupt: somebody stopped it.
         """
         family = family_of(self.estimator)
-        if isinstance(self.scoring, list | tuple | set | dict):
-            raise RequestError(f"scoring must be one score, which decides, not {len(self.scoring)}: {self.scoring!r}")
         if not isinstance(self.refit, bool) and not callable(self.refit):
             raise RequestError(f"refit must be True, False or a function of cv_results_, not {self.refit!r}")
         rows, used = checked_rows(self, X, y, sample_weight, many_outputs=family.has_many_outputs)
         classes = labels_of(rows.targets[used]) if is_classifier(self.estimator) else None
         estimator = prepared(self.estimator, rows.targets[used], classes)
-        self.scorer_ = check_scoring(estimator, self.scoring)
+        self.scorer_ = scorer_of(estimator, self.scoring)
         splits = folds_of(rows, used, self.cv, groups, of_classes=classes is not None)
         folds = Folds(rows, splits, classes, self.scorer_)
         recipe = self._base(family, estimator)

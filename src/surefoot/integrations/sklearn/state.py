@@ -53,6 +53,11 @@ class State:
                     values[prefix + name] = value
         return cls(arrays, values)
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether no array holds an infinite number or none."""
+        return all(bool(np.isfinite(one).all()) for one in self.arrays.values())
+
     def put_back(self, estimator: Any) -> None:
         """Write copies into an estimator of the same make that has been begun."""
         owners = dict(_owners(estimator))
