@@ -105,6 +105,12 @@ class Course:
         every = self.steering.looks_every
         return every is not None and self._steps % every == 0
 
+    @property
+    def watches(self) -> bool:
+        """Whether a schedule or a policy wants to hear the validation loss."""
+        is_plateau = self._recipe.batch.is_observing and self.steering.looks_every is None
+        return is_plateau or self._recipe.schedule.reactive() is not None
+
     def size_at(self, samples: int) -> tuple[int, int]:
         """Rows that the policy asks for at a place of the clock, and rows that the step there takes."""
         wanted = self.steering.batch_size(samples)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-CORE = ("test_keras_optimizers.py", "test_keras_schedules.py")
+CORE = ("test_keras_optimizers.py", "test_keras_schedules.py", "test_keras_pilot.py")
 
 
 @pytest.mark.slow

@@ -21,7 +21,14 @@ from surefoot.integrations.keras.optimizers import SGD, Adagrad, Adam, AdamW, NA
 from surefoot.integrations.keras.schedules import ScheduledRate  # noqa: E402 - likewise
 
 # name -> the module of this room that has it; imported when it is asked for
-_HOMES: dict[str, str] = {"ReactiveRate": "reactive", "fit": "door", "probe": "door", "tune": "door"}
+_HOMES: dict[str, str] = {
+    "Pilot": "pilot",
+    "ReactiveRate": "reactive",
+    "attach": "pilot",
+    "fit": "door",
+    "probe": "door",
+    "tune": "door",
+}
 
 __all__ = [
     "SGD",
@@ -29,9 +36,11 @@ __all__ = [
     "Adam",
     "AdamW",
     "NAdamW",
+    "Pilot",
     "RMSprop",
     "ReactiveRate",
     "ScheduledRate",
+    "attach",
     "fit",
     "probe",
     "tune",
