@@ -62,12 +62,15 @@ class Bench:
         """The model's own, without the optimizer's."""
         return [*self.network.trainable, *self.network.others]
 
-    def start(self, model: Any) -> Values | None:
+    def start(self, model: Any, seed: int) -> Values | None:
         """What a run on a fresh model begins with; None when the model is of another make."""
         variables = [*model.trainable_variables, *model.non_trainable_variables]
-        if _make_of(variables) != _make_of(self.model_variables) or _layers_of(model) != _layers_of(self.network.model):
+        draws = np.array([seeds.derive(seed, "draws") % 2**31, 0], dtype=self.network.draws.state.dtype)
+        if _make_of(variables) != _make_of(self.model_variables[:-1]) or _layers_of(model) != _layers_of(
+            self.network.model
+        ):
             return None
-        return [*take(variables), *self._fresh_optimizer]
+        return [*take(variables), draws, *self._fresh_optimizer]
 
     def is_held_by(self, guest: Guest) -> bool:
         """Whether the variables hold what is a guest's."""
@@ -102,11 +105,12 @@ class Benches:
         self._built.add(model)
         key = json.dumps([recipe.model, group_key(recipe), id(train)], sort_keys=True, default=str)
         bench = self._benches.get(key)
-        values = None if bench is None else bench.start(model)
+        values = None if bench is None else bench.start(model, seed)
         if bench is None or values is None:
             _try_out(model, train)
             bench = Bench(model, recipe, train)
-            values = take(bench.variables)
+            values = bench.start(model, seed)
+            assert values is not None, "it is this very model"
         self._benches[key] = bench
         self._benches.move_to_end(key)
         while len(self._benches) > MOST_BENCHES:

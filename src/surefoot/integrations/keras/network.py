@@ -49,14 +49,16 @@ class Network:
         model: as given.
         loss: what it was compiled with.
         trainable: the variables that are trained.
-        others: those that change beside them: moving averages, states of random generators.
+        others: those that change beside them: moving averages, states of random generators, ``draws`` last.
+        draws: the run's own stream, for a backend whose layers draw from a global one.
         optimizer: ours, built for ``trainable``.
     """
 
     def __init__(self, model: Any, recipe: Recipe) -> None:
         self.model, self.loss = model, loss_of(model)
         self.trainable = list(model.trainable_variables)
-        self.others = list(model.non_trainable_variables)
+        self.draws = keras.random.SeedGenerator(0)
+        self.others = [*model.non_trainable_variables, self.draws.state]
         kind, self._names = _OPTIMIZERS[recipe.optimizer.name]
         arguments: dict[str, Any] = dict.fromkeys((*self._names, "weight_decay"), _PLACEHOLDER)
         if kind is SGD:

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Iterator
 
-import keras
 import numpy as np
 
 from surefoot import seeds
@@ -78,8 +77,8 @@ class KerasRun(Training):
     @property
     def device(self) -> str:
         """Where it trains."""
-        found = keras.distribution.list_devices()
-        return str(found[0]) if found else "cpu"
+        found = str(getattr(self._network.trainable[0].value, "device", "cpu"))
+        return found.rpartition("device:")[2].lower()
 
     def step_cost(self, *, batch_size: int, with_memory: bool) -> StepCost | None:
         """Take one step at a rate near 0 and time it; None when it does not fit in memory, which cannot be weighed."""

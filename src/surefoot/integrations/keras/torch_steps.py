@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -50,9 +51,10 @@ class TorchSteps:
         values = [variable.value for variable in self._network.trainable]
         for value in values:
             value.grad = None
-        plain, penalty, _ = self._network.forward(batch, training=True)
+        with self._drawing():
+            plain, penalty, _ = self._network.forward(batch, training=True)
         (share * plain + penalty_share * penalty).backward()
-        return float(plain), [value.grad for value in values]
+        return float(plain.detach()), [value.grad for value in values]
 
     @torch.no_grad()
     def apply(self, gradients: Sequence[Any], knobs: Sequence[float]) -> None:
@@ -62,8 +64,17 @@ class TorchSteps:
     @torch.no_grad()
     def measure(self, part: Part, *, training: bool) -> tuple[float, Any]:
         """The mean loss of rows, and the model's outputs as arrays."""
-        plain, _, outputs = self._network.forward(_as_tensors(part), training=training)
+        with self._drawing():
+            plain, _, outputs = self._network.forward(_as_tensors(part), training=training)
         return float(plain), keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
+
+    @contextlib.contextmanager
+    def _drawing(self) -> Iterator[None]:
+        """A block in which PyTorch's own stream, which Keras's Dropout draws from, is at the run's next place."""
+        devices = [] if self._device.type == "cpu" else [self._device]
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(int(sum(self._network.draws.next())))
+            yield
 
 
 def _as_tensors(part: Part) -> Any:
