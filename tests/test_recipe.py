@@ -123,3 +123,5 @@ def test_dimensions_stay_inside(fraction: float) -> None:
     assert choice("a", "b").at(fraction) in {"a", "b"}
     assert log(1e-4, 1).clip(5.0) == 1.0
     assert choice(16, 32, 64).clip(40) == 32
+    assert choice(0.01, 0.001, 0.0001).clip(0.005) == 0.01  # by ratio: a rate is not brought to a fifth of itself
+    assert choice(0.0, 0.2, 0.5).clip(0.3) == 0.2

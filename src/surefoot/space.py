@@ -120,13 +120,15 @@ class Choice:
         return self.options[min(int(fraction * len(self.options)), len(self.options) - 1)]
 
     def clip(self, value: Any) -> Any:
-        """``value`` where it is an option, else the nearest number, else the first option."""
+        """``value`` where it is an option, else the nearest number, by ratio among those above 0, else the first."""
         if value in self.options:
             return value
         numbers = [option for option in self.options if isinstance(option, int | float)]
-        if isinstance(value, int | float) and numbers:
-            return min(numbers, key=lambda option: abs(option - value))
-        return self.options[0]
+        if not isinstance(value, int | float) or not numbers:
+            return self.options[0]
+        if min(*numbers, value) > 0:
+            return min(numbers, key=lambda option: abs(math.log(option / value)))
+        return min(numbers, key=lambda option: abs(option - value))
 
 
 @dataclass(frozen=True)

@@ -286,6 +286,25 @@ def test_a_space_varies_what_it_names() -> None:
     assert best.recipe["model"]["hidden"] == 8
 
 
+def test_rates_that_are_allowed_lie_where_the_probes_point_and_take_less_decay() -> None:
+    """The probes point to 0.05 / 3: a range that ends at a tenth of it is searched near that end, with a tenth of c."""
+    top = 0.05 / 30
+    space = {"model.hidden": choice(8, 16, 32), "optimizer.learning_rate": log(1e-6, top)}
+    free, bound = (ladder(space=one, starts=STARTS[:1]).propose([]) for one in ({"model.hidden": choice(8, 16)}, space))
+    for candidate in bound:
+        assert top / 3.01 <= candidate.coordinates["learning_rate"] <= top
+        assert candidate.coordinates["decay"] == pytest.approx(free[0].coordinates["decay"] / 10)
+
+
+def test_a_list_of_rates_is_gone_through_where_nothing_else_varies() -> None:
+    rates = (1e-2, 1e-3, 1e-4)
+    alone = ladder(space={"optimizer.learning_rate": choice(*rates)}, starts=STARTS[:1]).propose([])
+    assert {candidate.coordinates["learning_rate"] for candidate in alone} == set(rates)
+    space = {"optimizer.learning_rate": choice(*rates), "model.hidden": choice(8, 16, 32)}
+    beside = ladder(space=space, starts=STARTS[:1]).propose([])
+    assert 1e-4 not in {candidate.coordinates["learning_rate"] for candidate in beside}
+
+
 def test_a_searched_decay_stands_as_it_was_drawn() -> None:
     space = {"optimizer.weight_decay": log(1e-3, 1e-1)}
     runs = climbed(ladder(space=space), lambda candidate: 1.0 - 0.1 * candidate.share, training_samples=SAMPLES)
