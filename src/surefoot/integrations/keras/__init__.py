@@ -28,6 +28,7 @@ _HOMES: dict[str, str] = {
     "fit": "door",
     "probe": "door",
     "tune": "door",
+    **dict.fromkeys(("Searched", "SurefootOracle", "SurefootTuner", "search"), "tuner"),
 }
 
 __all__ = [
@@ -54,4 +55,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*__all__, *_HOMES})
