@@ -87,7 +87,16 @@ def test_the_commands_on_a_table_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     "name",
-    [*READMES, "CONTRIBUTING.md", "docs/log.md", "docs/watching.md", "docs/data.md", "docs/using.md", "CHANGELOG.md"],
+    [
+        *READMES,
+        "CONTRIBUTING.md",
+        "docs/log.md",
+        "docs/watching.md",
+        "docs/data.md",
+        "docs/using.md",
+        "docs/diagnosing.md",
+        "CHANGELOG.md",
+    ],
 )
 def test_links_lead_somewhere(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")

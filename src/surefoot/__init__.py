@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from surefoot import errors, schedules, space
     from surefoot.callbacks import Event
+    from surefoot.diagnosis import diagnose
     from surefoot.engine.attach import Pilot, attach
     from surefoot.engine.sparse_linear import SparseLinear
     from surefoot.engine.tensorboard import TensorBoardWriter
@@ -59,6 +60,7 @@ __all__ = [
     "ablate",
     "attach",
     "compare",
+    "diagnose",
     "errors",
     "export",
     "fit",
@@ -79,6 +81,7 @@ _HOMES = {
     "Printer": "surefoot.reports.watching",
     "TensorBoardWriter": "surefoot.engine.tensorboard",
     "attach": "surefoot.engine.attach",
+    "diagnose": "surefoot.diagnosis",
     "Recipe": "surefoot.recipe",
     "rescale": "surefoot.rescaling",
     "RequestError": "surefoot.errors",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from surefoot.cli.ablate import ablate
+from surefoot.cli.diagnose import diagnose
 from surefoot.cli.ending import leave, show
 from surefoot.cli.options import (
     ColumnOption,
@@ -307,6 +308,7 @@ def schedule(
 
 
 app.command()(ablate)
+app.command()(diagnose)
 app.command()(rescale)
 app.command()(refit)
 app.command()(export)

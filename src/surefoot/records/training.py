@@ -124,10 +124,20 @@ class Cost(Record):
 
 
 class Finding(Record):
-    """A verdict: what is so, the evidence for it, and what to do about it."""
+    """A verdict: what is so, the evidence for it, and what to do about it.
+
+    Attributes:
+        verdict: its name, as docs/diagnosing.md defines it.
+        run: what it is about.
+        evidence: the numbers it was read off.
+        advice: what to change, and by how much.
+        epoch: where it begins, where that can be said in epochs.
+        certainty: how sure it is; None where it is a plain fact.
+    """
 
     verdict: str
     run: str
     evidence: str
     advice: str
     epoch: float | None = None
+    certainty: Literal["certain", "likely", "possible"] | None = None

@@ -1,0 +1,134 @@
+"""Whether a training came to its end: still falling, never begun, or held up by its own noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from surefoot.diagnosis.curve import Curve, curve_of
+from surefoot.diagnosis.log import Log
+from surefoot.diagnosis.wording import at_place, place_of, share
+from surefoot.records import Finding
+
+__all__ = ["convergence"]
+
+FEWEST_POINTS = 6
+# What half as many epochs again must gain, as a share of all that was gained, to be worth a verdict.
+WORTHWHILE = 0.02
+MORE = 1.5
+# A curve that has gained less than this many deviations of a point has not begun.
+GAINED = 3.0
+LEAST_GAIN = 0.01  # and less than this share of its start
+# A floor of noise: over the last third the loss falls by less than a deviation of a point, and that deviation is this
+# share of all that was gained.
+LOUD = 0.02
+
+
+def convergence(log: Log) -> Finding | None:
+    """What the end of the loss says; the validation loss where there is one."""
+    curve = curve_of(log, "validation") or curve_of(log, "train")
+    if curve is None or len(curve.smooth) < FEWEST_POINTS:
+        return None
+    gained = float(curve.smooth[0] - curve.smooth.min())
+    if gained < max(GAINED * curve.noise, LEAST_GAIN * abs(float(curve.smooth[0]))):
+        return _never_began(log, curve, gained)
+    return _still_falling(log, curve, gained) or _held_up(log)
+
+
+def _never_began(log: Log, curve: Curve, gained: float) -> Finding:
+    slow = _is_steady(curve.smooth)
+    advice = (
+        "it falls steadily and slowly: raise the learning rate 10 times, and on"
+        if slow
+        else "lower the learning rate 10 times; if that changes nothing, see whether the inputs are scaled and "
+        "belong to their targets, and whether gradients reach the first layer"
+    )
+    return Finding(
+        verdict="learned nothing",
+        run=log.name,
+        evidence=(
+            f"until {at_place(log, curve.finite_at[-1])} the {curve.name} went from {curve.smooth[0]:.4g} to "
+            f"{curve.smooth[-1]:.4g}, at best {share(gained / max(abs(float(curve.smooth[0])), 1e-12))} down"
+        ),
+        advice=advice,
+        certainty="certain",
+    )
+
+
+def _is_steady(smooth: npt.NDArray[np.float64]) -> bool:
+    """Whether nearly every step goes down."""
+    return bool((np.diff(smooth) < 0).mean() > 0.9)
+
+
+def _still_falling(log: Log, curve: Curve, gained: float) -> Finding | None:
+    """The curve carried on by a power of time that fits its last two thirds."""
+    places = curve.finite_at - min(float(curve.finite_at[0]), 0.0)
+    start = len(places) // 3
+    expected, spread = _carried_on(places[start:], curve.smooth[start:], MORE * float(places[-1]))
+    gain = float(curve.smooth[-1]) - expected
+    if gain < max(WORTHWHILE * gained, 2.0 * spread) or not _falls_in_the_end(curve):
+        return None
+    until = float(curve.finite_at[0]) + MORE * (float(curve.finite_at[-1]) - float(curve.finite_at[0]))
+    return Finding(
+        verdict="not converged",
+        run=log.name,
+        epoch=place_of(log, curve.finite_at[-1]),
+        evidence=(
+            f"the {curve.name} was still falling at the end, {at_place(log, curve.finite_at[-1])}; carried on by the "
+            f"power of time that fits its last two thirds it would be {expected:.3g} instead of "
+            f"{curve.smooth[-1]:.3g} at {at_place(log, float(round(until)))}"
+        ),
+        advice=(
+            "train half as long again with the schedule stretched to the new end, "
+            "or raise the learning rate 2 to 3 times"
+        ),
+        certainty="likely" if gain > 4.0 * spread else "possible",
+    )
+
+
+def _falls_in_the_end(curve: Curve) -> bool:
+    """Whether the last quarter lies below the one before by more than twice the error of their difference."""
+    values = curve.values[np.isfinite(curve.values)]
+    quarter = max(2, len(values) // 4)
+    before, last = values[-2 * quarter : -quarter], values[-quarter:]
+    return bool(before.mean() - last.mean() > 2.0 * curve.noise * np.sqrt(2.0 / quarter))
+
+
+def _carried_on(places: npt.NDArray[np.float64], values: npt.NDArray[np.float64], place: float) -> tuple[float, float]:
+    """The curve a + b·t^-c, fitted by least squares over a grid of c: its value at a place, and its error."""
+    places = np.maximum(places, 1e-9)
+    best: tuple[float, float] = (np.inf, float(values[-1]))
+    for power in (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0):
+        design = np.stack([np.ones_like(places), places**-power], axis=1)
+        factors, *_ = np.linalg.lstsq(design, values, rcond=None)
+        error = float(np.sqrt(np.mean((design @ factors - values) ** 2)))
+        if error < best[0]:
+            best = error, float(factors[0] + factors[1] * place**-power)
+    return best[1], best[0]
+
+
+def _held_up(log: Log) -> Finding | None:
+    """The training loss stays level in the last third, and jumps about: its noise is what holds it up."""
+    curve, rates = curve_of(log, "train"), log.get("learning_rate")
+    if curve is None or len(curve.values) < 2 * FEWEST_POINTS:
+        return None
+    values = curve.values[np.isfinite(curve.values)]
+    third = len(values) // 3
+    gained = float(curve.smooth[0] - curve.smooth.min())
+    fell = float(values[-2 * third : -third].mean() - values[-third:].mean())
+    noise = float(np.median(np.abs(np.diff(values[-2 * third :])))) / 0.6745 / np.sqrt(2.0)
+    if fell > noise / np.sqrt(max(third, 1)) or noise < LOUD * gained:
+        return None
+    if rates is not None and rates.values[-1] < 0.5 * rates.values.max():  # it has come down already
+        return None
+    return Finding(
+        verdict="held up by noise",
+        run=log.name,
+        epoch=place_of(log, curve.at[-third]),
+        evidence=(
+            f"from {at_place(log, curve.at[-2 * third])} on the training loss stays level and jumps by {noise:.2g} "
+            f"from point to point, {share(noise / gained)} of all that it fell"
+        ),
+        advice="let the learning rate decay to a tenth over the last third, or grow the batch 4 times there instead",
+        certainty="likely",
+    )

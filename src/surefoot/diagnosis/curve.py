@@ -1,0 +1,65 @@
+"""A loss as the verdicts look at it: few points, smoothed without a shift."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from surefoot.curves import zero_lag
+from surefoot.curves.smoothing import noise_of
+from surefoot.diagnosis.log import Log, Series
+
+__all__ = ["MOST_POINTS", "Curve", "curve_of"]
+
+# A curve of thousands of points is judged by this many means of neighbours, so that a rule that counts points means the
+# same part of a training in every log.
+MOST_POINTS = 50
+SMOOTHING = 0.5
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A loss.
+
+    Attributes:
+        name: "training loss" or "validation loss".
+        at: places in the log's unit.
+        values: means of neighbours, infinity and not-a-number among them.
+        smooth: the finite ones, smoothed; as many as ``finite_at``.
+        finite_at: their places.
+        raw: every point that was logged.
+    """
+
+    name: str
+    at: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
+    smooth: npt.NDArray[np.float64]
+    finite_at: npt.NDArray[np.float64]
+    raw: Series
+
+    @property
+    def noise(self) -> float:
+        """The deviation of one point from a smooth course; 0 where there are too few to tell."""
+        values = self.values[np.isfinite(self.values)]
+        return noise_of(values) if len(values) > 3 else 0.0
+
+    @property
+    def lowest(self) -> int:
+        """Which of the smoothed points is lowest."""
+        return int(np.argmin(self.smooth))
+
+
+def curve_of(log: Log, part: str) -> Curve | None:
+    """The loss of a part, "train" or "validation"; None where it was not logged or never finite."""
+    raw = log.get(f"{part}_loss")
+    if raw is None:
+        return None
+    coarse = raw.coarse(MOST_POINTS)
+    finite = coarse.finite
+    if not len(finite):
+        return None
+    name = "training loss" if part == "train" else "validation loss"
+    smooth = zero_lag(finite.values, memory=SMOOTHING)
+    return Curve(name, coarse.at, coarse.values, smooth, finite.at, raw)

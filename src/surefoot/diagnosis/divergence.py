@@ -1,0 +1,143 @@
+"""The first sign that a training leaves the ground."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from surefoot.diagnosis.curve import Curve, curve_of
+from surefoot.diagnosis.log import Log
+from surefoot.diagnosis.wording import at_place, by_factor, place_of
+from surefoot.records import Finding
+
+__all__ = ["divergence", "spikes"]
+
+# A loss that is above where it began, after it was below, and this share above its best is on its way out: of
+# TaskSet's curves 99.8 % that ended badly show it in time and 1 % that ended well (``benchmarks.verdicts``).
+CLEARLY_ABOVE = 0.05
+# A spike is this many deviations of a point above both sides of it.
+SPIKE = 8.0
+WORTH_SAYING = 0.1  # and this share of all that the loss moved
+FEWEST_POINTS = 8
+
+
+def divergence(log: Log) -> Finding | None:
+    """The loss is no finite number any more, or above where it began after it was below, and stayed away.
+
+    Above its start counts for the training loss, and for the validation loss only where that is all there is: beside a
+    training loss that falls it is overfitting.
+    """
+    training, validation = curve_of(log, "train"), curve_of(log, "validation")
+    losses = [curve for curve in (training, validation) if curve is not None]
+    lost = next((found for curve in losses if (found := _not_finite(log, curve)) is not None), None)
+    if lost is not None or not losses:
+        return lost or _never_finite(log)
+    return _above_its_start(log, losses[0])
+
+
+def _never_finite(log: Log) -> Finding | None:
+    for name in ("train_loss", "validation_loss"):
+        series = log.get(name)
+        if series is not None and not np.isfinite(series.values).any():
+            return Finding(
+                verdict="diverged",
+                run=log.name,
+                epoch=place_of(log, series.at[0]),
+                evidence=f"not one of its {len(series)} losses is a finite number",
+                advice="look for NaN in the data, in the first weights and in the loss itself before the learning rate",
+                certainty="certain",
+            )
+    return None
+
+
+def _not_finite(log: Log, curve: Curve) -> Finding | None:
+    lost = np.flatnonzero(~np.isfinite(curve.raw.values))
+    # one that comes back is a hole in the log, not in the training
+    if not len(lost) or np.isfinite(curve.raw.values[-1]):
+        return None
+    first = int(lost[0])
+    while first < len(curve.raw) and np.isfinite(curve.raw.values[first:]).any():
+        first += 1
+    place, before = curve.raw.at[first], curve.raw.values[first - 1] if first else np.nan
+    return Finding(
+        verdict="diverged",
+        run=log.name,
+        epoch=place_of(log, place),
+        evidence=f"the {curve.name} is no finite number from {at_place(log, place)} on; it was {before:.3g} before",
+        advice=_advice(log, place),
+        certainty="certain",
+    )
+
+
+def _above_its_start(log: Log, curve: Curve) -> Finding | None:
+    values = curve.values[np.isfinite(curve.values)]
+    start, last = values[0], values[-1]
+    lowest = int(np.argmin(values))
+    if len(values) < 3 or lowest == 0 or not _is_above(last, start, values[lowest]):
+        return None
+    above = np.flatnonzero([_is_above(value, start, values[lowest]) for value in values])
+    first = int(above[above > lowest][0])
+    place = curve.finite_at[first]
+    return Finding(
+        verdict="diverged",
+        run=log.name,
+        epoch=place_of(log, place),
+        evidence=(
+            f"the {curve.name} began at {start:.3g}, fell to {values[lowest]:.3g} by "
+            f"{at_place(log, curve.finite_at[lowest])}, and is above its start since {at_place(log, place)}: "
+            f"{last:.3g} now"
+        ),
+        advice=_advice(log, place),
+        certainty="likely",
+    )
+
+
+def _is_above(value: float, start: float, best: float) -> bool:
+    return bool(value > start and value > best + CLEARLY_ABOVE * abs(best))
+
+
+def _advice(log: Log, place: float) -> str:
+    rates = log.get("learning_rate")
+    known = ""
+    if rates is not None and len(before := rates.until(place)):
+        known = f", below {before.values[-1]:.3g}, which it had there"
+    return (
+        f"go back to the last weights before it with a learning rate {by_factor(3)} lower{known}; "
+        "if it happens in the first tenth of the training, warm the rate up, and clip the gradient's norm"
+    )
+
+
+def spikes(log: Log) -> Finding | None:
+    """Single points of the training loss far above both sides, after which it came back.
+
+    A validation loss is looked at too seldom for a point to be a sign: one in twelve of AlgoPerf's tuned runs has some.
+    """
+    curve = curve_of(log, "train")
+    if curve is None:
+        return None
+    values = curve.raw.finite.values
+    if len(values) < FEWEST_POINTS:
+        return None
+    around = np.maximum(values[:-2], values[2:])
+    scale = max(1.4826 * float(np.median(np.abs(np.diff(values)))), 1e-12)
+    gained = float(curve.smooth.max() - curve.smooth.min())
+    high = np.flatnonzero(values[1:-1] - around > max(SPIKE * scale, WORTH_SAYING * gained)) + 1
+    if not len(high):
+        return None
+    places = curve.raw.finite.at[high]
+    highest = int(high[np.argmax(values[high])])
+    where = at_place(log, curve.raw.finite.at[highest])
+    return Finding(
+        verdict="spikes",
+        run=log.name,
+        epoch=place_of(log, places[0]),
+        evidence=(
+            f"the {curve.name} jumped {_times(len(high))} and came back, at {where} to {values[highest]:.3g} "
+            f"from {values[highest - 1]:.3g}"
+        ),
+        advice="clip the gradient's norm near its usual size, or lower the rate by a third; look at those rows",
+        certainty="likely",
+    )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

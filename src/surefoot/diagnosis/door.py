@@ -1,0 +1,42 @@
+"""``diagnose``: a log in, verdicts out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from surefoot.diagnosis.judging import verdicts
+from surefoot.diagnosis.readers import read_logs
+from surefoot.records import Finding
+
+__all__ = ["diagnose"]
+
+
+def diagnose(source: Any, *, columns: Mapping[str, str] | None = None) -> list[Finding]:
+    """What went wrong in a training, read off its log, whatever tool wrote it.
+
+    No framework is needed or imported. Logs are CSV of any tool (Keras's CSVLogger, Lightning's metrics.csv, fastai's
+    history.csv), JSON (Hugging Face's trainer_state.json, a Keras history, skorch's history.json), JSON lines, and
+    TensorBoard's event files or a folder of them (with ``surefoot[tensorboard]``); or what is still in memory: a
+    Keras ``History``, a fitted skorch net, a Hugging Face ``Trainer``, a fastai ``Learner``, a dict of lists, a list
+    of dicts, a table of pandas or polars.
+
+    >>> losses = {"loss": [1.0, 0.6, 0.4, 0.3, 0.2, 0.15, 0.1], "val_loss": [1.0, 0.7, 0.6, 0.65, 0.8, 0.95, 1.1]}
+    >>> [finding.verdict for finding in diagnose(losses)]
+    ['overfitting']
+
+    Args:
+        source: a path, or an object.
+        columns: which column is what, where no name is recognised: {"train_loss": "my loss"}. It can be: epoch, step,
+            train_loss, train_accuracy, validation_loss, validation_accuracy, learning_rate, batch_size,
+            gradient_norm.
+
+    Returns:
+        Verdicts with evidence and advice, the worst first; a folder of several runs gives those of each. One that says
+        "nothing wrong" where nothing is.
+
+    Raises:
+        RequestError: the log cannot be read, or no loss is recognised in it; in one line.
+        MissingExtraError: event files need TensorBoard.
+    """
+    return [finding for log in read_logs(source, columns=columns) for finding in verdicts(log)]

@@ -1,0 +1,51 @@
+"""Verdicts on a log: from what ends a training to what might be better."""
+
+from __future__ import annotations
+
+from surefoot.diagnosis.convergence import convergence
+from surefoot.diagnosis.curve import curve_of
+from surefoot.diagnosis.divergence import divergence, spikes
+from surefoot.diagnosis.doubts import doubts
+from surefoot.diagnosis.log import Log
+from surefoot.diagnosis.overfitting import overfitting
+from surefoot.diagnosis.wording import at_place
+from surefoot.records import Finding
+
+__all__ = ["verdicts"]
+
+FEWEST_POINTS = 4
+
+
+def verdicts(log: Log) -> list[Finding]:
+    """What is wrong with a training, the worst first; one that says so when nothing is.
+
+    Only what is in the log counts: for a verdict while a training runs, give the log so far (``log.until``).
+    """
+    fatal = divergence(log)
+    if fatal is not None:
+        return [fatal]
+    found = [overfitting(log) or convergence(log), spikes(log), *doubts(log)]
+    said = [finding for finding in found if finding is not None]
+    return said or [_nothing(log)]
+
+
+def _nothing(log: Log) -> Finding:
+    curve = curve_of(log, "validation") or curve_of(log, "train")
+    if curve is None or len(curve.smooth) < FEWEST_POINTS:
+        points = 0 if curve is None else len(curve.raw)
+        return Finding(
+            verdict="too short to tell",
+            run=log.name,
+            evidence=f"{points} points of a loss, and a verdict needs {FEWEST_POINTS}",
+            advice="log the loss more often, or train longer",
+        )
+    return Finding(
+        verdict="nothing wrong",
+        run=log.name,
+        evidence=(
+            f"the {curve.name} fell from {curve.smooth[0]:.3g} to {curve.smooth[-1]:.3g} by "
+            f"{at_place(log, curve.finite_at[-1])}, its lowest was {curve.smooth.min():.3g}, and it levelled out"
+        ),
+        advice="use the model",
+        certainty="likely",
+    )

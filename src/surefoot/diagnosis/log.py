@@ -1,0 +1,93 @@
+"""Log: what a training wrote down, whatever tool wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Log", "Series", "Unit"]
+
+Unit = Literal["epoch", "step", "row"]
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One quantity over a training.
+
+    Attributes:
+        at: where it was written down, in the log's unit, increasing.
+        values: as many numbers; not-a-number and infinity where the training wrote them.
+    """
+
+    at: Values
+    values: Values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def finite(self) -> Series:
+        """Without what is not a finite number."""
+        keep = np.isfinite(self.values)
+        return Series(self.at[keep], self.values[keep])
+
+    def until(self, place: float) -> Series:
+        """What was known at a place, itself included."""
+        keep = self.at <= place
+        return Series(self.at[keep], self.values[keep])
+
+    def coarse(self, most: int) -> Series:
+        """At most so many points: means of neighbours, at the place of the last of them."""
+        if len(self) <= most:
+            return self
+        edges = np.linspace(0, len(self), most + 1).astype(int)
+        with np.errstate(over="ignore", invalid="ignore"):
+            means = np.add.reduceat(self.values, edges[:-1]) / np.diff(edges)
+        return Series(self.at[edges[1:] - 1], means)
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[float, float]]) -> tuple[Series, int]:
+        """A series of (place, value), and how often it went back; what was written last at a place stands.
+
+        A log that goes back in time belongs to a training that was resumed.
+
+        >>> Series.of([(1, 0.9), (2, 0.8), (3, 0.7), (2, 0.6)])[0].values.tolist()
+        [0.9, 0.6, 0.7]
+        """
+        places, values = np.array(list(pairs), dtype=np.float64).reshape(-1, 2).T
+        order = np.argsort(places, kind="stable")
+        is_last = np.append(np.diff(places[order]) > 0, True) if len(order) else np.zeros(0, dtype=bool)
+        moved = int((np.diff(places) < 0).sum())
+        return cls(places[order][is_last], values[order][is_last]), moved
+
+
+@dataclass(frozen=True)
+class Log:
+    """What one training wrote down.
+
+    Attributes:
+        name: what to call it: a file, a run.
+        unit: what places count: epochs, steps, or rows of the log where it says neither.
+        series: by their names: "train_loss", "validation_loss", "train_accuracy", "validation_accuracy",
+            "learning_rate", "batch_size", "gradient_norm", and whatever else was there under its own name.
+        notes: what was left out while reading, a sentence each.
+    """
+
+    name: str
+    unit: Unit
+    series: Mapping[str, Series]
+    notes: tuple[str, ...] = field(default=())
+
+    def get(self, name: str) -> Series | None:
+        """A series that has points, or None."""
+        found = self.series.get(name)
+        return found if found is not None and len(found) else None
+
+    def until(self, place: float) -> Log:
+        """The log as it was when the training stood at a place."""
+        return Log(self.name, self.unit, {name: one.until(place) for name, one in self.series.items()}, self.notes)

@@ -1,0 +1,93 @@
+"""Where learning by heart begins, and where a validation loss gets worse for another reason."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from surefoot.diagnosis.curve import Curve, curve_of
+from surefoot.diagnosis.log import Log
+from surefoot.diagnosis.wording import at_place, place_of, share
+from surefoot.records import Finding
+
+__all__ = ["overfitting"]
+
+FEWEST_POINTS = 4
+# Overfitting: the last two smoothed validation losses lie this share above the lowest, while the training loss fell on.
+RISE = 0.01
+# Where the training loss did not fall: the last four lie this share above it and are not on their way back.
+CLEAR_RISE, LONG, ON_ITS_WAY_BACK = 0.015, 4, 0.985
+# Beyond so many deviations of a point, a rise is not chance.
+SURE = 3.0
+
+
+def overfitting(log: Log) -> Finding | None:
+    """The validation loss left its minimum: while the training loss fell on, or with it."""
+    validation, training = curve_of(log, "validation"), curve_of(log, "train")
+    if validation is None or len(validation.smooth) < FEWEST_POINTS:
+        return None
+    smooth, lowest = validation.smooth, validation.lowest
+    least = float(smooth[lowest])
+    fell = training is not None and _fell_on(training, validation.finite_at[lowest])
+    after = len(smooth) - 1 - lowest
+    if fell and training is not None and after >= 2 and _is_above(smooth[-2:], least, RISE):
+        return _overfitting(log, validation, training)
+    is_back = smooth[-1] < ON_ITS_WAY_BACK * smooth[-min(LONG, len(smooth))]
+    if after >= LONG and _is_above(smooth[-LONG:], least, CLEAR_RISE) and not is_back:
+        return _worse(log, validation, training)
+    return None
+
+
+def _fell_on(training: Curve, place: float) -> bool:
+    """Whether the smoothed training loss ended below what it was at a place."""
+    at = int(np.searchsorted(training.finite_at, place, side="right")) - 1
+    return bool(training.smooth[-1] < training.smooth[max(at, 0)])
+
+
+def _is_above(values: npt.NDArray[np.float64], least: float, share_of_it: float) -> bool:
+    return bool((values > least + share_of_it * abs(least)).all())
+
+
+def _overfitting(log: Log, validation: Curve, training: Curve) -> Finding:
+    lowest, end = validation.lowest, validation.smooth[-1]
+    least, onset = float(validation.smooth[lowest]), float(validation.finite_at[lowest])
+    at = max(int(np.searchsorted(training.finite_at, onset, side="right")) - 1, 0)
+    wasted = (validation.finite_at[-1] - onset) / max(
+        validation.finite_at[-1] - min(validation.finite_at[0], 0.0), 1e-12
+    )
+    is_sure = end - least > SURE * validation.noise and len(validation.smooth) - lowest > LONG
+    return Finding(
+        verdict="overfitting",
+        run=log.name,
+        epoch=place_of(log, onset),
+        evidence=(
+            f"the validation loss was lowest, {least:.3g}, at {at_place(log, onset)} and rose to {end:.3g} "
+            f"({share((end - least) / max(abs(least), 1e-12))} more) while the training loss fell from "
+            f"{training.smooth[at]:.3g} to {training.smooth[-1]:.3g}; going on took {share(wasted)} of the training"
+        ),
+        advice=(
+            f"keep the weights of {at_place(log, onset)} or stop there; to gain from more training, add data or "
+            "augmentation, or raise weight decay or dropout (try 3 times as much)"
+        ),
+        certainty="certain" if is_sure else "likely",
+    )
+
+
+def _worse(log: Log, validation: Curve, training: Curve | None) -> Finding:
+    lowest, end = validation.lowest, validation.smooth[-1]
+    least, onset = float(validation.smooth[lowest]), float(validation.finite_at[lowest])
+    beside = "no training loss was logged" if training is None else "the training loss did not fall either"
+    return Finding(
+        verdict="getting worse",
+        run=log.name,
+        epoch=place_of(log, onset),
+        evidence=(
+            f"the validation loss was lowest, {least:.3g}, at {at_place(log, onset)} and is {end:.3g} now "
+            f"({share((end - least) / max(abs(least), 1e-12))} more); {beside}"
+        ),
+        advice=(
+            f"keep the weights of {at_place(log, onset)}; train again with a third of the learning rate, "
+            "or let it decay from there on"
+        ),
+        certainty="certain" if end - least > SURE * validation.noise else "likely",
+    )
