@@ -22,28 +22,42 @@ from surefoot.integrations.keras.schedules import ScheduledRate  # noqa: E402 - 
 
 # name -> the module of this room that has it; imported when it is asked for
 _HOMES: dict[str, str] = {
+    "Accumulating": "accumulation",
     "Pilot": "pilot",
+    "RangeTest": "range_test",
     "ReactiveRate": "reactive",
     "attach": "pilot",
     "fit": "door",
+    "loss": "losses",
+    "micro_batches": "accumulation",
+    "penalties_of": "penalties",
     "probe": "door",
+    "recipe_terms": "penalties",
+    "regularize": "penalties",
     "tune": "door",
     **dict.fromkeys(("Searched", "SurefootOracle", "SurefootTuner", "search"), "tuner"),
 }
 
 __all__ = [
     "SGD",
+    "Accumulating",
     "Adagrad",
     "Adam",
     "AdamW",
     "NAdamW",
     "Pilot",
     "RMSprop",
+    "RangeTest",
     "ReactiveRate",
     "ScheduledRate",
     "attach",
     "fit",
+    "loss",
+    "micro_batches",
+    "penalties_of",
     "probe",
+    "recipe_terms",
+    "regularize",
     "tune",
 ]
 
