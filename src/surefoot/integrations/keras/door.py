@@ -187,4 +187,4 @@ def probe(
         model, train, validation=validation, test=None, epochs=epochs, objective="validation_loss", recipe=recipe,
         name=name,
     )  # fmt: skip
-    return workflows.probe(opened.task, opened.require_optimizer(), seed=seed)
+    return workflows.probe(opened.task, opened.require_optimizer(to_probe=True), seed=seed)

@@ -39,8 +39,8 @@ class Opened:
     given: dict[str, dict[str, Any]]
     unlike: str
 
-    def require_optimizer(self) -> Recipe:
-        """The recipe of one training.
+    def require_optimizer(self, *, to_probe: bool = False) -> Recipe:
+        """The recipe of one training, or of one whose rate and decay are to be found.
 
         Raises:
             RecipeError: nothing says which optimizer it trains with.
@@ -50,7 +50,7 @@ class Opened:
                 f"the compiled optimizer is kept by model.fit only: {self.unlike}; say which one to train with, as in "
                 'recipe={"optimizer": {"name": "adamw"}}'
             )
-        return self._recipe(self.compiled)
+        return self.recipe_to_search() if to_probe else self._recipe(self.compiled)
 
     def recipe_to_search(self) -> Recipe:
         """The recipe that a search keeps to: the rate and the decay are what it finds, unless a person gave them."""
