@@ -5,7 +5,8 @@
 Definitions, fixed before looking. Of a curve of the training loss: its first sign of divergence is the first value
 that is not finite, or above the first one after one was below it; a healthy run ends within 5 % of its best; a run with
 a sign that is not healthy has diverged. Of a smoothed validation loss (forward and backward average, memory 0.5): the
-onset is the first point after which it never returns within 1 % of its minimum. Verdicts see only the curve so far.
+onset is the first point after which it never returns within 1 % of its minimum. A rate is right within half a decade of
+the sweep's best. Verdicts see only the curve so far.
 """
 
 from __future__ import annotations
@@ -14,18 +15,21 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from benchmarks.batching_tables import ROOT
+from benchmarks.tasks import ROOT
 from surefoot.curves import zero_lag
 from surefoot.diagnosis.divergence import divergence
 from surefoot.diagnosis.judging import verdicts
+from surefoot.diagnosis.learning_rate import judged_rate
 from surefoot.diagnosis.log import Log, Series
 from surefoot.diagnosis.overfitting import overfitting
 
 SMOOTHING, HEALTHY, RETURNS = 0.5, 1.05, 1.01
 IN_TIME_DIVERGED, IN_TIME_OVERFITTED = 0.10, 0.15
+HALF_A_DECADE = 0.5001
 LOWER_IS_BETTER = {"wer", "loss"}
 
 
@@ -116,11 +120,61 @@ def healthy_curves() -> None:
     print(f"  {dict(said)}")
 
 
+def rates() -> None:
+    """DeepOBS's sweeps: whether the first half of a run tells on which side of the best rate it lies."""
+    sweeps: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for file in sorted((ROOT / "tables" / "deepobs_baselines").glob("*.jsonl.gz")):
+        with gzip.open(file, "rt") as lines:
+            for run in map(json.loads, lines):
+                sweeps.setdefault((run["testproblem"], run["optimizer"]), []).append(run)
+    for by in ("test_losses", "test_accuracies"):
+        agree: Counter[tuple[str, bool]] = Counter()
+        for (problem, _), runs in sweeps.items():
+            best = _best_rate(runs, by)
+            for run in runs:
+                judged = judged_rate(_first_half(run, with_accuracy=by == "test_accuracies"))
+                agree[problem, judged is not None and judged[0] == _truth(run["learning_rate"], best)] += 1
+        right = sum(count for (_, is_right), count in agree.items() if is_right)
+        of = "accuracy where there is one" if by == "test_accuracies" else "loss"
+        print(
+            f"DeepOBS, the rate from the first half, best by {of}: {right / agree.total():.3f} of {agree.total()} (.85)"
+        )
+        problems = sorted({problem for problem, _ in agree})
+        shares = (f"{name} {agree[name, True] / (agree[name, True] + agree[name, False]):.2f}" for name in problems)
+        print("  " + ", ".join(shares))
+
+
+def _best_rate(runs: list[dict[str, Any]], by: str) -> float:
+    """The rate with the best mean result after the last epoch, over seeds."""
+    ends: dict[float, list[float]] = {}
+    for run in runs:
+        loss = -values(run, by)[-1] if by in run and by != "test_losses" else values(run, "test_losses")[-1]
+        ends.setdefault(run["learning_rate"], []).append(loss if np.isfinite(loss) else np.inf)
+    return min(ends, key=lambda rate: float(np.mean(ends[rate])))
+
+
+def _truth(rate: float, best: float) -> str:
+    decades = np.log10(rate / best)
+    return "about right" if abs(decades) <= HALF_A_DECADE else "too high" if decades > 0 else "too low"
+
+
+def _first_half(run: dict[str, Any], *, with_accuracy: bool) -> Log:
+    series = {"train_loss": values(run, "train_losses"), "validation_loss": values(run, "test_losses")}
+    if with_accuracy and "test_accuracies" in run:
+        series["validation_accuracy"] = values(run, "test_accuracies")
+    return log_of(**series).until(len(series["train_loss"]) // 2)
+
+
+def values(run: dict[str, Any], name: str) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in run[name]], dtype=np.float64)
+
+
 def main() -> None:
     curves = list(taskset())
     divergences(curves)
     overfittings(curves)
     healthy_curves()
+    rates()
 
 
 if __name__ == "__main__":

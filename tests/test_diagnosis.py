@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import surefoot as sf
 from surefoot.diagnosis import read_logs
+from surefoot.diagnosis.learning_rate import judged_rate
 from surefoot.errors import RequestError, SurefootError
 
 LOGS = Path(__file__).parent / "logs"
@@ -137,6 +138,31 @@ def test_a_course_with_a_known_fault(log: dict[str, list[float]], verdict: str, 
     assert verdict in found, found
     assert words in found[verdict].evidence
     assert "\n" not in found[verdict].evidence + found[verdict].advice
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "judgement"),
+    [
+        (SETTLED, SETTLED, "about right"),
+        (FALLING + 0.5, 0.9 - 0.01 * EPOCHS, "too low"),
+        (2.3 - 1e-4 * EPOCHS, 2.3 - 1e-4 * EPOCHS, "too low"),
+        (SETTLED, 0.5 + 0.02 * np.abs(EPOCHS - 15), "too high"),
+        ([1.0, *[3.0] * 5, *SETTLED[6:]], SETTLED, "too high"),
+        (SETTLED + noise(0.05), SETTLED, "too high"),
+        (2.3 + noise(0.001), SETTLED, "too high"),
+        ([1.0, 0.5, *[np.nan] * 38], SETTLED, "too high"),
+    ],
+)
+def test_the_rate_is_guessed_from_a_curve(train: Any, validation: Any, judgement: str) -> None:
+    [log] = read_logs(course(train, validation))
+    judged = judged_rate(log)
+    assert judged is not None and judged[0] == judgement, judged
+
+
+def test_a_guess_about_the_rate_stands_beside_what_it_explains() -> None:
+    found = sf.diagnose(course(3.0 * EPOCHS**-0.5, lr=[0.01] * 40))
+    assert [finding.verdict for finding in found] == ["not converged", "learning rate too low"]
+    assert found[1].certainty == "possible"
 
 
 def test_a_verdict_moves_with_the_scale_of_nothing() -> None:

@@ -14,6 +14,7 @@ __all__ = ["log_of", "log_of_points", "number"]
 
 # Columns that are kept at most beside those with a role: what else was logged, under its own name.
 MOST_OTHERS = 200
+LARGEST = 1e100
 _BLANK = frozenset({"", "none", "null", "na", "n/a", "-"})
 
 
@@ -112,7 +113,8 @@ def number(cell: Any) -> Any:
         value = float(text)
     except (TypeError, ValueError, OverflowError, RuntimeError):  # a tensor of many numbers raises the last
         return _UNREAD
-    return value / share if math.isfinite(value) else value
+    # beyond any loss, so that sums and squares of what remains are numbers
+    return math.copysign(math.inf, value) if abs(value) > LARGEST else value / share
 
 
 def _places(by_role: Mapping[str, Sequence[Any]], rows: int) -> tuple[Unit, Sequence[Any]]:

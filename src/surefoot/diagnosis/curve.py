@@ -51,7 +51,7 @@ class Curve:
         return int(np.argmin(self.smooth))
 
 
-def curve_of(log: Log, part: str) -> Curve | None:
+def curve_of(log: Log, part: str, *, name: str = "") -> Curve | None:
     """The loss of a part, "train" or "validation"; None where it was not logged or never finite."""
     raw = log.get(f"{part}_loss")
     if raw is None:
@@ -60,6 +60,6 @@ def curve_of(log: Log, part: str) -> Curve | None:
     finite = coarse.finite
     if not len(finite):
         return None
-    name = "training loss" if part == "train" else "validation loss"
+    name = name or ("training loss" if part == "train" else "validation loss")
     smooth = zero_lag(finite.values, memory=SMOOTHING)
     return Curve(name, coarse.at, coarse.values, smooth, finite.at, raw)

@@ -6,6 +6,7 @@ from surefoot.diagnosis.convergence import convergence
 from surefoot.diagnosis.curve import curve_of
 from surefoot.diagnosis.divergence import divergence, spikes
 from surefoot.diagnosis.doubts import doubts
+from surefoot.diagnosis.learning_rate import learning_rate
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.overfitting import overfitting
 from surefoot.diagnosis.wording import at_place
@@ -26,7 +27,8 @@ def verdicts(log: Log) -> list[Finding]:
         return [fatal]
     found = [overfitting(log) or convergence(log), spikes(log), *doubts(log)]
     said = [finding for finding in found if finding is not None]
-    return said or [_nothing(log)]
+    rate = learning_rate(log) if said else None  # a guess from one curve is said only beside something to explain
+    return [*said, *([rate] if rate else [])] or [_nothing(log)]
 
 
 def _nothing(log: Log) -> Finding:
