@@ -16,11 +16,8 @@ import numpy as np
 import pytest
 
 import surefoot as sf
-from surefoot.integrations.keras import search
-from surefoot.integrations.keras.tuner.exploring import explore
+from surefoot.integrations.keras import fit, model_builder, search
 from surefoot.integrations.keras.tuner.hyperparameters import dimension_of
-from surefoot.integrations.keras.tuner.looking import builder_of
-from surefoot.integrations.keras.tuner.roles import roles_of
 from surefoot.integrations.keras.tuner.translation import Translation
 
 EXAMPLES = Path(__file__).parents[1] / "examples/keras_tuner"
@@ -74,9 +71,7 @@ class Chosen(keras_tuner.HyperModel):
 
 
 def translated(hypermodel: Any) -> Translation:
-    builder = builder_of(hypermodel, rows=(INPUTS, LABELS))
-    explored = explore(builder)
-    return Translation(builder, explored, roles_of(explored, builder.look))
+    return model_builder(hypermodel, rows=(INPUTS, LABELS))
 
 
 def test_parameters_in_loops_and_behind_conditions_are_found() -> None:
@@ -114,8 +109,8 @@ def test_one_name_under_two_conditions_is_two_arguments() -> None:
     assert set(found.arguments) == {"kind", "units", "units (kind=wide)"}
     assert found.space["model.units (kind=wide)"] == sf.space.when(sf.space.choice(8, 16), "model.kind", "wide")
     both = {"units": 3, "units (kind=wide)": 16}
-    assert found.model(kind="wide", **both).layers[0].units == 16
-    assert found.model(kind="narrow", **both).layers[0].units == 3
+    assert found(kind="wide", **both).layers[0].units == 16
+    assert found(kind="narrow", **both).layers[0].units == 3
 
 
 @pytest.mark.parametrize(
@@ -172,6 +167,19 @@ def test_ranges_that_are_given_go_before_those_that_are_declared() -> None:
     assert len(found.model.layers) == 2
 
 
+def test_what_was_found_is_trained_again_and_loaded(tmp_path: Path) -> None:
+    found = search(looped, (INPUTS, LABELS), epochs=3, directory=tmp_path / "study")
+    again = fit(model_builder(looped), (INPUTS, LABELS), epochs=1, recipe=found.recipe)
+    assert [layer.get_config().get("units") for layer in again.model.layers] == [
+        layer.get_config().get("units") for layer in found.model.layers
+    ]
+    with pytest.raises(sf.errors.TaskError, match="cannot be found by name"):
+        sf.load(tmp_path / "study")
+    loaded = sf.load(tmp_path / "study", model=model_builder(looped))
+    expected = found.model.predict(INPUTS[:20], verbose=0).argmax(axis=1)
+    assert list(loaded.predict(INPUTS[:20])) == expected.tolist()
+
+
 def fits(how: Callable[..., Any]) -> Any:
     class Own(Chosen):
         def fit(self, hp: Any, model: Any, x: Any, y: Any, **kwargs: Any) -> Any:
@@ -218,6 +226,7 @@ def unknown_optimizer(hp: Any) -> Any:
         (looped, {"objective": keras_tuner.Objective("val_f1", "max")}, "val_f1|validation_f1"),
         (looped, {"objective": "accuracy"}, 'decides by the validation rows: "val_accuracy"'),
         (looped, {"objective": ["val_loss", "val_accuracy"]}, "objective must be one"),
+        (looped, {"train": INPUTS}, "train must be \\(x, y\\)"),
         (looped, {"hyperparameters": {"units": 3}}, "must be keras_tuner.HyperParameters, not dict"),
         (looped, {"space": {"model.layers": sf.space.integer(1, 9)}}, "declared by the HyperModel"),
         (twice, {}, '"units" is declared twice, as Int\\(min_value=2, max_value=4'),
@@ -237,7 +246,7 @@ def unknown_optimizer(hp: Any) -> Any:
 )
 def test_what_cannot_be_done_is_one_line(hypermodel: Any, changes: dict[str, Any], line: str) -> None:
     with pytest.raises(sf.errors.RequestError, match=line) as raised:
-        search(hypermodel, (INPUTS, LABELS), **{"epochs": 2, **changes})
+        search(hypermodel, **{"train": (INPUTS, LABELS), "epochs": 2, **changes})
     assert "\n" not in str(raised.value)
 
 

@@ -35,7 +35,7 @@ _HOMES: dict[str, str] = {
     "recipe_terms": "penalties",
     "regularize": "penalties",
     "tune": "door",
-    **dict.fromkeys(("Searched", "SurefootOracle", "SurefootTuner", "search"), "tuner"),
+    **dict.fromkeys(("Searched", "SurefootOracle", "SurefootTuner", "model_builder", "search"), "tuner"),
 }
 
 __all__ = [

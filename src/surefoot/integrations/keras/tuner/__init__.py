@@ -14,5 +14,6 @@ from surefoot.integrations.keras.tuner.hypermodel import search  # noqa: E402 - 
 from surefoot.integrations.keras.tuner.oracle import SurefootOracle  # noqa: E402 - likewise
 from surefoot.integrations.keras.tuner.own_training import SurefootTuner  # noqa: E402 - likewise
 from surefoot.integrations.keras.tuner.searched import Searched  # noqa: E402 - likewise
+from surefoot.integrations.keras.tuner.translation import model_builder  # noqa: E402 - likewise
 
-__all__ = ["Searched", "SurefootOracle", "SurefootTuner", "search"]
+__all__ = ["Searched", "SurefootOracle", "SurefootTuner", "model_builder", "search"]

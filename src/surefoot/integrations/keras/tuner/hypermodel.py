@@ -11,11 +11,9 @@ import keras_tuner
 from surefoot import workflows
 from surefoot.errors import RequestError
 from surefoot.integrations.keras.opening import RecipeLike, open_model
-from surefoot.integrations.keras.tuner.exploring import explore
-from surefoot.integrations.keras.tuner.looking import builder_of
-from surefoot.integrations.keras.tuner.roles import roles_of
+from surefoot.integrations.keras.rows import as_rows
 from surefoot.integrations.keras.tuner.searched import Searched
-from surefoot.integrations.keras.tuner.translation import Translation
+from surefoot.integrations.keras.tuner.translation import Translation, model_builder
 from surefoot.protocols import Observer, Together
 from surefoot.recipe import sections_of
 from surefoot.reports.watching import Printer
@@ -91,10 +89,7 @@ def search(
     >>> sorted(found.best_hyperparameters()[0].values)
     ['lr', 'units']
     """
-    rows = _first_rows(train)
-    builder = builder_of(hypermodel, fixed=hyperparameters, rows=rows)
-    explored = explore(builder)
-    translation = Translation(builder, explored, roles_of(explored, builder.look))
+    translation = model_builder(hypermodel, hyperparameters=hyperparameters, rows=_first_rows(train))
     declared = translation.space
     for key in space or {}:
         if key in declared:
@@ -102,7 +97,7 @@ def search(
                 f"space[{key!r}] is declared by the HyperModel: change its range there, or in hyperparameters"
             )
     opened = open_model(
-        translation.model,
+        translation,
         train,
         validation=validation,
         test=test,
@@ -127,10 +122,9 @@ def search(
 
 
 def _first_rows(train: Any) -> tuple[Any, Any]:
-    """The inputs and the targets of what was given; what is wrong with it is said when the task is made."""
-    if isinstance(train, tuple | list) and len(train) in {2, 3}:
-        return train[0], train[1]
-    return None, None
+    """The inputs and the targets of what was given, if it is rows at all."""
+    as_rows("train", train)
+    return train[0], train[1]
 
 
 def _objective(objective: Any) -> Any:

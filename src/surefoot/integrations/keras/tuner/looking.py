@@ -123,7 +123,12 @@ def builder_of(hypermodel: Any, *, fixed: Any = None, rows: tuple[Any, Any]) -> 
         raise RequestError(f"hyperparameters must be keras_tuner.HyperParameters, not {type(fixed).__name__}")
     if not isinstance(hypermodel, keras_tuner.HyperModel):
         hypermodel = _of_function(hypermodel)
-    return Builder(hypermodel, fixed, keras.tree.map_structure(lambda values: values[:FEW_ROWS], rows))
+    return Builder(hypermodel, fixed, _few(rows))
+
+
+def _few(rows: tuple[Any, Any]) -> tuple[Any, Any]:
+    found: tuple[Any, Any] = keras.tree.map_structure(lambda one: None if one is None else one[:FEW_ROWS], rows)
+    return found
 
 
 def _of_function(build: Callable[[Any], Any]) -> Any:

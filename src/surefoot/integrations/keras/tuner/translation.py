@@ -6,13 +6,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from surefoot.integrations.keras.tuner.exploring import Explored
+from surefoot.integrations.keras.tuner.exploring import Explored, explore
 from surefoot.integrations.keras.tuner.hyperparameters import Parameter, dimension_of
-from surefoot.integrations.keras.tuner.looking import Builder, Look
-from surefoot.integrations.keras.tuner.roles import EPOCHS, Role
+from surefoot.integrations.keras.tuner.looking import Builder, Look, builder_of
+from surefoot.integrations.keras.tuner.roles import EPOCHS, Role, roles_of
 from surefoot.space import Choice, Dimension, Integer, Log, Uniform, samples, when
 
-__all__ = ["Translation"]
+__all__ = ["Translation", "model_builder"]
+
+
+def model_builder(hypermodel: Any, *, hyperparameters: Any = None, rows: tuple[Any, Any] = (None, None)) -> Translation:
+    """A HyperModel as this door's ``fit`` and ``surefoot.load`` take a model: ``builder(**arguments)``.
+
+    Its arguments are those in the ``model`` section of the recipe that a search found.
+
+    Args:
+        hypermodel: ``build_model(hp)``, or an instance of ``keras_tuner.HyperModel``.
+        hyperparameters: those that the search was given, if any.
+        rows: a few, (x, y), where ``HyperModel.fit`` looks at them.
+
+    Raises:
+        RequestError: it fails, or declares what no search can follow.
+
+    >>> import keras
+    >>> def build_model(hp):
+    ...     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(hp.Int("units", 2, 8))])
+    ...     model.compile("adam", "mse")
+    ...     return model
+    >>> model_builder(build_model)(units=5).layers[0].units
+    5
+    """
+    builder = builder_of(hypermodel, fixed=hyperparameters, rows=rows)
+    explored = explore(builder)
+    return Translation(builder, explored, roles_of(explored, builder.look))
 
 
 @dataclass(frozen=True)
@@ -63,8 +89,8 @@ class Translation:
         dimension = role.dimension
         return None if dimension is None else float(max(samples(dimension)))
 
-    def model(self, **arguments: Any) -> Any:
-        """A fresh compiled model."""
+    def __call__(self, **arguments: Any) -> Any:
+        """A fresh compiled model; without an argument a parameter has its default."""
         values: dict[str, Any] = {}
         for key, parameter in self.arguments.items():  # parents before children
             if key in arguments and parameter.is_active(values):
