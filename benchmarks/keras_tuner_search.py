@@ -9,6 +9,7 @@ The rivals have the settings of Keras Tuner's own guides: Hyperband with ``facto
 training, BayesianOptimization with its ten trials of a training each, both with ``EarlyStopping(patience=5)`` and the
 default batch of 32. Their model is the best one of the search, or the best hyperparameters trained once more with the
 best epoch's weights, whichever is better by validation; seconds are told for the search alone and with that training.
+``surefoot_tuner`` is ``SurefootTuner`` in Hyperband's place: our choice of trials, Keras Tuner's trainings.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 FILE = Path(__file__).parent / "results" / "keras_tuner_search.json"
-METHODS = ("ours", "hyperband", "bayesian")
+METHODS = ("ours", "hyperband", "bayesian", "surefoot_tuner")
 EPOCHS = {"digits": 20, "fashion": 10}
 PATIENCE, PRICE = 5, 2.0
 
@@ -139,6 +140,10 @@ def rival(method: str, build: Any, parts: tuple[Any, ...], task: str, seed: int)
         arguments["directory"] = directory
         if method == "hyperband":
             tuner = keras_tuner.Hyperband(build, max_epochs=epochs, factor=3, **arguments)
+        elif method == "surefoot_tuner":
+            from surefoot.integrations.keras import SurefootTuner
+
+            tuner = SurefootTuner(build, max_epochs=epochs, **arguments)
         else:
             tuner = keras_tuner.BayesianOptimization(build, **arguments)
         tuner.search(*train, epochs=epochs, validation_data=held, callbacks=[stop, counted], verbose=0)
@@ -232,6 +237,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--only", default="", help="a task's name")
+    parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     parser.add_argument("--table", action="store_true", help="print what there is and run nothing")
     parser.add_argument("--run", nargs=3, metavar=("TASK", "METHOD", "SEED"), help="one search, in this process")
     given = parser.parse_args()
@@ -242,8 +248,8 @@ def main() -> int:
     if not given.table:
         for seed in range(given.first, given.first + given.seeds):
             for task in [name for name in CASES if given.only in name]:
-                for turn in range(len(METHODS)):
-                    method = METHODS[(turn + seed) % len(METHODS)]
+                for turn in range(len(given.methods)):
+                    method = given.methods[(turn + seed) % len(given.methods)]
                     key = f"{task}/{method}/{seed}"
                     if key not in done():
                         keep(key, in_a_process(task, method, seed))

@@ -56,6 +56,7 @@ class Watching(keras_tuner.HyperParameters):  # type: ignore[misc] # Keras Tuner
         self.values.update(values or {})
 
     def _retrieve(self, hp: Any) -> Any:
+        """What every kind of declaration goes through."""
         if hp.name not in self._overridden:
             for other in self._hps.get(hp.name, ()):
                 require_same(other, hp)

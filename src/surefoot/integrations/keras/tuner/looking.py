@@ -35,14 +35,12 @@ class Look:
 
     Attributes:
         asked: the container after it; its values are those of the parameters that are active.
-        model: compiled.
         settings: by recipe key, and "epochs", what the parameters have set the training to.
         ignored: what ``HyperModel.fit`` gives to ``model.fit`` that a search does in its own way.
         of_fit: the parameters that were asked for by ``HyperModel.fit`` alone.
     """
 
     asked: Watching
-    model: Any
     settings: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     of_fit: frozenset[str] = frozenset()
@@ -101,7 +99,7 @@ class Builder:
         known = {one.name for one in asked.space if asked.is_active(one)}
         asked.values = {name: value for name, value in asked.values.items() if name in known}
         of_fit = frozenset(one.name for one in asked.space) - of_build
-        return Look(asked, model, {**_compiled(model), **given}, ignored, of_fit)
+        return Look(asked, {**_compiled(model), **given}, ignored, of_fit)
 
 
 def builder_of(hypermodel: Any, *, fixed: Any = None, rows: tuple[Any, Any]) -> Builder:

@@ -98,16 +98,13 @@ def _key(variations: Sequence[Variation]) -> str | None:
 
 
 def _is_anothers(variation: Variation, key: str) -> bool:
-    """Whether a setting moved because another parameter came with it or went, whose value it is."""
+    """Whether a setting moved because another parameter came or went with this one, and was that one's value."""
     before, after = variation.before, variation.after
-    came, went = ({name: one[name] for name in one if name not in other} for one, other in _both(after, before))
-    return any(_is_equal(after.settings.get(key), value) for value in came.values()) or any(
-        _is_equal(before.settings.get(key), value) for value in went.values()
+    came = [value for name, value in after.values.items() if name not in before.values]
+    went = [value for name, value in before.values.items() if name not in after.values]
+    return any(_is_equal(after.settings.get(key), value) for value in came) or any(
+        _is_equal(before.settings.get(key), value) for value in went
     )
-
-
-def _both(one: Look, other: Look) -> tuple[tuple[dict[str, Any], dict[str, Any]], ...]:
-    return (one.values, other.values), (other.values, one.values)
 
 
 def _is_itself(variations: Sequence[Variation], key: str) -> bool:
