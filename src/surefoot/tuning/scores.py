@@ -29,8 +29,12 @@ class Scale:
     unit: float
 
     @classmethod
-    def of(cls, values: Array) -> Scale:
+    def of(cls, values: Array, *, unit_at: float = 0.5) -> Scale:
         """From the values of all runs, lower being better; those that are not finite are diverged and do not count.
+
+        Args:
+            values: of the runs.
+            unit_at: the share of the finite ones that score 1 or less: the median's, or less to tell good ones apart.
 
         >>> Scale.of(np.array([0.2, 0.4, 0.6, np.inf]))
         Scale(best=0.2, unit=0.2)
@@ -38,8 +42,8 @@ class Scale:
         finite = np.sort(values[np.isfinite(values)])
         if not len(finite):
             return cls(best=0.0, unit=1.0)
-        best, median = float(finite[0]), float(finite[(len(finite) - 1) // 2])
-        unit = median - best or float(finite[-1]) - best
+        best, middle = float(finite[0]), float(finite[int((len(finite) - 1) * unit_at)])
+        unit = middle - best or float(finite[-1]) - best
         if not 0.0 < unit < np.inf:
             unit = max(abs(best), float(np.finfo(np.float64).tiny))
         return cls(best=best, unit=unit)

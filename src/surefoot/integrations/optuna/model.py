@@ -22,6 +22,8 @@ EXPONENTS = (0.5, 1.0, 0.0)
 # Of many trials the model sees the best ones and others evenly chosen by rank, of each its last looks.
 MOST_TRIALS, LOOKS_EACH, APART = 100, 3, 2.5
 FEWEST_FOR_LAW = 8
+# Ranges are wide and most trials poor: the best quarter is to be told apart (docs/log.md, 2026-11-21).
+UNIT_AT = 0.25
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def fit_model(curves: Sequence[Curve], coordinates: Coordinates, *, always: int 
         lowest = np.minimum.accumulate(curve.losses)
         rows.extend((row, curve.shares[look], float(lowest[look])) for look in _telling(curve.shares))
     numbers, shares, losses = (np.array(column) for column in zip(*rows, strict=True))
-    scale = Scale.of(np.array([curve.lowest for curve in kept]))
+    scale = Scale.of(np.array([curve.lowest for curve in kept]), unit_at=UNIT_AT)
     fractions = np.stack([coordinates.fractions(kept[row].parameters) for row in numbers])
     owners = {curve.number: row for row, curve in enumerate(kept)}
     scores = scale.score(losses)
