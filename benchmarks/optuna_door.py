@@ -99,8 +99,8 @@ def fashion(seed: int) -> Callable[[optuna.Trial], Looks]:
     assert task is not None
     inputs, targets = (torch.as_tensor(np.asarray(part)) for part in task.train)
     inputs = inputs.flatten(1).float()
-    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))[:8000]
-    train_rows, held_out, test = order[:4000], order[4000:6000], order[6000:]
+    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(seed))[:6000]
+    train_rows, held_out, test = order[:2000], order[2000:4000], order[4000:]
     criterion = nn.CrossEntropyLoss()
 
     def train(trial: optuna.Trial) -> Looks:
@@ -128,7 +128,7 @@ def fashion(seed: int) -> Callable[[optuna.Trial], Looks]:
 CASES = {
     "MLPClassifier on digits, 20 epochs": Case(20, digits),
     "SGDClassifier on 6,000 rows of adult, 10 epochs": Case(10, adult),
-    "PyTorch on 4,000 rows of Fashion-MNIST, 10 epochs": Case(10, fashion),
+    "PyTorch on 2,000 rows of Fashion-MNIST, 10 epochs": Case(10, fashion),
 }
 
 

@@ -97,7 +97,7 @@ def test_what_is_ambiguous_is_asked_for_in_the_first_trial() -> None:
         raise AssertionError("trained")
 
     study = optuna.create_study(sampler=SurefootSampler(seed=0))
-    with pytest.raises(RequestError, match=r"lr_body, lr_head: name the one .* SurefootSampler\(learning_rate="):
+    with pytest.raises(RequestError, match=r'any of lr_body, lr_head: tell .* learning_rate="lr_body"'):
         study.optimize(objective, n_trials=1)
     named = optuna.create_study(sampler=SurefootSampler(learning_rate="lr_head", seed=0))
     with pytest.raises(AssertionError, match="trained"):
@@ -314,6 +314,7 @@ def test_enqueued_points_are_taken_and_asked_ones_told() -> None:
     study.enqueue_trial({"lr": 2e-3, "batch": 32, "width": 64})
     study.optimize(_valley, n_trials=1)
     assert study.trials[0].params == {"lr": 2e-3, "batch": 32, "width": 64}
+    assert study.trials[0].state is TrialState.COMPLETE  # somebody wants to know where it ends
     space = dict(study.trials[0].distributions)
     for _ in range(8):
         trial = study.ask(space)

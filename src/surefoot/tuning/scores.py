@@ -38,6 +38,8 @@ class Scale:
 
         >>> Scale.of(np.array([0.2, 0.4, 0.6, np.inf]))
         Scale(best=0.2, unit=0.2)
+        >>> Scale.of(np.array([1.0, 2.0, 5.0, 9.0, 99.0]), unit_at=0.25)
+        Scale(best=1.0, unit=1.0)
         """
         finite = np.sort(values[np.isfinite(values)])
         if not len(finite):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ class Coordinates:
     space: Mapping[str, BaseDistribution]
     roles: Roles
 
-    @property
+    @cached_property
     def axes(self) -> dict[str, Axis]:
         """By parameter."""
         special = {self.roles.learning_rate, self.roles.batch_size}

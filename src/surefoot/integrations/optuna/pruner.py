@@ -22,6 +22,8 @@ RUNGS = (1 / 27, 1 / 9, 1 / 3)
 BEST = 3
 # The first trials say where the good rates are, and a look is enough for that: as many as our ladder has at its foot.
 NUM_LOOKS = 4
+# What Optuna leaves with a trial of ``study.enqueue_trial``: somebody wants to know where it ends.
+ENQUEUED = "fixed_params"
 
 
 class SurefootPruner(BasePruner):
@@ -29,7 +31,8 @@ class SurefootPruner(BasePruner):
 
     At 1/27, 1/9 and 1/3 of a training a Gaussian process over parameters and shares says where the trial and all others
     would end, from its reports so far and from its neighbours'. The first three trials stop at the first of these
-    places: they say where the good rates are. A trial that reports a value that is not finite stops at once.
+    places, unless they were enqueued: they say where the good rates are. A trial that reports a value that is not
+    finite stops at once.
 
     Args:
         num_steps: reports that a whole training makes, as its last ``step`` counts them (epochs, say); None takes the
@@ -83,7 +86,7 @@ class SurefootPruner(BasePruner):
         curves = [curve for curve in curves_of(usable_trials, study.direction, clock) if curve.losses]
         share = next(curve.share for curve in curves if curve.number == trial.number)
         here = [curve for curve in curves if curve.is_lost or curve.share >= share - 1e-9]
-        if rung == 0 and len(here) < NUM_LOOKS:
+        if rung == 0 and len(here) < NUM_LOOKS and ENQUEUED not in trial.system_attrs:
             return False
         coordinates = Coordinates(space, recognised(space, self._roles(study)))
         model = fit_model(curves, coordinates, always=trial.number)

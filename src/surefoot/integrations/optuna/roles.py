@@ -89,8 +89,8 @@ def _role(role: str, given: str | None, found: Iterable[str], space: Mapping[str
         names = sorted(found)
         if len(names) > 1:
             raise RequestError(
-                f"{role} could be any of {', '.join(names)}: name the one that decides, "
-                f'SurefootSampler({role}="{names[0]}")'
+                f"{role} could be any of {', '.join(names)}: tell the sampler, and a pruner beside another one, "
+                f'which one decides, as {role}="{names[0]}"'
             )
         return names[0] if names else None
     if given in space and not (_is_rate(space[given]) if role == "learning_rate" else _is_batch(space[given])):
