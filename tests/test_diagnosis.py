@@ -102,6 +102,14 @@ def test_no_framework_is_loaded() -> None:
     assert done.stdout.strip() == "set()"
 
 
+def test_a_study_of_ours_has_its_own_verdicts(make_task: Any, tmp_path: Path) -> None:
+    result = sf.fit(make_task(), directory=tmp_path / "out")
+    assert sf.diagnose(result) == sf.diagnose(tmp_path / "out") == result.findings
+    (tmp_path / "out/records.json").write_text("{}")
+    with pytest.raises(RequestError, match=r"^[^\n]*is no record that this version reads[^\n]*$"):
+        sf.diagnose(tmp_path / "out")
+
+
 # --- one fault each
 
 

@@ -23,7 +23,7 @@ def diagnose(
     Example:  surefoot diagnose history.csv lightning_logs/version_0/metrics.csv
     """
     from surefoot.cli.show import print_json
-    from surefoot.diagnosis import read_logs, verdicts
+    from surefoot.diagnosis import diagnosed
     from surefoot.errors import RequestError
     from surefoot.reports.verdicts import verdicts_text
 
@@ -33,13 +33,15 @@ def diagnose(
         if not mark or not name:
             raise RequestError(f'--column takes ROLE=NAME, such as train_loss=my_loss, not "{pair}"')
         named[role.strip()] = name
-    found = [(log, verdicts(log)) for path in logs for log in read_logs(path, columns=named)]
+    found = [one for path in logs for one in diagnosed(path, columns=named)]
     if as_json:
-        print_json(
-            [
-                {"log": log.name, "left_out": list(log.notes), "findings": [one.model_dump() for one in said]}
-                for log, said in found
-            ]
-        )
+        print_json([
+            {
+                "log": one.name,
+                "left_out": list(one.left_out),
+                "findings": [finding.model_dump() for finding in one.findings],
+            }
+            for one in found
+        ])  # fmt: skip
         return
-    typer.echo("\n\n".join(verdicts_text(log.name, said, log.notes) for log, said in found))
+    typer.echo("\n\n".join(verdicts_text(one.name, one.findings, one.left_out) for one in found))

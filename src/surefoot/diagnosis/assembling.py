@@ -50,7 +50,7 @@ def log_of(
         roles.get(column, column): [
             (place, value)
             for place, value in zip(places, values, strict=False)
-            if isinstance(place, float) and isinstance(value, float)
+            if isinstance(place, float) and math.isfinite(place) and isinstance(value, float)
         ]
         for column, values in cells.items()
         if roles.get(column) not in ("epoch", "step")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from surefoot.diagnosis.judging import verdicts
 from surefoot.diagnosis.readers import read_logs
+from surefoot.diagnosis.readers.own import own_study
+from surefoot.diagnosis.study_verdicts import findings
 from surefoot.records import Finding
 
-__all__ = ["diagnose"]
+__all__ = ["Diagnosed", "diagnose", "diagnosed"]
 
 
 def diagnose(source: Any, *, columns: Mapping[str, str] | None = None) -> list[Finding]:
@@ -19,7 +22,7 @@ def diagnose(source: Any, *, columns: Mapping[str, str] | None = None) -> list[F
     history.csv), JSON (Hugging Face's trainer_state.json, a Keras history, skorch's history.json), JSON lines, and
     TensorBoard's event files or a folder of them (with ``surefoot[tensorboard]``); or what is still in memory: a
     Keras ``History``, a fitted skorch net, a Hugging Face ``Trainer``, a fastai ``Learner``, a dict of lists, a list
-    of dicts, a table of pandas or polars.
+    of dicts, a table of pandas or polars. The folder of a result of ours, or a ``Result``, gives the verdicts on it.
 
     >>> losses = {"loss": [1.0, 0.6, 0.4, 0.3, 0.2, 0.15, 0.1], "val_loss": [1.0, 0.7, 0.6, 0.65, 0.8, 0.95, 1.1]}
     >>> [finding.verdict for finding in diagnose(losses)]
@@ -39,4 +42,27 @@ def diagnose(source: Any, *, columns: Mapping[str, str] | None = None) -> list[F
         RequestError: the log cannot be read, or no loss is recognised in it; in one line.
         MissingExtraError: event files need TensorBoard.
     """
-    return [finding for log in read_logs(source, columns=columns) for finding in verdicts(log)]
+    return [finding for said in diagnosed(source, columns=columns) for finding in said.findings]
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """One log, or one study of ours.
+
+    Attributes:
+        name: of it.
+        findings: the verdicts.
+        left_out: what could not be read, a sentence each.
+    """
+
+    name: str
+    findings: list[Finding]
+    left_out: tuple[str, ...] = ()
+
+
+def diagnosed(source: Any, *, columns: Mapping[str, str] | None = None) -> list[Diagnosed]:
+    """As ``diagnose``, log by log, with what was left out of each."""
+    study = own_study(source)
+    if study is not None:
+        return [Diagnosed(study.task, findings(study))]
+    return [Diagnosed(log.name, verdicts(log), log.notes) for log in read_logs(source, columns=columns)]
