@@ -21,7 +21,7 @@ from surefoot.errors import RecipeError, RequestError
 from surefoot.recipe import Recipe
 from surefoot.row_order import step_size
 
-__all__ = ["ScheduledRate", "horizon_of", "section_of"]
+__all__ = ["ScheduledRate", "planned_sizes", "section_of"]
 
 _registered: Callable[..., Any] = keras.saving.register_keras_serializable(package="surefoot")
 
@@ -66,7 +66,7 @@ class ScheduledRate(keras.optimizers.schedules.LearningRateSchedule):  # type: i
         self._section = section_of(schedule)
         self._rows, self._epochs, self._batch = rows, epochs, batch
         self._rate = float(learning_rate)
-        sizes = _sizes(self._section, rows=rows, epochs=epochs, batch=batch)
+        sizes = planned_sizes(self._section, rows=rows, epochs=epochs, batch=batch)
         multipliers = _multipliers(Recipe(schedule=self._section).schedule.build(), sizes)
         self._length = len(sizes)
         self._table = ops.convert_to_tensor(self._rate * multipliers, dtype=keras.config.floatx())
@@ -113,7 +113,7 @@ def section_of(schedule: Any) -> dict[str, Any]:
     return section
 
 
-def horizon_of(rows: Any, epochs: Any) -> int:
+def _horizon(rows: Any, epochs: Any) -> int:
     """Samples of a training.
 
     Raises:
@@ -126,11 +126,16 @@ def horizon_of(rows: Any, epochs: Any) -> int:
     return max(1, round(float(epochs) * rows))
 
 
-def _sizes(
-    section: dict[str, Any], *, rows: int, epochs: float, batch: int | str | Mapping[str, Any]
+def planned_sizes(
+    schedule: Any, *, rows: int, epochs: float, batch: int | str | Mapping[str, Any]
 ) -> npt.NDArray[np.int64]:
-    """How many rows each step of the training sees."""
-    horizon = horizon_of(rows, epochs)
+    """How many rows each step of a training sees; the arguments are those of ``ScheduledRate``.
+
+    Raises:
+        RequestError: an argument is not what it should be, or the policy follows the training and has no plan.
+    """
+    section = section_of(schedule)
+    horizon = _horizon(rows, epochs)
     if not isinstance(batch, str | Mapping):
         if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch <= rows:
             raise RequestError(f"batch must be a whole number from 1 to the {rows} rows, not {batch!r}")
