@@ -305,6 +305,15 @@ def test_a_list_of_rates_is_gone_through_where_nothing_else_varies() -> None:
     assert 1e-4 not in {candidate.coordinates["learning_rate"] for candidate in beside}
 
 
+def test_no_run_is_made_twice_because_few_rates_are_allowed() -> None:
+    space = {"optimizer.learning_rate": choice(1e-2, 1e-3, 1e-4), "model.hidden": choice(8, 16, 32)}
+    searcher = ladder(space=space, starts=STARTS[:1])
+    runs = climbed(searcher, lambda candidate: 1.0 - 0.1 * candidate.share, training_samples=SAMPLES)
+    middle = [run.coordinates for run in runs if run.coordinates["rung"] == 1]
+    settings = [(one["learning_rate"], one["decay"], one["model.hidden"]) for one in middle]
+    assert len(set(settings)) == len(settings) == 3
+
+
 def test_a_searched_decay_stands_as_it_was_drawn() -> None:
     space = {"optimizer.weight_decay": log(1e-3, 1e-1)}
     runs = climbed(ladder(space=space), lambda candidate: 1.0 - 0.1 * candidate.share, training_samples=SAMPLES)

@@ -188,6 +188,7 @@ class Ladder:
         points += [self._carried(run, [run], rung.share) for run in order[1:] if not _is_like(run, order[0])]
         points.append(best.moved(rate=SLOWER, decay=MORE_DECAY, why=f"{order[0].name}, slower and more decayed"))
         points.append(best.moved(rate=1 / SLOWER, why=f"{order[0].name} at a higher rate"))
+        points = self._told_apart(points)
         return [points[index % len(points)] for index in range(rung.runs)]
 
     def _top(self, done: Sequence[Run]) -> list[Point]:
@@ -205,6 +206,7 @@ class Ladder:
             point.moved(rate=0.5, why=f"{best.name} at a lower rate"),
             point.moved(rate=0.5, decay=2.0, why=f"{best.name}, slower and more decayed"),
         ]
+        points = self._told_apart(points)
         shorter = ranked([run for run in done if run.coordinates["rung"] < level])
         count = rung.runs
         if count == 1 and shorter and not _pays(best, shorter[0]):
@@ -269,6 +271,13 @@ class Ladder:
         """A point at another horizon: the best rate falls with it, the best decay rises."""
         longer = to_share / from_share
         return point.moved(rate=longer**RATE_EXPONENT, decay=longer**DECAY_EXPONENT)
+
+    def _told_apart(self, points: Sequence[Point]) -> list[Point]:
+        """The points without those that the allowed rates make the same as an earlier one."""
+        if RATE not in self.space:
+            return list(points)
+        inside = [replace(point.within(self.space), why="") for point in points]
+        return [point for index, point in enumerate(points) if inside[index] not in inside[:index]]
 
     def _decay(self, share: float) -> float:
         """The c that a run over this share begins with."""
