@@ -58,3 +58,9 @@ def test_the_suite_with_other_models(builder: Any) -> None:
     run = factory.create(recipe.complete(factory.num_rows), seed=0)
     for capability in (Steered, RatePerStep, LooksAtNoise, KnowsFixedLoss, TellsCost, TellsCertainty):
         assert isinstance(run, capability)
+
+
+def test_the_core_of_the_suite() -> None:
+    x, y = blobs(40)
+    factory, recipe = factory_of(build_rich, (x, y), epochs=1, recipe={"batch": {"size": 8}})
+    check_trainable(lambda: factory.create(recipe.complete(factory.num_rows), seed=3))
