@@ -21,6 +21,7 @@ with a status and a reason.
 from __future__ import annotations
 
 import difflib
+import re
 import sysconfig
 import traceback
 from collections.abc import Iterable
@@ -138,7 +139,7 @@ def raised_at(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not _is_installed(frame.filename)]
     place = f"{Path(own[-1].filename).name}:{own[-1].lineno}: " if own else ""
-    text = " ".join(str(error).split())
+    text = " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split())  # Keras writes its messages in bold
     return f"{place}{type(error).__name__}: {text}" if text else f"{place}{type(error).__name__}"
 
 

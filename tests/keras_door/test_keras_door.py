@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras_models import blobs, build, build_rich
+from keras_models import blobs, build, build_rich, build_subclassed
 
 import surefoot as sf
 import surefoot.integrations.keras as sfk
@@ -108,6 +108,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"recipe": {"optimizer": {"name": "prodigy"}}}, "which is for PyTorch"),
     ({"recipe": {"batch": {"size": 1000}}}, "1000"),
     ({"objective": ("auc", "max")}, "validation_auc"),
+    ({"objective": "val_auc"}, "whether less or more of it is better"),
 ]
 
 
@@ -139,3 +140,12 @@ door.tune
 print(*(name in sys.modules for name in ("torch", "keras_tuner")))"""
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_a_model_that_is_built_by_its_first_rows_comes_back(tmp_path: Path) -> None:
+    x, _ = blobs(80)
+    given = (x, x.sum(axis=1, keepdims=True))
+    recipe = {"optimizer": {"name": "adamw", "learning_rate": 0.02}}
+    result = sfk.fit(build_subclassed, given, epochs=3, recipe=recipe, directory=tmp_path / "fit")
+    loaded = sf.load(tmp_path / "fit")
+    assert np.allclose(loaded.predict(x), result.model.predict(x, verbose=0)[:, 0], atol=1e-6)

@@ -18,6 +18,7 @@ from surefoot.tasks import Task
 
 __all__ = ["Objective", "Opened", "RecipeLike", "open_model"]
 
+_KNOWN = ("validation_loss", "validation_accuracy", "validation_r2", "validation_rmse")
 BACKEND = "surefoot.integrations.keras.backend"
 RecipeLike = Recipe | Mapping[str, Any] | str | Path | None
 Objective = str | tuple[str, str] | tuple[str, Callable[[Any, Any], Any], str]
@@ -137,9 +138,15 @@ def _objective(objective: Any) -> Any:
     if isinstance(objective, tuple | list) and len(objective) == 2:
         name, direction = objective
         return str(name).removeprefix("val_"), measured_by_keras, direction
-    if isinstance(objective, str) and objective.startswith("val_"):
-        return f"validation_{objective.removeprefix('val_')}"
-    return objective
+    if not isinstance(objective, str):
+        return objective
+    name = objective.removeprefix("val_").removeprefix("validation_")
+    if f"validation_{name}" not in _KNOWN:
+        raise TaskError(
+            f'objective is "{objective}"; beside {", ".join(_KNOWN)} it is a metric that the model is compiled with, '
+            f'and whether less or more of it is better: ("{name}", "min") or ("{name}", "max")'
+        )
+    return f"validation_{name}"
 
 
 def _schedule_of(optimizer: Any) -> str:

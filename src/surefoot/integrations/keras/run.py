@@ -300,7 +300,7 @@ class Training:
 
     def save_weights(self, path: Path) -> None:
         """Write the model's weights as safetensors."""
-        write_weights(self.model, path)
+        write_weights(self.model, path, inputs=self._parts["train"].inputs)
 
     def load_weights(self, path: Path) -> None:
         """Read the model's weights."""

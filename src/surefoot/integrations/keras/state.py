@@ -56,15 +56,33 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Values], dict[str, Any]] | No
     return states, rest
 
 
-def write_weights(model: Any, path: Path) -> None:
-    """Write a model's weights as safetensors: named by their place, since Keras numbers its layers anew every time."""
-    arrays = {f"{index:03d}.{one.name}": value for index, (one, value) in enumerate(_weights(model))}
+def write_weights(model: Any, path: Path, *, inputs: Any) -> None:
+    """Write a model's weights as safetensors: named by their place, since Keras numbers its layers anew every time.
+
+    Args:
+        model: whose they are.
+        path: of the file.
+        inputs: rows that it takes; their shapes and types are kept, since some models have weights once they saw rows.
+    """
+    values = take(model.weights)
+    arrays = {
+        f"{index:05d}.{one.name}": value for index, (one, value) in enumerate(zip(model.weights, values, strict=True))
+    }
+    form = keras.tree.map_structure(lambda one: f"{one.dtype} {' '.join(map(str, one.shape[1:]))}", inputs)
     with files.replacing(path) as temporary:
-        save_file(arrays, temporary, metadata={"format": "np"})
+        save_file(arrays, temporary, metadata={"inputs": json.dumps(form)})
 
 
-def _weights(model: Any) -> list[tuple[Any, npt.NDArray[Any]]]:
-    return list(zip(model.weights, take(model.weights), strict=True))
+def _build(model: Any, form: str) -> None:
+    """Show a model that has no weights yet a row of zeros."""
+    if model.built and model.weights:
+        return
+
+    def zeros(text: str) -> npt.NDArray[Any]:
+        dtype, *shape = text.split()
+        return np.zeros((1, *map(int, shape)), dtype=dtype)
+
+    model(keras.tree.map_structure(zeros, json.loads(form)))
 
 
 def read_weights(model: Any, path: Path) -> None:
@@ -76,8 +94,10 @@ def read_weights(model: Any, path: Path) -> None:
     try:
         with safe_open(path, framework="np") as opened:
             values = [opened.get_tensor(name) for name in sorted(opened.keys())]  # the numbers come first
-    except (SafetensorError, OSError) as error:
-        raise TaskError(f"{path} cannot be read: {error}") from None
+            form = opened.metadata()["inputs"]
+    except (SafetensorError, OSError, KeyError, TypeError) as error:
+        raise TaskError(f"{path} holds no weights of a Keras model: {error}") from None
+    _build(model, form)
     shapes = [tuple(variable.shape) for variable in model.weights]
     if shapes != [value.shape for value in values]:
         raise TaskError(f"the model has weights of shapes {shapes}, and {path} holds others: was it built otherwise?")
