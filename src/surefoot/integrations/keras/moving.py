@@ -56,7 +56,7 @@ def movable(optimizer: Any) -> Any:
 
 def current_rate(optimizer: Any) -> float:
     """The rate that an optimizer is set to."""
-    return float(keras.ops.convert_to_numpy(optimizer.learning_rate.value))
+    return _read(optimizer.learning_rate)
 
 
 def optimizer_section(optimizer: Any) -> dict[str, Any]:
@@ -134,4 +134,9 @@ def _value(optimizer: Any, name: str) -> float:
     value = getattr(optimizer, name)
     if value is None:
         return 0.0
-    return float(keras.ops.convert_to_numpy(value.value)) if hasattr(value, "assign") else float(value)
+    return _read(value) if hasattr(value, "assign") else float(value)
+
+
+def _read(variable: Any) -> float:
+    """A variable's value, as it was written: float32 keeps 0.02 as 0.0199999996."""
+    return float(str(keras.ops.convert_to_numpy(variable.value)))
