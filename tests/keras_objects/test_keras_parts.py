@@ -136,6 +136,9 @@ def test_mistakes_with_parts_are_one_line() -> None:
         model.fit(INPUTS, INPUTS[:, :3], verbose=0)
     with pytest.raises(RequestError, match="loss.gamma is for focal; it would do nothing to huber"):
         loss("huber", gamma=2.0)
+    with pytest.raises(RequestError, match='loss.name is "crossentropy".*cross_entropy') as caught:
+        loss("crossentropy")
+    assert "\n" not in str(caught.value)
 
 
 def test_regularizers_are_read_in_our_convention() -> None:

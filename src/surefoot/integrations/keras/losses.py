@@ -12,8 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from surefoot.errors import RequestError
-from surefoot.recipe import Loss as LossSection
+from surefoot.recipe import Recipe
 
 __all__ = ["NamedLoss", "loss"]
 
@@ -29,7 +28,7 @@ def loss(name: str, **arguments: Any) -> NamedLoss:
             weights are ``fit``'s: ``class_weight={...}``, a mean over rows, not over the weights as PyTorch's.
 
     Raises:
-        RequestError: there is no such loss, or an argument is not for it.
+        RecipeError: there is no such loss, or an argument is not for it.
 
     >>> import numpy as np
     >>> round(float(loss("cross_entropy")(np.array([1]), np.array([[0.0, 0.0]]))), 4)
@@ -60,10 +59,7 @@ class NamedLoss(keras.losses.Loss):  # type: ignore[misc] # Keras has no types
         **keras_arguments: Any,
     ) -> None:
         given = {"label_smoothing": label_smoothing, "gamma": gamma, "delta": delta}
-        try:
-            LossSection(name=loss_name, **given)  # type: ignore[arg-type] # it says what is wrong with them
-        except ValueError as error:
-            raise RequestError(str(error)) from None
+        Recipe(loss={"name": loss_name, **given})  # it says what is wrong with them
         super().__init__(**{"name": loss_name, **keras_arguments})
         self._loss_name, self._given = loss_name, given
 
