@@ -87,7 +87,7 @@ def test_probe() -> None:
         ),
     ],
 )
-def test_what_the_compile_says(optimizer: Any, section: dict[str, Any]) -> None:
+def test_what_a_keras_optimizer_says(optimizer: Any, section: dict[str, Any]) -> None:
     found, unlike = optimizer_section(optimizer)
     assert {key: found[key] for key in section} == pytest.approx(section) and unlike == ""
 
@@ -149,3 +149,13 @@ def test_a_model_that_is_built_by_its_first_rows_comes_back(tmp_path: Path) -> N
     result = sfk.fit(build_subclassed, given, epochs=3, recipe=recipe, directory=tmp_path / "fit")
     loaded = sf.load(tmp_path / "fit")
     assert np.allclose(loaded.predict(x), result.model.predict(x, verbose=0)[:, 0], atol=1e-6)
+
+
+def test_what_our_optimizers_and_a_schedule_say() -> None:
+    ours = sfk.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.01)
+    given = {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}
+    assert optimizer_section(ours) == (given, "")
+    assert optimizer_section(sfk.NAdamW(0.1))[0]["name"] == "nadamw"
+    assert "rho" in optimizer_section(sfk.RMSprop(0.1, rho=0.9))[1]
+    decay = keras.optimizers.schedules.CosineDecay(0.02, 100)
+    assert optimizer_section(keras.optimizers.Adam(decay))[0]["learning_rate"] == 0.02

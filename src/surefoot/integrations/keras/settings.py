@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from surefoot.errors import RecipeError, TaskError
+from surefoot.integrations.keras.optimizers import PyTorchOptimizer
 from surefoot.recipe import Recipe
 
 __all__ = ["OPTIMIZERS", "optimizer_section", "require_followed"]
@@ -15,6 +16,11 @@ __all__ = ["OPTIMIZERS", "optimizer_section", "require_followed"]
 # The recipe's names that this door trains with.
 OPTIMIZERS = ("sgd", "adam", "adamw", "nadamw", "rmsprop", "adagrad")
 
+# Settings of Keras's optimizers that have no key in a recipe.
+_NOT_IN_A_RECIPE = ("clipnorm", "clipvalue", "use_ema", "gradient_accumulation_steps", "amsgrad", "centered")
+# Those of our own optimizers for Keras, by what a recipe calls them; the memory of RMSprop has no key.
+_OURS = {"momentum": "momentum", "nesterov": "nesterov", "beta_1": "beta1", "beta_2": "beta2", "epsilon": "epsilon"}
+_RHO = 0.99
 # What a recipe may say here, section by section; of the others nothing but their defaults.
 _FOLLOWED: dict[str, frozenset[str]] = {
     "optimizer": frozenset(),
@@ -40,7 +46,7 @@ def optimizer_section(optimizer: Any) -> tuple[dict[str, Any], str]:
     """A recipe's optimizer section for what a Keras optimizer is set to, and what of it cannot be said in one.
 
     Keras's ``weight_decay`` is decoupled for every optimizer. SGD's becomes the one in the gradient that decays as much
-    in the long run: λ(1 − μ). A schedule object as rate is left out: the recipe's own stands in its place.
+    in the long run: λ(1 − μ). Of a schedule object the rate that it begins with is taken.
 
     Returns:
         The section, and "" or why the optimizer is another one than the section says.
@@ -48,13 +54,14 @@ def optimizer_section(optimizer: Any) -> tuple[dict[str, Any], str]:
     >>> optimizer_section(keras.optimizers.Adam(1e-3))[0]["name"]
     'adam'
     """
-    config = optimizer.get_config()
-    kind, rate = type(optimizer).__name__, config.get("learning_rate")
+    config, kind = optimizer.get_config(), type(optimizer).__name__
     section: dict[str, Any] = {}
     decay = config.get("weight_decay") or 0.0
-    unlike = [name for name in ("clipnorm", "clipvalue") if config.get(name)]
-    unlike += [name for name in ("use_ema", "gradient_accumulation_steps", "amsgrad", "centered") if config.get(name)]
-    if kind == "SGD":
+    unlike = [name for name in _NOT_IN_A_RECIPE if config.get(name)]
+    if isinstance(optimizer, PyTorchOptimizer):
+        section = {"name": kind.lower(), **{own: config[name] for name, own in _OURS.items() if name in config}}
+        unlike += ["rho"] if config.get("rho", _RHO) != _RHO else []
+    elif kind == "SGD":
         momentum = float(config["momentum"])
         section = {"name": "sgd", "momentum": momentum, "nesterov": bool(config["nesterov"])}
         decay *= 1.0 - momentum
@@ -69,6 +76,9 @@ def optimizer_section(optimizer: Any) -> tuple[dict[str, Any], str]:
         return {}, f"{kind} is not one that a recipe describes"
     if unlike:
         return {}, f"{kind} with {' and '.join(unlike)} is not one that a recipe describes"
+    rate = config.get("learning_rate")
+    if isinstance(rate, dict):  # a schedule
+        rate = rate.get("config", {}).get("initial_learning_rate")
     if isinstance(rate, int | float) and math.isfinite(rate) and rate > 0:
         section["learning_rate"] = float(str(np.float32(rate)))  # Keras keeps 0.01 as 0.009999999776
     if decay:
