@@ -38,13 +38,15 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 
 @pytest.fixture(autouse=True)
 def float64() -> Iterator[None]:
-    before = keras.config.floatx()
+    before, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")  # once a layer was made, this does not follow the other
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)  # PyTorch's NAdam keeps a product of its own in it
     yield
     torch.set_default_dtype(default)
     keras.config.set_floatx(before)
+    keras.config.set_dtype_policy(policy)
 
 
 def rate_at(step: int) -> float:
