@@ -12,7 +12,10 @@ import pytest
 HERE = Path(__file__).parent
 CORE = ("test_keras_optimizers.py", "test_keras_schedules.py", "test_keras_pilot.py", "test_keras_parts.py")
 # one or two of every kind of object: what a backend could do differently, not what is checked before it is asked
-CHOSEN = "moving_rate or compiled_fit or own_values or second_fit or gives_what or step_in_parts or leaves_everything"
+CHOSEN = (
+    "adamw or nesterov or compiled_fit or cosine] or sequence or second_fit or plateau_grows or step_in_parts "
+    "or leaves_everything or (pytorchs_value and (focal or hinge)) or in_our_convention"
+)
 
 
 @pytest.mark.slow

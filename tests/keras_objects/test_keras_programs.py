@@ -29,14 +29,14 @@ def test_a_tape_takes_five_added_lines(load: Any) -> None:
     )
     added = [line for line in difflib.ndiff(plain, ours) if line.startswith("+ ") and line[2:].strip()]
     assert len(added) == 5, added
-    assert load("gradient_tape").main(epochs=6) > 0.9
-    assert load("gradient_tape_surefoot").main(epochs=6) > 0.9
+    assert load("gradient_tape").main(epochs=4) > 0.9
+    assert load("gradient_tape_surefoot").main(epochs=4) > 0.85
 
 
 def test_a_softmax_that_is_left_out_learns_nothing(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUREFOOT_DATA", raising=False)  # the digits are small
-    found = load("gradient_tape_softmax").main(epochs=10)
-    assert found["softmax in the loss"]["test_accuracy"] > 0.75
+    found = load("gradient_tape_softmax").main(epochs=6)
+    assert found["softmax in the loss"]["test_accuracy"] > 0.6
     assert found["softmax left out"]["test_accuracy"] < 0.5
 
 
@@ -51,13 +51,13 @@ def test_fashion_is_read_where_it_lies(load: Any) -> None:
 
 
 def test_the_64_64_network_is_better_tuned(load: Any) -> None:
-    found = load("keras_sixty_four").main(epochs=8)
+    found = load("keras_sixty_four").main(epochs=5)
     assert found["tuned"] < found["textbook"]
     assert found["trainings"] <= 2.05
 
 
 def test_penalties_hold_the_weights_that_do_nothing(load: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    found = load("keras_ten_one").main(epochs=30)
+    found = load("keras_ten_one").main(epochs=20)
     idle = {name: float(np.abs(values["weights"][3:]).mean()) for name, values in found.items()}
     assert idle["L1"] < 0.5 * idle["none"]
     assert idle["L2"] < idle["none"]
