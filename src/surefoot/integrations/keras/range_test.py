@@ -55,8 +55,8 @@ class RangeTest(keras.callbacks.Callback):  # type: ignore[misc] # Keras has no 
     def on_train_begin(self, logs: Any = None) -> None:
         """Keep what the sweep will change."""
         optimizer = movable(self.model.optimizer)
-        if not optimizer.built:
-            optimizer.build(self.model.trainable_variables)
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
         variables = [*self.model.variables, *self.model.optimizer.variables, *optimizer.variables]
         self._kept = [(one, np.array(keras.ops.convert_to_numpy(one.value))) for one in variables]
         self._losses, self._rows, self._started, self.result = [], [], time.perf_counter(), None

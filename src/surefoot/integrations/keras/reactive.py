@@ -9,6 +9,7 @@ import keras
 
 from surefoot import schedules
 from surefoot.errors import RequestError, nearest
+from surefoot.integrations.keras.moving import current_rate, movable
 from surefoot.integrations.keras.optimizers import PyTorchOptimizer
 from surefoot.schedules import PlateauState
 
@@ -69,20 +70,18 @@ class ReactiveRate(keras.callbacks.Callback):  # type: ignore[misc] # Keras has 
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Take up what a loaded model brings, where this callback has seen nothing yet."""
-        optimizer = self.model.optimizer
-        if callable(getattr(optimizer, "_learning_rate", None)) and not hasattr(optimizer._learning_rate, "assign"):
-            raise RequestError("the optimizer's learning_rate is a schedule: give it a number, which can be multiplied")
+        optimizer = movable(self.model.optimizer)
         if isinstance(optimizer, PyTorchOptimizer) and not self._epochs and self._key in optimizer.notes:
             self.load_state_dict(optimizer.notes[self._key])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Hear the epoch's value, and set the rate of the next."""
         value = monitored(self._monitor, logs)
-        before, optimizer = self._state.multiplier, self.model.optimizer
+        before, optimizer = self._state.multiplier, movable(self.model.optimizer)
         self._state, decision = self._schedule.update(self._state, self._sign * value, position=float(self._epochs))
         self._epochs += 1
         if decision.multiplier != before:
-            rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate.value)) * decision.multiplier / before
+            rate = current_rate(optimizer) * decision.multiplier / before
             optimizer.learning_rate = rate
             self.reasons.append(f"epoch {self._epochs}: {decision.action} to a rate of {rate:.3g}: {decision.reason}")
         if isinstance(optimizer, PyTorchOptimizer):
