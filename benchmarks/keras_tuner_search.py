@@ -222,7 +222,8 @@ def table() -> str:
             ]
             cells = [task, method, str(len(found)), *(_mean(found, name) for name in ("test_loss", "test_accuracy"))]
             cells += [_mean(found, name, digits=1) for name in ("seconds", "cpu_seconds", "epochs")]
-            lines.append("| " + " | ".join([*cells, "" if method == "ours" else f"{fmean(ratios):.3f}"]) + " |")
+            is_rival = method != "ours" and ratios
+            lines.append("| " + " | ".join([*cells, f"{fmean(ratios):.3f}" if is_rival else ""]) + " |")
     return "\n".join(lines)
 
 

@@ -38,7 +38,8 @@ class TensorFlowSteps:
         self._step = tf.function(network.apply, autograph=False)
         self._look = tf.function(self._measured, autograph=False, reduce_retracing=True)
         # TensorFlow counts traces by the line of code: the networks of a search, each traced once, would make it warn
-        self._look._omit_frequent_tracing_warning = True
+        for function in (self._many, self._part, self._step, self._look):
+            function._omit_frequent_tracing_warning = True
 
     def run(
         self, rows: npt.NDArray[np.int64], sizes: Sequence[int], knobs: npt.NDArray[np.float64], limit: float
