@@ -30,6 +30,7 @@ def test_the_list_names_every_program() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")  # as the page says of pipelines
 def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "docs/coming-from-keras.md").read_text(encoding="utf-8")
