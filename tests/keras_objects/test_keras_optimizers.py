@@ -45,6 +45,7 @@ def float64() -> Iterator[None]:
     torch.set_default_dtype(torch.float64)  # PyTorch's NAdam keeps a product of its own in it
     yield
     torch.set_default_dtype(default)
+    keras.config.set_dtype_policy(policy)
     keras.config.set_floatx(before)
     keras.config.set_dtype_policy(policy)
 
