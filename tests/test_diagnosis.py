@@ -110,6 +110,43 @@ def test_a_study_of_ours_has_its_own_verdicts(make_task: Any, tmp_path: Path) ->
         sf.diagnose(tmp_path / "out")
 
 
+def optuna_study(tmp_path: Path, number: int = 40) -> Any:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        study_name="mine",
+        storage=f"sqlite:///{tmp_path / 'study.db'}",
+        sampler=optuna.samplers.RandomSampler(seed=0),
+    )
+    rate = optuna.distributions.FloatDistribution(1e-5, 1e-1, log=True)
+    seat = optuna.distributions.IntDistribution(1, 100)
+    draw = np.random.default_rng(0)
+    for _ in range(number):
+        params = {"lr": float(10 ** draw.uniform(-5, -1)), "seat": int(draw.integers(1, 101))}
+        study.add_trial(
+            optuna.trial.create_trial(
+                params=params, distributions={"lr": rate, "seat": seat}, value=-np.log10(params["lr"])
+            )
+        )
+    return study
+
+
+def test_a_study_of_optuna_and_its_file(tmp_path: Path) -> None:
+    study = optuna_study(tmp_path)
+    found = {finding.verdict: finding for finding in sf.diagnose(study)}
+    assert "at the upper end of 1e-05 to 0.1" in found["best at the edge"].evidence
+    assert "seat has" in found["parameter does not matter"].evidence
+    assert sf.diagnose(tmp_path / "study.db") == sf.diagnose(study)
+    (tmp_path / "no.db").write_bytes((tmp_path / "study.db").read_bytes()[:5000])
+    with pytest.raises(RequestError, match=r"^[^\n]*no database of Optuna's[^\n]*$"):
+        sf.diagnose(tmp_path / "no.db")
+
+
+def test_a_study_that_has_just_begun(tmp_path: Path) -> None:
+    assert names(optuna_study(tmp_path, 3)) == ["too few trials to tell"]
+
+
 # --- one fault each
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from surefoot.diagnosis.judging import verdicts
+from surefoot.diagnosis.optuna_verdicts import is_database, is_optuna_study, optuna_verdicts, studies_in
 from surefoot.diagnosis.readers import read_logs
 from surefoot.diagnosis.readers.own import own_study
 from surefoot.diagnosis.study_verdicts import findings
@@ -22,7 +25,8 @@ def diagnose(source: Any, *, columns: Mapping[str, str] | None = None) -> list[F
     history.csv), JSON (Hugging Face's trainer_state.json, a Keras history, skorch's history.json), JSON lines, and
     TensorBoard's event files or a folder of them (with ``surefoot[tensorboard]``); or what is still in memory: a
     Keras ``History``, a fitted skorch net, a Hugging Face ``Trainer``, a fastai ``Learner``, a dict of lists, a list
-    of dicts, a table of pandas or polars. The folder of a result of ours, or a ``Result``, gives the verdicts on it.
+    of dicts, a table of pandas or polars. The folder of a result of ours, or a ``Result``, gives the verdicts on it; so
+    does a study of Optuna's, or the SQLite file that holds some.
 
     >>> losses = {"loss": [1.0, 0.6, 0.4, 0.3, 0.2, 0.15, 0.1], "val_loss": [1.0, 0.7, 0.6, 0.65, 0.8, 0.95, 1.1]}
     >>> [finding.verdict for finding in diagnose(losses)]
@@ -65,4 +69,15 @@ def diagnosed(source: Any, *, columns: Mapping[str, str] | None = None) -> list[
     study = own_study(source)
     if study is not None:
         return [Diagnosed(study.task, findings(study))]
+    studies = _optuna_studies(source)
+    if studies:
+        return [Diagnosed(one.study_name, optuna_verdicts(one)) for one in studies]
     return [Diagnosed(log.name, verdicts(log), log.notes) for log in read_logs(source, columns=columns)]
+
+
+def _optuna_studies(source: Any) -> list[Any]:
+    if is_optuna_study(source):
+        return [source]
+    if isinstance(source, str | os.PathLike) and Path(source).is_file() and is_database(Path(source)):
+        return studies_in(Path(source))
+    return []

@@ -1,0 +1,189 @@
+"""Verdicts on a study of Optuna's: what its trials say about the ranges they were drawn from."""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from surefoot.diagnosis.wording import share
+from surefoot.errors import RequestError
+from surefoot.records import Finding
+
+__all__ = ["is_database", "is_optuna_study", "optuna_verdicts", "studies_in"]
+
+FEWEST_TRIALS = 10
+# The best value lies in this outermost part of a range.
+EDGE = 0.02
+# Two trials are told apart by this share of what lies between the best and the middle one.
+APART = 0.02
+# Importances by PED-ANOVA (Watanabe et al. 2023) add up to 1; one that has less decides nothing, if trials are many.
+IRRELEVANT, ENOUGH_TO_RANK = 0.02, 30
+MANY_FAILED = 0.2
+
+
+def is_optuna_study(source: Any) -> bool:
+    """Whether an object is a study, without importing Optuna for those that are none."""
+    optuna = sys.modules.get("optuna")
+    return optuna is not None and isinstance(source, optuna.study.Study)
+
+
+def is_database(path: Path) -> bool:
+    """Whether a file is SQLite's, as Optuna keeps studies in."""
+    with path.open("rb") as stream:
+        return stream.read(16) == b"SQLite format 3\0"
+
+
+def studies_in(path: Path) -> list[Any]:
+    """Every study of a database file.
+
+    Raises:
+        RequestError: there is none in it.
+    """
+    import optuna
+
+    try:
+        storage = optuna.storages.RDBStorage(f"sqlite:///{path}", skip_table_creation=True)
+        names = [study.study_name for study in storage.get_all_studies()]
+        studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
+    except Exception as error:  # noqa: BLE001 - whatever SQLAlchemy and Optuna make of another database
+        raise RequestError(f"{path} is no database of Optuna's: {str(error).splitlines()[0]}") from None
+    if not studies:
+        raise RequestError(f"{path} has no study in it")
+    return studies
+
+
+def optuna_verdicts(study: Any) -> list[Finding]:
+    """What is wrong with a study, one that says so when nothing is.
+
+    Raises:
+        RequestError: it has several objectives.
+    """
+    if len(study.directions) > 1:
+        raise RequestError(f"study {study.study_name!r} has {len(study.directions)} objectives; one can be judged")
+    trials = study.get_trials(deepcopy=False)
+    completed = [one for one in trials if one.state.name == "COMPLETE" and math.isfinite(one.value)]
+    name = study.study_name
+    if len(completed) < FEWEST_TRIALS:
+        return [
+            Finding(
+                verdict="too few trials to tell",
+                run=name,
+                evidence=f"{len(completed)} of {len(trials)} trials came to an end with a finite value",
+                advice=f"a verdict needs {FEWEST_TRIALS}",
+            )
+        ]
+    sign = 1.0 if study.direction.name == "MINIMIZE" else -1.0
+    ranked = sorted(completed, key=lambda one: sign * one.value)
+    found = [
+        _failures(name, trials),
+        *_edges(name, ranked[0]),
+        _tie(name, ranked, sign),
+        *_irrelevant(study, completed),
+    ]
+    said = [finding for finding in found if finding is not None]
+    return said or [
+        Finding(
+            verdict="nothing wrong",
+            run=name,
+            evidence=f"{len(completed)} trials; the best, {ranked[0].value:.4g}, lies inside of all ranges",
+            advice="train it once more with another seed before you rely on it",
+            certainty="likely",
+        )
+    ]
+
+
+def _failures(name: str, trials: list[Any]) -> Finding | None:
+    failed = [
+        one
+        for one in trials
+        if one.state.name == "FAIL" or (one.state.name == "COMPLETE" and not math.isfinite(one.value))
+    ]
+    if len(failed) < MANY_FAILED * len(trials):
+        return None
+    return Finding(
+        verdict="many trials failed",
+        run=name,
+        evidence=f"{len(failed)} of {len(trials)} failed or gave no finite value",
+        advice="see whether they share a range, as the highest rates do; take it out, or bound it",
+        certainty="certain",
+    )
+
+
+def _edges(name: str, best: Any) -> list[Finding]:
+    found = []
+    for parameter, value in best.params.items():
+        distribution = best.distributions[parameter]
+        low, high = getattr(distribution, "low", None), getattr(distribution, "high", None)
+        if low is None or high is None or low == high:
+            continue
+        is_log = bool(getattr(distribution, "log", False))
+        place = (math.log(value / low) / math.log(high / low)) if is_log else (value - low) / (high - low)
+        if EDGE < place < 1.0 - EDGE:
+            continue
+        end, side = (high, "upper") if place > 0.5 else (low, "lower")
+        further = (
+            end * (10.0 if place > 0.5 else 0.1) if is_log else end + (high - low) * (0.5 if place > 0.5 else -0.5)
+        )
+        found.append(
+            Finding(
+                verdict="best at the edge",
+                run=name,
+                evidence=f"the best trial has {parameter} = {value:.4g}, at the {side} end of {low:.4g} to {high:.4g}",
+                advice=f"search on to {further:.3g}, if that has a meaning",
+                certainty="certain",
+            )
+        )
+    return found
+
+
+def _tie(name: str, ranked: list[Any], sign: float) -> Finding | None:
+    best, second = ranked[0], ranked[1]
+    room = sign * (float(np.median([one.value for one in ranked])) - best.value)
+    between = sign * (second.value - best.value)
+    if room <= 0.0 or between > APART * room:
+        return None
+    return Finding(
+        verdict="two recipes cannot be told apart",
+        run=name,
+        evidence=(
+            f"trials {best.number} and {second.number} end at {best.value:.5g} and {second.value:.5g}, "
+            f"{share(between / room)} of what lies between the best and the middle trial"
+        ),
+        advice="train both with three seeds, or take the cheaper one",
+        certainty="possible",
+    )
+
+
+def _irrelevant(study: Any, completed: list[Any]) -> list[Finding]:
+    """Parameters that had no part in which trials are good."""
+    if len(completed) < ENOUGH_TO_RANK:
+        return []
+    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is marked as experimental
+            found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+    except (RuntimeError, ValueError):  # all values alike, or no parameter in all trials
+        return []
+    return [
+        Finding(
+            verdict="parameter does not matter",
+            run=study.study_name,
+            evidence=f"{parameter} has {share(importance)} of the say in which trials are among the best",
+            advice=f"fix {parameter} at {_best_value(study, parameter)} and spend its trials on the others",
+            certainty="likely",
+        )
+        for parameter, importance in found.items()
+        if importance < IRRELEVANT and len(found) > 1
+    ]
+
+
+def _best_value(study: Any, parameter: str) -> str:
+    value = study.best_trial.params.get(parameter, "its default")
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
