@@ -210,6 +210,30 @@ def test_a_guess_about_the_rate_stands_beside_what_it_explains() -> None:
     assert found[1].certainty == "possible"
 
 
+@pytest.mark.parametrize(
+    ("count", "verdict"),
+    [(4, "too short to tell"), (5, "too short to tell"), (6, "not converged"), (20, "not converged")],
+)
+def test_a_short_log_that_falls_to_its_end_has_not_levelled_out(count: int, verdict: str) -> None:
+    line = [2.3 - 1.5 * place / count for place in range(count)]
+    assert names({"loss": line})[0] == names({"loss": line, "val_loss": line})[0] == verdict
+
+
+def test_numbers_and_epochs_are_those_of_the_log(tmp_path: Path) -> None:
+    log = course(FALLING, 0.9 - 0.02 * np.minimum(EPOCHS, 12) + 0.02 * np.maximum(EPOCHS - 12, 0))
+    [finding, *_] = sf.diagnose(log)
+    assert "was lowest, 0.66, at epoch 12 and rose to 1.22" in finding.evidence and finding.epoch == 12.0
+    log["epoch"] = [epoch - 1 for epoch in log["epoch"]]  # as Keras's CSVLogger counts
+    [finding, *_] = sf.diagnose(log)
+    assert "at epoch 11 and rose" in finding.evidence and finding.epoch == 11.0
+
+
+def test_a_folder_of_csv_files(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_bytes((LOGS / "keras_csvlogger.csv").read_bytes())
+    assert names(tmp_path).count("overfitting") == 2
+
+
 def test_a_verdict_moves_with_the_scale_of_nothing() -> None:
     log = course(FALLING, 0.9 - 0.02 * np.minimum(EPOCHS, 12) + 0.02 * np.maximum(EPOCHS - 12, 0))
     scaled = {name: values if name == "epoch" else [1000.0 * value for value in values] for name, values in log.items()}
@@ -246,7 +270,7 @@ def test_what_was_left_out_is_said(tmp_path: Path) -> None:
     [read] = read_logs(log)
     assert read.series["train_loss"].values.tolist() == [0.9, 0.8, 0.6, 0.5]
     assert read.notes == (
-        "1 lines had another number of cells than the header; what was missing is blank",
+        "1 line has another number of cells than the header; what is missing is blank",
         "1 cell of 'loss' said no number and was left out",
         "it goes back in time 1 time, as after a resume: what was written last stands",
     )

@@ -55,7 +55,8 @@ def log_of(
         for column, values in cells.items()
         if roles.get(column) not in ("epoch", "step")
     }
-    return log_of_points(name, unit, points, notes=notes, seen=list(columns))
+    first = 0 if unit == "epoch" and _counts_from_0(by_role["epoch"]) else 1
+    return log_of_points(name, unit, points, notes=notes, seen=list(columns), first=first)
 
 
 def log_of_points(
@@ -65,6 +66,7 @@ def log_of_points(
     *,
     notes: Iterable[str] = (),
     seen: Sequence[str] = (),
+    first: int = 1,
 ) -> Log:
     """A log from (place, value) pairs of every series.
 
@@ -87,7 +89,7 @@ def log_of_points(
             f"{name} has no column that is known as a loss or an accuracy, only: {columns}; "
             "say which is which: columns={'train_loss': NAME}, or --column train_loss=NAME"
         )
-    return Log(name, unit, series, tuple(notes))
+    return Log(name, unit, series, tuple(notes), first)
 
 
 _UNREAD = object()
@@ -138,11 +140,15 @@ def _differ(cells: Sequence[Any]) -> bool:
     return len(set(cells)) > 0.5 * len(cells)
 
 
-def _moved(epochs: Sequence[Any]) -> list[Any]:
-    """Epochs counted from 1: the row of the first epoch says how it ended."""
+def _counts_from_0(epochs: Sequence[Any]) -> bool:
+    """Whether whole epochs are counted from 0: the row of the first one says how it ended."""
     whole = all(not isinstance(epoch, float) or not math.isfinite(epoch) or epoch == int(epoch) for epoch in epochs)
-    first = next((epoch for epoch in epochs if isinstance(epoch, float)), 1.0)
-    by = 1.0 if whole and first == 0.0 else 0.0
+    return whole and next((epoch for epoch in epochs if isinstance(epoch, float)), 1.0) == 0.0
+
+
+def _moved(epochs: Sequence[Any]) -> list[Any]:
+    """Epochs counted from 1."""
+    by = 1.0 if _counts_from_0(epochs) else 0.0
     return [_finite(epoch + by) if isinstance(epoch, float) else None for epoch in _spread(epochs)]
 
 

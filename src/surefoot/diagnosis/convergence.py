@@ -47,8 +47,8 @@ def _never_began(log: Log, curve: Curve, gained: float) -> Finding:
         verdict="learned nothing",
         run=log.name,
         evidence=(
-            f"until {at_place(log, curve.finite_at[-1])} the {curve.name} went from {curve.smooth[0]:.4g} to "
-            f"{curve.smooth[-1]:.4g}, at best {share(gained / max(abs(float(curve.smooth[0])), 1e-12))} down"
+            f"until {at_place(log, curve.finite_at[-1])} the {curve.name} went from {curve.first:.4g} to "
+            f"{curve.last:.4g}, at best {share(gained / max(abs(float(curve.smooth[0])), 1e-12))} down"
         ),
         advice=advice,
         certainty="certain",
@@ -76,7 +76,7 @@ def _still_falling(log: Log, curve: Curve, gained: float) -> Finding | None:
         evidence=(
             f"the {curve.name} was still falling at the end, {at_place(log, curve.finite_at[-1])}; carried on by the "
             f"power of time that fits its last two thirds it would be {expected:.3g} instead of "
-            f"{curve.smooth[-1]:.3g} at {at_place(log, float(round(until)))}"
+            f"{curve.last:.3g} at {at_place(log, float(round(until)))}"
         ),
         advice=(
             "train half as long again with the schedule stretched to the new end, "

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from surefoot.curves import zero_lag
-from surefoot.curves.smoothing import noise_of
 from surefoot.diagnosis.log import Log, Series
 
 __all__ = ["MOST_POINTS", "Curve", "curve_of"]
@@ -41,9 +40,29 @@ class Curve:
 
     @property
     def noise(self) -> float:
-        """The deviation of one point from a smooth course; 0 where there are too few to tell."""
+        """The deviation of one point from a smooth course; 0 where there are too few to tell.
+
+        From second differences, in which a straight descent leaves nothing: of values without a course they have √6
+        times the deviation.
+        """
         values = self.values[np.isfinite(self.values)]
-        return noise_of(values) if len(values) > 3 else 0.0
+        return float(np.median(np.abs(np.diff(values, 2))) / 0.6745 / np.sqrt(6.0)) if len(values) > 4 else 0.0
+
+    @property
+    def best(self) -> tuple[float, float]:
+        """Place and value of the lowest point as it was logged (the mean of neighbours in a long log)."""
+        values = np.where(np.isfinite(self.values), self.values, np.inf)
+        return float(self.at[int(np.argmin(values))]), float(values.min())
+
+    @property
+    def last(self) -> float:
+        """The last finite value, likewise."""
+        return float(self.values[np.isfinite(self.values)][-1])
+
+    @property
+    def first(self) -> float:
+        """The first finite value, likewise."""
+        return float(self.values[np.isfinite(self.values)][0])
 
     @property
     def lowest(self) -> int:

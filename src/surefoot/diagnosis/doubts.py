@@ -41,7 +41,7 @@ def _swapped(log: Log) -> Finding | None:
         run=log.name,
         evidence=(
             "over the second half the validation loss lies below the training loss, at the end "
-            f"{validation.smooth[-1]:.3g} against {beside[-1]:.3g}"
+            f"{validation.last:.3g} against {training.last:.3g}"
         ),
         advice=(
             "dropout, augmentation or a mean over the epoch can do that; without them look whether the two were "
@@ -85,7 +85,7 @@ def _accuracy_stands(log: Log) -> Finding | None:
         verdict="accuracy stands still",
         run=log.name,
         evidence=(
-            f"the loss fell from {curve.smooth[0]:.3g} to {curve.smooth.min():.3g} while the accuracy stayed at "
+            f"the loss fell from {curve.first:.3g} to {curve.best[1]:.3g} while the accuracy stayed at "
             f"{values[-1]:.4g}: as if one class were said for every row"
         ),
         advice="look at the shares of the classes; judge by balanced accuracy or AUC, and move the threshold",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from surefoot.diagnosis.convergence import convergence
 from surefoot.diagnosis.curve import curve_of
 from surefoot.diagnosis.divergence import divergence, spikes
@@ -14,7 +16,7 @@ from surefoot.records import Finding
 
 __all__ = ["verdicts"]
 
-FEWEST_POINTS = 4
+FEWEST_POINTS, ENOUGH_FOR_AN_END = 4, 6
 
 
 def verdicts(log: Log) -> list[Finding]:
@@ -41,13 +43,18 @@ def _nothing(log: Log) -> Finding:
             evidence=f"{points} points of a loss, and a verdict needs {FEWEST_POINTS}",
             advice="log the loss more often, or train longer",
         )
+    course = f"the {curve.name} fell from {curve.first:.3g} to {curve.last:.3g} by {at_place(log, curve.finite_at[-1])}"
+    if len(curve.smooth) < ENOUGH_FOR_AN_END and curve.smooth[-2] - curve.smooth[-1] > 0.05 * np.ptp(curve.smooth):
+        return Finding(
+            verdict="too short to tell",
+            run=log.name,
+            evidence=f"{course} and was still falling; with {len(curve.raw)} points there is no saying for how long",
+            advice="train longer",
+        )
     return Finding(
         verdict="nothing wrong",
         run=log.name,
-        evidence=(
-            f"the {curve.name} fell from {curve.smooth[0]:.3g} to {curve.smooth[-1]:.3g} by "
-            f"{at_place(log, curve.finite_at[-1])}, its lowest was {curve.smooth.min():.3g}, and it levelled out"
-        ),
+        evidence=f"{course}, its lowest was {curve.best[1]:.3g}, and it levelled out",
         advice="use the model",
         certainty="likely",
     )

@@ -51,7 +51,7 @@ def judged_rate(log: Log) -> tuple[Judgement, str] | None:
     if training.values.max() > start + JUMP * abs(start):
         return "too high", "the training loss was above its start on the way"
     validation = validation or training
-    return _of_a_curve_that_fell(training, validation, _errors(log) or validation, gained)
+    return _of_a_curve_that_fell(log, training, validation, _errors(log) or validation, gained)
 
 
 def _errors(log: Log) -> Curve | None:
@@ -63,17 +63,20 @@ def _errors(log: Log) -> Curve | None:
     return curve_of(Log(log.name, log.unit, {"validation_loss": errors}), "validation", name="validation error")
 
 
-def _of_a_curve_that_fell(training: Curve, validation: Curve, errors: Curve, gained: float) -> tuple[Judgement, str]:
+def _of_a_curve_that_fell(
+    log: Log, training: Curve, validation: Curve, errors: Curve, gained: float
+) -> tuple[Judgement, str]:
     rise = float(errors.smooth[-1] - errors.smooth.min()) / _room(errors)
     if rise > RISE:
-        return "too high", f"the {errors.name} ends {share(rise)} of its gain above its lowest"
+        how = f"{share(rise)} of its gain" if rise < 1.0 else "further than it ever fell"
+        return "too high", f"the {errors.name} ends {how} above its lowest"
     still = float(validation.smooth[len(validation.smooth) // 2] - validation.smooth[-1]) / _room(validation)
     if still > STILL:
         return "too low", f"{share(still)} of what the {validation.name} gained came in the second half"
     rises = np.maximum(np.diff(training.values[len(training.values) // 2 :]), 0.0).sum() / gained
     if rises > RESTLESS:
         return "too high", f"the training loss goes up and down by {share(float(rises))} of its gain in the second half"
-    has_start = training.at[0] <= 0.0
+    has_start = log.unit == "epoch" and training.at[0] <= 0.0
     if has_start and training.values[0] - training.smooth[1] < SLOW_START * gained:
         return "too low", "less than half of the gain of the training loss came with its first looks"
     return "about right", "the loss fell fast at first, then levelled out"

@@ -76,12 +76,14 @@ class Log:
         series: by their names: "train_loss", "validation_loss", "train_accuracy", "validation_accuracy",
             "learning_rate", "batch_size", "gradient_norm", and whatever else was there under its own name.
         notes: what was left out while reading, a sentence each.
+        first: what the log calls its first epoch; places count from 1, and words use the log's own numbers.
     """
 
     name: str
     unit: Unit
     series: Mapping[str, Series]
     notes: tuple[str, ...] = field(default=())
+    first: int = 1
 
     def get(self, name: str) -> Series | None:
         """A series that has points, or None."""
@@ -90,4 +92,5 @@ class Log:
 
     def until(self, place: float) -> Log:
         """The log as it was when the training stood at a place."""
-        return Log(self.name, self.unit, {name: one.until(place) for name, one in self.series.items()}, self.notes)
+        series = {name: one.until(place) for name, one in self.series.items()}
+        return Log(self.name, self.unit, series, self.notes, self.first)

@@ -49,13 +49,13 @@ def _is_above(values: npt.NDArray[np.float64], least: float, share_of_it: float)
 
 
 def _overfitting(log: Log, validation: Curve, training: Curve) -> Finding:
-    lowest, end = validation.lowest, validation.smooth[-1]
-    least, onset = float(validation.smooth[lowest]), float(validation.finite_at[lowest])
+    (onset, least), end = validation.best, validation.last
     at = max(int(np.searchsorted(training.finite_at, onset, side="right")) - 1, 0)
+    then = float(training.values[np.isfinite(training.values)][at])
     wasted = (validation.finite_at[-1] - onset) / max(
         validation.finite_at[-1] - min(validation.finite_at[0], 0.0), 1e-12
     )
-    is_sure = end - least > SURE * validation.noise and len(validation.smooth) - lowest > LONG
+    is_sure = end - least > SURE * validation.noise and len(validation.smooth) - validation.lowest > LONG
     return Finding(
         verdict="overfitting",
         run=log.name,
@@ -63,7 +63,7 @@ def _overfitting(log: Log, validation: Curve, training: Curve) -> Finding:
         evidence=(
             f"the validation loss was lowest, {least:.3g}, at {at_place(log, onset)} and rose to {end:.3g} "
             f"({share((end - least) / max(abs(least), 1e-12))} more) while the training loss fell from "
-            f"{training.smooth[at]:.3g} to {training.smooth[-1]:.3g}; going on took {share(wasted)} of the training"
+            f"{then:.3g} to {training.last:.3g}; going on took {share(wasted)} of the training"
         ),
         advice=(
             f"keep the weights of {at_place(log, onset)} or stop there; to gain from more training, add data or "
@@ -74,8 +74,7 @@ def _overfitting(log: Log, validation: Curve, training: Curve) -> Finding:
 
 
 def _worse(log: Log, validation: Curve, training: Curve | None) -> Finding:
-    lowest, end = validation.lowest, validation.smooth[-1]
-    least, onset = float(validation.smooth[lowest]), float(validation.finite_at[lowest])
+    (onset, least), end = validation.best, validation.last
     beside = "no training loss was logged" if training is None else "the training loss did not fall either"
     return Finding(
         verdict="getting worse",

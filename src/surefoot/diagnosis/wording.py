@@ -8,14 +8,15 @@ __all__ = ["at_place", "by_factor", "place_of", "share"]
 
 
 def at_place(log: Log, place: float) -> str:
-    """A place of a log in words: "epoch 3", "step 1,200"."""
+    """A place of a log in words and in its own counting: "epoch 3", "step 1,200"."""
+    place += log.first - 1
     number = f"{place:,.0f}" if place == int(place) else f"{place:,.1f}"
     return f"{log.unit} {number}"
 
 
 def place_of(log: Log, place: float) -> float | None:
     """What a finding keeps of a place: its epoch, where the log counts epochs."""
-    return float(place) if log.unit == "epoch" else None
+    return float(place) + log.first - 1 if log.unit == "epoch" else None
 
 
 def by_factor(factor: float) -> str:
@@ -30,7 +31,9 @@ def by_factor(factor: float) -> str:
 def share(value: float) -> str:
     """A share in percent.
 
-    >>> share(0.273), share(0.004)
-    ('27 %', '0.4 %')
+    >>> share(0.273), share(0.004), share(40.0)
+    ('27 %', '0.4 %', '40 times')
     """
+    if value >= 10.0:
+        return f"{min(value, 1e6):.0f} times"
     return f"{100 * value:.0f} %" if value >= 0.095 else f"{100 * value:.1f} %"

@@ -56,4 +56,7 @@ def _read_folder(path: Path, named: Mapping[str, str]) -> list[Log]:
     states = sorted(path.glob("checkpoint-*/trainer_state.json"), key=lambda state: state.stat().st_mtime)
     if states:  # Hugging Face's Trainer keeps its log in its checkpoints, the newest one all of it
         return read_logs(states[-1], columns=named)
+    tables = sorted(path.glob("*.csv"))
+    if tables and not any(is_event_file(file) for file in path.rglob("*")):
+        return [log for table in tables for log in read_logs(table, columns=named)]
     return read_events(path, named=named)

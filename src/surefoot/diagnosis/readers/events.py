@@ -8,7 +8,7 @@ from pathlib import Path
 
 from surefoot.diagnosis.assembling import log_of_points
 from surefoot.diagnosis.columns import meanings
-from surefoot.diagnosis.log import Log
+from surefoot.diagnosis.log import Log, Unit
 from surefoot.errors import MissingExtraError, RequestError
 
 __all__ = ["is_event_file", "read_events"]
@@ -54,7 +54,9 @@ def read_events(path: Path, *, named: Mapping[str, str]) -> list[Log]:
         is_by_epoch = any(Path(tag).name.startswith("epoch_") for tag in roles)
         if is_by_epoch:
             points = {tag: [(step + 1.0, value) for step, value in pairs] for tag, pairs in points.items()}
-        logs.append(log_of_points(name, "epoch" if is_by_epoch else "step", points, notes=notes[run], seen=list(tags)))
+        unit: Unit
+        unit, first = ("epoch", 0) if is_by_epoch else ("step", 1)
+        logs.append(log_of_points(name, unit, points, notes=notes[run], seen=list(tags), first=first))
     if not logs:
         raise RequestError(f"{path} has no TensorBoard event files")
     return logs

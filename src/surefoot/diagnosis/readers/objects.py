@@ -27,9 +27,9 @@ def read_object(source: Any, *, named: Mapping[str, str]) -> Log:
     if hasattr(source, "state") and isinstance(getattr(source.state, "log_history", None), list):  # its Trainer
         return log_of_value(kind, {"log_history": source.state.log_history}, named=named)
     history = getattr(source, "history_", getattr(source, "history", None))  # a fitted skorch net; Keras
-    if isinstance(history, Mapping):  # a value an epoch; Keras counts from 0
+    if isinstance(history, Mapping):  # a value an epoch, counted as Keras does on the screen
         longest = max((len(values) for values in history.values()), default=0)
-        return log_of_value(kind, {"epoch": list(range(longest)), **history}, named=named)
+        return log_of_value(kind, {"epoch": list(range(1, longest + 1)), **history}, named=named)
     if isinstance(history, list):
         return log_of_value(kind, history, named=named)
     recorder = getattr(source, "recorder", source)  # a fastai Learner, or its Recorder

@@ -59,7 +59,8 @@ def read_table(path: Path, *, named: Mapping[str, str]) -> Log:
     except csv.Error as error:
         raise RequestError(f"{path} is not CSV: {error}") from None
     if uneven:
-        notes.append(f"{uneven} lines had another number of cells than the header; what was missing is blank")
+        lines_had = "1 line has" if uneven == 1 else f"{uneven} lines have"
+        notes.append(f"{lines_had} another number of cells than the header; what is missing is blank")
     if not names or not columns[names[0]]:
         raise RequestError(f"{path} has no rows below a header of column names")
     return log_of(str(path), columns, named=named, notes=notes)
