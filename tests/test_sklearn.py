@@ -198,6 +198,8 @@ def test_a_network_of_ones_own(wine: Any) -> None:
     assert model.network_[0].out_features == 9
     without_sizes = SurefootClassifier(model=lambda: nn.Linear(13, 3), **QUICK)
     assert without_sizes.fit(*wine).score(*wine) > 0.9
+    with pytest.raises(sf.errors.TaskError, match="builds a fresh model, not Linear; write model=lambda: "):
+        SurefootClassifier(model=nn.Linear(13, 3)).fit(*wine)
     assert without_sizes.fit(sparse.coo_array(wine[0]), wine[1]).score(*wine) > 0.9
 
 

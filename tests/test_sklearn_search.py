@@ -260,6 +260,10 @@ def test_it_takes_sparse_rows_weights_and_stands_in_a_pipeline() -> None:
         (MLPClassifier(batch_size=50), {}, "the batch is 50, but there are 48 training rows"),
         (SGDClassifier(), {"budget": 0}, "budget must be a number of trainings above 0"),
         (SGDClassifier(), {"space": {"etaO": sf.space.log(0.1, 1)}}, "etaO"),
+        (MLPClassifier(), {"space": {"activaton": ["relu"]}}, 'nor a key of a recipe .*; did you mean "activation"'),
+        (MLPClassifier(), {"space": {"activation": ["relu", "foo"]}}, "with activation='foo' at .* Got 'foo' instead"),
+        (MLPClassifier(), {"space": {"hidden_layer_sizes": [(4,), (0,)]}}, "hidden_layer_sizes must be > 0"),
+        (SGDClassifier(), {"space": {"tol": sf.space.uniform(-1.0, 0.1)}}, "with tol=-1.0 at .*InvalidParameterError"),
         (SGDClassifier(), {"recipe": {"optimizer": {"name": "adamw"}}}, 'trains with "sgd"'),
         (MLPClassifier(), {"recipe": {"optimizer": {"name": "nadamw"}}}, 'trains with "adamw" or "adam"'),
         (SGDClassifier(), {"recipe": {"network": {"averaging": "ema"}}}, "network is not for scikit-learn"),
@@ -410,3 +414,21 @@ def checks() -> list[Any]:
 )
 def test_the_search_passes_scikit_learns_checks(search: Any, check: Any) -> None:
     check(search)
+
+
+class _NeverBoth(SGDClassifier):
+    """Refuses two values together that it takes each by itself."""
+
+    def partial_fit(self, *rows: Any, **others: Any) -> Any:
+        if self.fit_intercept is False and self.penalty == "l1":
+            raise KeyError("both")
+        return super().partial_fit(*rows, **others)
+
+
+def test_what_only_two_values_together_raise_is_one_line_too() -> None:
+    space = {"fit_intercept": [True, False], "penalty": ["l2", "l1"]}
+    with pytest.raises(
+        sf.RequestError, match="the estimator failed with .*penalty='l1'.* at .*KeyError: 'both'"
+    ) as told:
+        RecipeSearchCV(_NeverBoth(), space, epochs=5, budget=12.0, random_state=0).fit(INPUTS, LABELS)
+    assert "\n" not in str(told.value)

@@ -61,6 +61,10 @@ def test_a_regression_reads_in_its_own_unit() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        (
+            {"model": torch.nn.Linear(1, 2)},
+            "model must be a function that builds a fresh model, not Linear; write model=lambda:",
+        ),
         ({"model": 3}, "model must be a function that builds a fresh model, not int"),
         ({"epochs": 0}, "epochs must be a number above 0, not 0"),
         ({"epochs": float("nan")}, "epochs must be a number above 0"),

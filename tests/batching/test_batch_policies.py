@@ -152,8 +152,12 @@ def test_random_draws_all_of_a_set_alike_and_all_of_a_range():
     ("section", "message"),
     [
         ({"policy": "linaer_ramp"}, 'batch.policy is "linaer_ramp", .* did you mean "linear_ramp"'),
-        ({"policy": "linear_ramp", "lats": 3}, 'batch.lats is not an argument of "linear_ramp"; did you mean "last"'),
-        ({"policy": "fixed", "last": 3}, 'batch.last is not an argument of "fixed"'),
+        (
+            {"policy": "linear_ramp", "lats": 3},
+            'batch.lats is not an argument of the batch policy "linear_ramp"; did you mean "last"',
+        ),
+        ({"policy": "fixed", "last": 3}, 'batch.last is not an argument of the batch policy "fixed"'),
+        ({"sise": 64}, 'batch.sise is not an argument of the batch policy "fixed"; did you mean "size"'),
         ({"policy": "linear_ramp", "size": 64, "last": 32}, "batch.last is 32, below size, which is 64"),
         ({"policy": "geometric_ramp", "length": 0}, "batch.length must be a finite number above 0, not 0"),
         ({"policy": "step_ramp", "factor": 1}, "batch.factor must be a finite number above 1, not 1: .* not grow"),

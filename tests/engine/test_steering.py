@@ -368,10 +368,16 @@ def test_a_budget_or_convergence_ends_a_run(make_task: Make, stopping: dict[str,
 @pytest.mark.parametrize(
     ("sections", "complaint"),
     [
-        ({"batch": {"policy": "noise_scale", "theta": 0.5}}, 'batch.theta is not an argument of "noise_scale"'),
+        (
+            {"batch": {"policy": "noise_scale", "theta": 0.5}},
+            'batch.theta is not an argument of the batch policy "noise_scale"',
+        ),
         ({"batch": {"policy": "norm_test", "theta": 2}}, "batch.theta must lie"),
         ({"batch": {"policy": "norm_test", "memory": 3}}, "batch.memory must be a share of the horizon"),
-        ({"batch": {"policy": "goodput", "step_time": 1}}, 'batch.step_time is not an argument of "goodput"'),
+        (
+            {"batch": {"policy": "goodput", "step_time": 1}},
+            'batch.step_time is not an argument of the batch policy "goodput"',
+        ),
         ({"batch": {"policy": "fixed", "coupling": "sqrt"}}, "is for a batch that moves"),
         ({"batch": {"policy": "linear_ramp", "look_every": 8}}, "is for policies that look at the noise"),
         ({"batch": {"policy": "norm_test", "coupling": "adascale"}}, "is derived for sgd"),

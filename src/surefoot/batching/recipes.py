@@ -237,7 +237,7 @@ def _require_known(policy: str, given: Mapping[str, Any], known: set[str]) -> No
     for key in given:
         if key not in known - _BROUGHT:
             choices = nearest(key, {*_BESIDE, *known} - _BROUGHT)
-            raise ValueError(f'batch.{key} is not an argument of "{policy}"; {choices}')
+            raise ValueError(f'batch.{key} is not an argument of the batch policy "{policy}"; {choices}')
 
 
 def _fields(kind: type[Any]) -> set[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from surefoot.errors import TaskError, raised_at
 
-__all__ = ["NamedBuilder", "file_of", "load_file", "reference_to"]
+__all__ = ["NamedBuilder", "file_of", "load_file", "reference_to", "require_builder"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,22 @@ class NamedBuilder:
         module = load_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
         function = functools.reduce(getattr, name.split("."), module)
         return function(**{**self.arguments, **arguments})  # type: ignore[operator] # found by name
+
+
+def require_builder(model: Any) -> None:
+    """Raise where a model stands in place of its builder, or something that cannot be called.
+
+    A torch module can be called and builds nothing; it is told by what it has, without loading torch.
+
+    Raises:
+        TaskError: it builds no model.
+    """
+    is_module = not isinstance(model, type) and hasattr(model, "parameters") and hasattr(model, "state_dict")
+    if is_module or not callable(model):
+        raise TaskError(
+            f"model must be a function that builds a fresh model, not {type(model).__name__}; "
+            "write model=lambda: MyNetwork() to wrap one"
+        )
 
 
 def reference_to(builder: Callable[..., Any]) -> NamedBuilder | None:

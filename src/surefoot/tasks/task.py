@@ -16,6 +16,7 @@ from surefoot.records import Objective
 from surefoot.sparse import CsrRows, is_sparse
 from surefoot.streams import as_stream, is_stream
 from surefoot.tasks.array_units import encoded, fitted
+from surefoot.tasks.builder import require_builder
 from surefoot.tasks.held_out import split_as_asked
 from surefoot.tasks.preparation import ArrayPreparation, TablePreparation
 from surefoot.tasks.split import is_whole, split_rows, take_rows
@@ -85,11 +86,7 @@ class Task:
         preparation: ArrayPreparation | TablePreparation | None = None,
         notes: tuple[str, ...] = (),
     ) -> None:
-        if not callable(model):
-            raise TaskError(
-                f"model must be a function that builds a fresh model, not {type(model).__name__}; "
-                "write model=lambda: MyNetwork() to wrap one"
-            )
+        require_builder(model)
         require_epochs(epochs)
         if step is not None and (loss is not None or not callable(step)):
             raise TaskError("step must be a function(model, batch), and it stands instead of loss: give one of the two")

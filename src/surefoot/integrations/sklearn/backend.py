@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,8 @@ class PartialFactory:
     def create(self, recipe: Recipe, *, seed: int, share: float = 1.0) -> PartialRun | FoldsRun:
         """A fresh run of a complete recipe over ``share`` of the task's horizon, on every fold."""
         horizon = horizon_of(share, self.training_samples)
-        runs = [self._run(recipe, index, seed=seed, horizon=horizon) for index in range(len(self._folds.splits))]
+        with _complaints(recipe.model):
+            runs = [self._run(recipe, index, seed=seed, horizon=horizon) for index in range(len(self._folds.splits))]
         return runs[0] if len(runs) == 1 else FoldsRun(runs)
 
     def _run(self, recipe: Recipe, fold: int, *, seed: int, horizon: int) -> PartialRun:
@@ -93,19 +96,24 @@ class PartialFactory:
         if size > self.num_rows:
             raise TaskError(f"the batch is {size}, but there are {self.num_rows} training rows; ask for at most those")
         _check_sections(recipe, self.num_rows)
-        try:
+        with _complaints(recipe.model):
             estimator = self._problem.model(**recipe.model)
             require_optimizer(recipe.optimizer.name, family_of(estimator).optimizers(estimator))
             self._try(estimator)
             run = self._run(recipe.complete(self.num_rows), 0, seed=0, horizon=2)
             run.step_at(1e-6, batch_size=1)
             measured = run.evaluate("validation")
-        except SurefootError:
-            raise
-        except Exception as error:
-            raise TaskError(f"the estimator failed at {raised_at(error)}") from error
         if self.objective.name == "validation_score" and not math.isfinite(measured["score"]):
             raise TaskError(f"the score of the held-out rows is {measured['score']}: does it suit these targets?")
+
+    def require_parameters(self, arguments: Mapping[str, Any]) -> None:
+        """Try a step with parameters of the estimator's own.
+
+        Raises:
+            TaskError: the estimator does not take them, in its own words.
+        """
+        with _complaints(arguments):
+            self._try(self._problem.model(**arguments))
 
     def _try(self, estimator: Any) -> None:
         """Let scikit-learn check the estimator's own parameters, which a run does not at every step."""
@@ -136,6 +144,18 @@ def require_optimizer(name: str | None, known: tuple[str, ...]) -> None:
     if name is not None and name not in known:
         allowed = " or ".join(f'"{one}"' for one in known)
         raise RecipeError(f'optimizer.name is "{name}", and this estimator trains with {allowed}')
+
+
+@contextlib.contextmanager
+def _complaints(arguments: Mapping[str, Any]) -> Iterator[None]:
+    """A block in which what the estimator raises becomes one line, with the parameters that vary."""
+    try:
+        yield
+    except SurefootError:
+        raise
+    except Exception as error:
+        given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        raise TaskError(f"the estimator failed {f'with {given} ' if given else ''}at {raised_at(error)}") from error
 
 
 def _check_sections(recipe: Recipe, num_rows: int) -> None:

@@ -25,7 +25,7 @@ from surefoot.reports.watching import Printer
 from surefoot.space import Dimension
 from surefoot.sparse import is_sparse
 from surefoot.tasks import Task
-from surefoot.tasks.builder import NamedBuilder
+from surefoot.tasks.builder import NamedBuilder, require_builder
 from surefoot.tasks.split import split_rows
 from surefoot.workflows import fit, tune
 from surefoot.workflows.backend import engine
@@ -225,8 +225,7 @@ def _sized(builder: Callable[..., Any] | None, sizes: dict[str, int], *, of_spar
     """The builder with the sizes of the data, as far as it has arguments of those names."""
     if builder is None:
         return NamedBuilder("surefoot.tasks.models:mlp", sizes | ({"sparse": True} if of_sparse_rows else {}))
-    if not callable(builder):
-        raise TaskError(f"model must be a function that builds a network, not {builder!r}")
+    require_builder(builder)
     try:
         known = inspect.signature(builder).parameters
     except (TypeError, ValueError):  # a builtin tells nothing about itself

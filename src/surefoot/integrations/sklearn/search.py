@@ -23,7 +23,7 @@ from surefoot.integrations.sklearn.outcome import best_index, chosen_index, cv_r
 from surefoot.integrations.sklearn.preparing import checked_rows, folds_of, labels_of, prepared, scorer_of
 from surefoot.integrations.sklearn.rows import Folds
 from surefoot.integrations.sklearn.settings import usual_epochs
-from surefoot.integrations.sklearn.varying import space_of
+from surefoot.integrations.sklearn.varying import space_of, tried_apart
 from surefoot.recipe import Recipe, sections_of
 from surefoot.reports.watching import Printer
 from surefoot.tasks import Task
@@ -135,10 +135,13 @@ class RecipeSearchCV(AnswersByItsBest):
         epochs = usual_epochs(recipe, len(folds)) if self.epochs is None else self.epochs
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         task = self._task(estimator, folds, epochs)
+        space = space_of(self.space, own=estimator.get_params(deep=False))
+        for arguments in tried_apart(space or {}):
+            PartialFactory(task).require_parameters(arguments)
         result = tune(
             task,
             budget=self._search_budget(),
-            space=space_of(self.space, own=estimator.get_params(deep=False)),
+            space=space,
             recipe=recipe,
             seed=seed,
             observer=Printer() if self.verbose else None,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from surefoot.errors import RequestError
-from surefoot.space import Dimension, choice, integer, log, uniform
+from surefoot.errors import RequestError, nearest
+from surefoot.space import Choice, Dimension, Integer, Log, Uniform, When, choice, integer, log, samples, uniform
 
-__all__ = ["dimension_of", "space_of"]
+__all__ = ["dimension_of", "space_of", "tried_apart"]
 
 # Estimators' own parameters that a recipe has under another name, and mostly in another unit.
 IN_A_RECIPE = {
@@ -32,7 +32,7 @@ def space_of(space: Mapping[str, Any] | None, *, own: Collection[str]) -> dict[s
         own: the estimator's parameters.
 
     Raises:
-        RequestError: a parameter is what the search itself sets, or a distribution is not known.
+        RequestError: a parameter is what the search itself sets or does not exist, or a distribution is not known.
 
     >>> space_of({"tol": [0.1, 0.2]}, own={"tol"})
     {'model.tol': Choice(options=(0.1, 0.2))}
@@ -44,8 +44,33 @@ def space_of(space: Mapping[str, Any] | None, *, own: Collection[str]) -> dict[s
                 f'space["{name}"] is what the search itself sets; to say where it may go, name it '
                 f'"{IN_A_RECIPE[name]}", in the unit of a recipe: docs/coming-from-scikit-learn.md'
             )
+        if name not in own and "." not in name:
+            raise RequestError(
+                f'space["{name}"] is neither a parameter of the estimator nor a key of a recipe such as "batch.size"; '
+                f"{nearest(name, set(own) - set(IN_A_RECIPE))}"
+            )
         found[f"model.{name}" if name in own else name] = dimension_of(name, values)
     return found or None
+
+
+def tried_apart(space: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Arguments of the estimator that show whether it takes each value that a space may give it.
+
+    Args:
+        space: as ``space_of`` gives it; what is no dimension is left to the search.
+
+    >>> list(tried_apart({"model.tol": choice(0.1, 0.2), "batch.size": choice(8, 16)}))
+    [{'tol': 0.1}, {'tol': 0.2}]
+    """
+    for key, dimension in space.items():
+        section, _, name = key.partition(".")
+        if section != "model" or not isinstance(dimension, Choice | Integer | Log | Uniform | When):
+            continue
+        given = {}
+        if isinstance(dimension, When) and dimension.key.startswith("model."):
+            given = {dimension.key.removeprefix("model."): dimension.values[0]}
+        for value in samples(dimension):
+            yield {**given, name: value}
 
 
 def dimension_of(name: str, values: Any) -> Any:
