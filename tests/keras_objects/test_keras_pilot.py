@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,8 @@ def test_a_fit_that_stops_anywhere_goes_on_there(tmp_path: Path) -> None:
     again.optimizer.learning_rate = 0.05
     other = attach(again.optimizer, ROWS, **settings)
     other.load_state_dict(again.optimizer.notes["pilot"])
-    fit(again, other, epochs=9)  # it ends at its own horizon
+    with pytest.warns(UserWarning, match="the pilot ended fit after 2 of 9 epochs, at its horizon of 200 samples"):
+        fit(again, other, epochs=9)
     assert other.samples == 200
     assert again.get_weights()[0] == pytest.approx(whole.get_weights()[0], rel=1e-5)
 
@@ -201,6 +203,33 @@ def test_what_fit_does_wrong_is_said() -> None:
     measured = attach(model.optimizer, ROWS, epochs=3, batch="noise_scale")
     with pytest.raises(RequestError, match='"noise_scale" looks at the noise, which fit does not show'):
         fit(model, measured)
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="tf.distribute")
+@pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
+def test_a_distributed_model_is_built_before_the_pilot_hears_of_the_fit() -> None:
+    strategy = importlib.import_module("tensorflow").distribute.MirroredStrategy(["/cpu:0"])
+    with strategy.scope():
+        model = small_model(SGD(0.1))
+    pilot = attach(model.optimizer, ROWS, epochs=1, batch=10)
+    fit(model, pilot, epochs=1)
+    assert pilot.samples == 50
+
+
+def test_batches_that_no_pilot_lays_out_are_refused() -> None:
+    """Without the callback there is no epoch, but a row or two; a fit with it before changes nothing."""
+    for epochs in (1, 3):
+        model = small_model(SGD(0.1))
+        pilot = attach(model.optimizer, ROWS, epochs=3, batch=4)
+        for _ in range(2):
+            with pytest.raises(RequestError, match=r"nobody lays out pilot.batches: .*callbacks=\[pilot\]"):
+                model.fit(pilot.batches, epochs=epochs, shuffle=False, verbose=0)
+        fit(model, pilot, epochs=1)
+        assert pilot.samples == 50
+        with pytest.raises(RequestError, match=r"callbacks=\[pilot\]"):
+            model.fit(pilot.batches, epochs=epochs, shuffle=False, verbose=0)
+        fit(model, pilot, epochs=1)
+        assert pilot.samples == 100
 
 
 def test_a_measured_policy_in_a_loop_of_ones_own() -> None:

@@ -19,6 +19,8 @@ from surefoot.row_order import Indices, epoch_order
 
 __all__ = ["Batches", "LiveCount", "Visits", "num_rows_of", "rows_at"]
 
+_UNDRIVEN = "nobody lays out pilot.batches: model.fit(pilot.batches, callbacks=[pilot], shuffle=False)"
+
 
 @total_ordering
 class LiveCount:
@@ -112,12 +114,15 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc] # Keras has no types
         rows: arrays of equal length, or nested tables and tuples of them.
         seed: of the order of the rows.
         workers: threads that make batches; of use where ``rows`` are slow to read, as from a memory-mapped file.
+        begins_to_build: Keras begins an epoch for one batch, to build the model by, before a callback hears of a fit:
+            on TensorFlow it does so for a distributed model alone.
     """
 
-    def __init__(self, rows: Any, *, seed: int, workers: int = 1) -> None:
+    def __init__(self, rows: Any, *, seed: int, workers: int = 1, begins_to_build: bool = False) -> None:
         super().__init__(workers=workers)
+        self._begins_to_build = begins_to_build or keras.config.backend() != "tensorflow"
         self._rows, self._visits = rows, Visits(num_rows_of(rows), seed=seed)
-        self._plan: list[Indices] = [np.arange(1)]
+        self._plan, self._is_planned, self._is_fresh = self._few(), True, False
         self._asked, self._needs_order = -1, workers == 1
         self.is_shuffled = False
 
@@ -134,18 +139,34 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc] # Keras has no types
             sizes: rows of each batch.
         """
         self._asked, self.is_shuffled = -1, False
+        self._is_planned = self._is_fresh = True
         self._plan = np.split(self._visits.rows(begin, sum(sizes)), np.cumsum(sizes)[:-1])
+
+    def on_epoch_begin(self) -> None:
+        """See that the pilot has laid out this epoch."""
+        self._is_planned, self._is_fresh = self._is_fresh, False
+        if self._is_planned:
+            return
+        if not self._begins_to_build:
+            raise RequestError(_UNDRIVEN)
+        self._plan = self._few()
 
     def __len__(self) -> int:
         return len(self._plan)
 
     def __getitem__(self, index: int) -> Any:
+        if not self._is_planned and index > 1:
+            raise RequestError(_UNDRIVEN)
         plan = self._plan
         # Keras asks for the first two again and again, for the rest one by one unless it shuffles
         self.is_shuffled = self.is_shuffled or (self._needs_order and index > max(self._asked + 1, 1))
         self._asked = max(self._asked, index)
         # an iterator that Keras made at the end of the epoch before, and throws away, may ask for more than there is
         return rows_at(self._rows, plan[min(index, len(plan) - 1)])
+
+    def _few(self) -> list[Indices]:
+        """What Keras may look at before there is a plan: a row in each of a few batches."""
+        return [np.array([row]) for row in range(min(3, num_rows_of(self._rows)))]
 
 
 def num_rows_of(rows: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -75,7 +76,7 @@ class Pilot(keras.callbacks.Callback):  # type: ignore[misc] # Keras has no type
 
     A second ``fit`` goes on where the first one stopped, in the middle of an epoch too. With an optimizer of ours the
     state is saved with the model, under ``optimizer.notes["pilot"]``, for ``load_state_dict`` of a pilot that is
-    attached in the same way. At its horizon it ends the training.
+    attached in the same way. At its horizon it ends the training, and warns where ``fit`` was to go on.
 
     Attributes:
         batches: what ``fit`` gets as its data.
@@ -86,7 +87,9 @@ class Pilot(keras.callbacks.Callback):  # type: ignore[misc] # Keras has no type
         self._optimizer, self._rows, self._recipe, self._course = optimizer, rows, recipe, course
         self._monitor, self._sizes, self._rate = monitor, list[int](), math.nan
         self._visits = Visits(num_rows_of(rows), seed=course.seed)
-        self.batches = Batches(rows, seed=course.seed)
+        strategy = type(getattr(optimizer, "_distribution_strategy", None)).__name__
+        is_distributed = strategy not in {"NoneType", "_DefaultDistributionStrategy"}
+        self.batches = Batches(rows, seed=course.seed, begins_to_build=is_distributed)
 
     @property
     def samples(self) -> int:
@@ -202,6 +205,13 @@ class Pilot(keras.callbacks.Callback):  # type: ignore[misc] # Keras has no type
             self._optimizer.note("pilot", self.state_dict())
         if self.samples >= self.horizon:
             self.model.stop_training = True
+            asked = (self.params or {}).get("epochs") or 0
+            if epoch + 1 < asked:
+                warnings.warn(
+                    f"the pilot ended fit after {epoch + 1} of {asked} epochs, at its horizon of {self.horizon} "
+                    "samples: attach one with more epochs",
+                    stacklevel=2,
+                )
 
     def _next(self) -> Any:
         """The next batch of a loop of one's own, with the optimizer set for it."""
