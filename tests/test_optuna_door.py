@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,20 @@ def _quiet() -> Any:
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
     yield
     optuna.logging.set_verbosity(before)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[list[str]]:
+    """A block, and what the door tells in it."""
+    lines = list[str]()
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign] # all it has to do
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    logging.getLogger("optuna.surefoot").addHandler(handler)
+    try:
+        yield lines
+    finally:
+        logging.getLogger("optuna.surefoot").removeHandler(handler)
 
 
 # Optuna's own suites
@@ -105,9 +120,15 @@ def test_what_is_ambiguous_is_asked_for_in_the_first_trial() -> None:
 
 
 def test_wrong_requests_are_one_line() -> None:
-    study = _study(SurefootSampler(learning_rate="lrr", seed=0))
-    with pytest.raises(RequestError, match='learning_rate="lrr" is no parameter of this study; did you mean "lr"'):
-        study.optimize(_valley, n_trials=3)
+    for sampler, pruner in (
+        (SurefootSampler(learning_rate="lrr", seed=0), optuna.pruners.NopPruner()),
+        (SurefootSampler(learning_rate="lrr", seed=0), SurefootPruner(num_steps=27)),
+        (RandomSampler(seed=0), SurefootPruner(learning_rate="lrr")),
+    ):
+        study = optuna.create_study(sampler=sampler, pruner=pruner)
+        with pytest.raises(RequestError, match='learning_rate="lrr" is no parameter of this study; did you mean "lr"'):
+            study.optimize(partial(_valley, lost=9.0), n_trials=1)
+        assert len(study.trials) == 1
     study = optuna.create_study(sampler=SurefootSampler(batch_size="lr", seed=0))
     with pytest.raises(RequestError, match='batch_size="lr" must be'):
         study.optimize(_valley, n_trials=1)
@@ -119,15 +140,8 @@ def test_wrong_requests_are_one_line() -> None:
 
 
 def test_what_was_recognised_is_said_once() -> None:
-    lines = list[str]()
-    handler = logging.Handler()
-    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign] # all it has to do
-    optuna.logging.set_verbosity(optuna.logging.INFO)
-    logging.getLogger("optuna.surefoot").addHandler(handler)
-    try:
+    with _told() as lines:
         _study().optimize(_valley, n_trials=4)
-    finally:
-        logging.getLogger("optuna.surefoot").removeHandler(handler)
     assert len(lines) == 1
     assert lines[0].startswith('SurefootSampler: learning rate: "lr", batch size: "batch"; if that is wrong')
 
@@ -276,6 +290,23 @@ def test_the_first_looks_are_short_and_a_loss_that_is_none_stops_at_once() -> No
     diverged = [trial for trial in study.trials if math.isnan(trial.intermediate_values[0])]
     assert diverged
     assert all(trial.last_step == 0 for trial in diverged)
+
+
+@pytest.mark.parametrize("num_steps", [2, 3, 5, 6, 9])
+def test_a_training_of_few_reports_has_its_first_looks_too(num_steps: int) -> None:
+    study = optuna.create_study(sampler=SurefootSampler(seed=0), pruner=SurefootPruner(num_steps=num_steps))
+    study.optimize(partial(_valley, lost=9.0, num_steps=num_steps), n_trials=20)
+    assert all(trial.last_step == 0 for trial in study.trials[:3])
+    assert any(trial.state is TrialState.COMPLETE for trial in study.trials)
+
+
+@pytest.mark.parametrize(("num_steps", "num_lines"), [(500, 1), (9, 0), (None, 0)])
+def test_a_length_that_no_trial_comes_near_is_warned_of_once(num_steps: int | None, num_lines: int) -> None:
+    with _told() as lines:
+        study = optuna.create_study(sampler=RandomSampler(seed=0), pruner=SurefootPruner(num_steps=num_steps))
+        study.optimize(partial(_valley, lost=9.0, num_steps=5), n_trials=8)
+    assert len(lines) == num_lines
+    assert all("num_steps is 500, and 2 complete trials ended at 5 at the latest" in line for line in lines)
 
 
 def test_nothing_is_pruned_before_a_length_is_known() -> None:

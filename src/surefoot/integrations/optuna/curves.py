@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-__all__ = ["FINISHED", "Clock", "Curve", "clock_of", "curves_of", "usable"]
+__all__ = ["FINISHED", "Clock", "Curve", "clock_of", "curves_of", "steps_of_complete", "usable"]
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -74,9 +74,13 @@ def clock_of(trials: Sequence[FrozenTrial], num_steps: int | None) -> Clock:
     first = 1 if steps and min(steps) == 0 else 0
     if num_steps is not None:
         return Clock(first, float(num_steps))
+    return Clock(first, max(map(float, steps_of_complete(trials, Clock(first, None))), default=None))
+
+
+def steps_of_complete(trials: Sequence[FrozenTrial], clock: Clock) -> list[int]:
+    """Where the complete trials that reported anything ended, in steps from the beginning."""
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
-    last = [trial.last_step for trial in complete if trial.last_step is not None]
-    return Clock(first, float(max(last) + first) if last else None)
+    return [trial.last_step + clock.first for trial in complete if trial.last_step is not None]
 
 
 def curves_of(trials: Sequence[FrozenTrial], direction: StudyDirection, clock: Clock) -> list[Curve]:

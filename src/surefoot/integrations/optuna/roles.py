@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial
 
-from surefoot.errors import RequestError
+from surefoot.errors import RequestError, nearest
 
-__all__ = ["Roles", "checked_steps", "numbers_of", "recognised"]
+__all__ = ["Roles", "checked_steps", "numbers_of", "recognised", "require_known"]
 
 RATE_NAMES, BATCH_NAMES = ("lr", "learningrate", "eta", "eta0"), ("batch", "batchsize", "bs")
 # What stands beside "lr" or "batch" in a name where something else is meant: lr_decay, batch_norm, num_batches.
@@ -71,6 +72,14 @@ def numbers_of(distribution: BaseDistribution) -> tuple[float, ...] | None:
         return None
     numbers = [float(one) for one in distribution.choices if isinstance(one, int | float) and not isinstance(one, bool)]
     return tuple(numbers) if len(numbers) == len(distribution.choices) else None
+
+
+def require_known(given: Roles, trials: Iterable[FrozenTrial]) -> None:
+    """Raise where a name that was given is no parameter of any trial."""
+    names = {name for trial in trials for name in trial.distributions}
+    for role, name in vars(given).items():
+        if name is not None and name not in names:
+            raise RequestError(f'{role}="{name}" is no parameter of this study; {nearest(name, sorted(names))}')
 
 
 def checked_steps(num_steps: int | None) -> int | None:

@@ -16,12 +16,12 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from surefoot import seeds
-from surefoot.errors import RequestError, nearest
+from surefoot.errors import RequestError
 from surefoot.integrations.optuna.candidates import around_best, spread
 from surefoot.integrations.optuna.coordinates import Axis, Coordinates
 from surefoot.integrations.optuna.curves import FINISHED, Curve, clock_of, curves_of, usable
 from surefoot.integrations.optuna.model import fit_model
-from surefoot.integrations.optuna.roles import Roles, checked_steps, recognised
+from surefoot.integrations.optuna.roles import Roles, checked_steps, recognised, require_known
 from surefoot.tuning.improvement import log_expected_improvement
 
 __all__ = ["SurefootSampler"]
@@ -50,8 +50,9 @@ class SurefootSampler(BaseSampler):
         seed: of the draws; None for one that differs every time.
 
     Raises:
-        RequestError: when a trial begins: several parameters could be the learning rate or the batch size, a name is
-            none of the objective's, or the study has several objectives.
+        RequestError: when a trial begins: several parameters could be the learning rate or the batch size, or the study
+            has several objectives; when the first one ends, or beside ``SurefootPruner`` at its first report: a name is
+            none of the objective's.
 
     >>> import math
     >>> study = optuna.create_study(sampler=SurefootSampler(learning_rate="eta", seed=0))
@@ -93,7 +94,7 @@ class SurefootSampler(BaseSampler):
         if not search_space:
             return {}
         trials = study.get_trials(deepcopy=False)
-        self._require_given(trials)
+        require_known(self.given, trials)
         coordinates = Coordinates(search_space, recognised(search_space, self.given))
         self._tell(coordinates.roles)
         clock = clock_of(trials, self.num_steps or getattr(study.pruner, "num_steps", None))
@@ -114,6 +115,16 @@ class SurefootSampler(BaseSampler):
         theirs = TPESampler(seed=seeds.derive(self._seed, "alone", trial.number, param_name) % 2**32)
         return theirs.sample_independent(study, trial, param_name, param_distribution)
 
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Optuna's hook: the first moment at which all of an objective's parameters are known for certain.
+
+        Raises:
+            RequestError: a name that was given is none of them; the trial is kept.
+        """
+        del values
+        if state in FINISHED and trial.distributions:
+            require_known(self.given, [*study.get_trials(deepcopy=False), trial])
+
     def _next(self, curves: Sequence[Curve], coordinates: Coordinates, *, number: int) -> Array:
         point = spread(number, len(coordinates.space), seed=self._seed)
         if point is not None:
@@ -130,12 +141,6 @@ class SurefootSampler(BaseSampler):
         points = _new_ones(points, curves, coordinates)
         mean, deviation = model.ends(points)
         return np.asarray(points[int(np.argmax(log_expected_improvement(mean, deviation, target=0.0)))])
-
-    def _require_given(self, trials: Sequence[FrozenTrial]) -> None:
-        names = {name for trial in trials for name in trial.distributions}
-        for role, name in vars(self.given).items():
-            if name is not None and name not in names:
-                raise RequestError(f'{role}="{name}" is no parameter of this study; {nearest(name, sorted(names))}')
 
     def _tell(self, roles: Roles) -> None:
         """Say once what was recognised."""
