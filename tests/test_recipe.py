@@ -109,6 +109,12 @@ def test_a_space_is_checked_at_the_door() -> None:
         check({"batch.size": integer(0, 64)})
     with pytest.raises(RequestError, match='no key "optimizer.lr"'):
         check({"optimizer.lr": log(1e-3, 1)})
+    for near in ("units", "unit"):
+        with pytest.raises(RequestError, match='did you mean "model.units", an argument of the model?'):
+            check({near: choice(32, 64)}, arguments=("batch", "units"))
+    with pytest.raises(RequestError, match='did you mean "batch"?'):
+        check({"btch": choice(32, 64)}, arguments=("batch", "units"))
+    assert check({"optimizer.learning_rate": log(1e-3, 1)}, arguments=("learning_rate",))
     with pytest.raises(RequestError, match="must be one of sf.space"):
         check({"batch.size": (16, 32)})  # type: ignore[dict-item]
     for wrong in (lambda: log(0, 1), lambda: log(2, 1), lambda: uniform(1, 0), lambda: integer(3, 2), choice):

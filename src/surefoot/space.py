@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Protocol
 
-from surefoot.errors import RequestError, nearest
+from surefoot.errors import RecipeError, RequestError, nearest
 from surefoot.recipe import Recipe, takes
 
 __all__ = [
@@ -196,7 +197,11 @@ def active(space: Mapping[str, Dimension], values: Mapping[str, Any]) -> dict[st
 
 
 def check(
-    space: Mapping[str, Dimension], *, base: Recipe | None = None, optimizers: Sequence[str] = ("sgd", "adamw")
+    space: Mapping[str, Dimension],
+    *,
+    base: Recipe | None = None,
+    optimizers: Sequence[str] = ("sgd", "adamw"),
+    arguments: Sequence[str] = (),
 ) -> dict[str, Dimension]:
     """``space`` when every key is a recipe key and every range holds only values that the recipe allows.
 
@@ -204,6 +209,7 @@ def check(
         space: recipe keys and what they may be.
         base: the recipe that supplies everything else.
         optimizers: those that will be tried; a key need suit only one of them.
+        arguments: the model builder's, for somebody who leaves out the "model." in front of one.
 
     Raises:
         RecipeError: a key does not exist or a range holds values that are not allowed.
@@ -215,6 +221,7 @@ def check(
         if isinstance(dimension, When) and dimension.key not in space and dimension.key != "optimizer.name":
             known = nearest(dimension.key, [other for other in (*space, "optimizer.name") if other != key])
             raise RequestError(f"space[{key!r}] hangs on {dimension.key!r}, which does not vary; {known}")
+        _require_section(key, arguments)
         if key == "loss.name":
             raise RequestError("loss.name cannot be searched: losses in different units cannot be compared")
         suited = [name for name in optimizers if takes(name, key)] or optimizers[:1]
@@ -222,6 +229,14 @@ def check(
             condition = {dimension.key: dimension.values[0]} if isinstance(dimension, When) else {}
             _with(base or Recipe(), suited[0]).with_changes({**condition, key: value})
     return dict(space)
+
+
+def _require_section(key: str, arguments: Sequence[str]) -> None:
+    """Raise where a key without a section is, or nearly is, an argument of the model; other keys the recipe refuses."""
+    names = [*Recipe.model_fields, *(name for name in arguments if name not in Recipe.model_fields)]
+    meant = [] if "." in key else get_close_matches(key, names, n=1)
+    if meant and meant[0] not in Recipe.model_fields:
+        raise RecipeError(f'there is no section "{key}"; did you mean "model.{meant[0]}", an argument of the model?')
 
 
 def _with(base: Recipe, optimizer: str) -> Recipe:

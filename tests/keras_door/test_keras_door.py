@@ -120,6 +120,11 @@ def test_one_line_for_what_is_wrong(given: dict[str, Any], message: str) -> None
     assert "\n" not in str(caught.value)
 
 
+def test_an_argument_of_the_model_without_its_section_is_told() -> None:
+    with pytest.raises(RequestError, match='did you mean "model.hidden", an argument of the model?'):
+        sfk.tune(build, blobs(), space={"hidden": sf.space.choice(4, 8)})
+
+
 def test_a_training_step_of_ones_own_is_refused() -> None:
     class Own(keras.Sequential):
         def train_step(self, data: Any) -> Any:

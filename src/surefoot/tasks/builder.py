@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 
 from surefoot.errors import TaskError, raised_at
 
-__all__ = ["NamedBuilder", "file_of", "load_file", "reference_to", "require_builder"]
+__all__ = ["NamedBuilder", "arguments_of", "file_of", "load_file", "reference_to", "require_builder"]
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,27 @@ class NamedBuilder:
 
     def __call__(self, **arguments: Any) -> Any:
         """A fresh model."""
+        return self.function(**{**self.arguments, **arguments})
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """What it names."""
         place, _, name = self.reference.rpartition(":")
         module = load_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-        function = functools.reduce(getattr, name.split("."), module)
-        return function(**{**self.arguments, **arguments})  # type: ignore[operator] # found by name
+        return functools.reduce(getattr, name.split("."), module)  # type: ignore[return-value] # found by name
+
+
+def arguments_of(builder: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a builder's arguments, none where it does not tell.
+
+    >>> arguments_of(lambda *, units=32, **others: None)
+    ('units',)
+    """
+    try:
+        known = inspect.signature(builder.function if isinstance(builder, NamedBuilder) else builder).parameters
+    except (TypeError, ValueError):  # a builtin tells nothing about itself
+        return ()
+    return tuple(name for name, one in known.items() if one.kind in {one.KEYWORD_ONLY, one.POSITIONAL_OR_KEYWORD})
 
 
 def require_builder(model: Any) -> None:

@@ -17,6 +17,7 @@ from surefoot.recipe import Recipe
 from surefoot.records import RangeTest
 from surefoot.space import Choice, Dimension
 from surefoot.tasks import Task
+from surefoot.tasks.builder import arguments_of
 from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
 from surefoot.tuning.decay import decay_coordinate
 from surefoot.tuning.forecast import foresee
@@ -142,7 +143,7 @@ def _wanted(task: Task, limit: Budget, seed: int, space: Mapping[str, Dimension]
     """
     base = require_recipe(recipe)
     optimizers = _optimizers(base, space)
-    varied = spaces.check(space, base=base, optimizers=optimizers)
+    varied = spaces.check(space, base=base, optimizers=optimizers, arguments=arguments_of(task.model))
     factory, base = open_task(task, base)
     base = _settled(base, recipe, factory)
     _check_sizes(varied, factory.num_rows)
