@@ -46,6 +46,12 @@ __all__ = [
 ]
 
 
+# Lines of a framework's message that name calls and nodes of a graph, not what is wrong.
+_SURROUNDS = re.compile(
+    r"\s*(Graph execution error|Detected at node|File .*, line \d|Exception encountered when calling|\[\[)"
+)
+
+
 class SurefootError(Exception):
     """The root of the tree: catch this to catch everything Surefoot raises on purpose."""
 
@@ -139,8 +145,19 @@ def raised_at(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not _is_installed(frame.filename)]
     place = f"{Path(own[-1].filename).name}:{own[-1].lineno}: " if own else ""
-    text = " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split())  # Keras writes its messages in bold
+    text = _telling(str(error))
     return f"{place}{type(error).__name__}: {text}" if text else f"{place}{type(error).__name__}"
+
+
+def _telling(message: str) -> str:
+    r"""A message in one line, without the calls and the nodes that TensorFlow and Keras put around it.
+
+    >>> _telling("Graph execution error:\n  File 'b.py', line 1\nIncompatible shapes\n\t [[{a}]]")
+    'Incompatible shapes'
+    """
+    plain = re.sub(r"\x1b\[[\d;]*m", "", message)  # Keras writes its messages in bold
+    lines = plain.partition("Arguments received by")[0].splitlines()
+    return " ".join(" ".join(line for line in lines if not _SURROUNDS.match(line)).split()) or " ".join(plain.split())
 
 
 def _is_installed(filename: str) -> bool:

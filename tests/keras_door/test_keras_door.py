@@ -92,6 +92,17 @@ def test_what_a_keras_optimizer_says(optimizer: Any, section: dict[str, Any]) ->
     assert {key: found[key] for key in section} == pytest.approx(section) and unlike == ""
 
 
+def build_with(loss: Any, outputs: int = 3) -> Any:
+    """What builds a network with another loss."""
+
+    def build_it() -> Any:
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(outputs, activation="sigmoid")])
+        model.compile("sgd", loss)
+        return model
+
+    return build_it
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"model": build(), "train": blobs()}, "model must be a function that builds and compiles"),
     ({"model": lambda: keras.Sequential([keras.layers.Dense(3)])}, "must compile its model"),
@@ -99,7 +110,39 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"model": lambda: 1 / 0}, "ZeroDivisionError"),
     ({"train": "rows"}, "train must be .x, y."),
     ({"train": (np.ones((5, 4)), np.zeros(4))}, "they must pair up"),
-    ({"train": (np.ones((5, 3)), np.zeros(5, int))}, "failed at"),
+    (
+        {"train": (np.ones((5, 3)), np.zeros(5, int))},
+        r"^the model takes inputs of shape \(4,\), the train data has \(3,\)$",
+    ),
+    ({"validation": (np.ones((5, 3)), np.zeros(5, int))}, r"the validation data has \(3,\)$"),
+    ({"model": build_rich, "train": (np.ones((5, 3)), np.zeros(5, int))}, r"the train data has \(3,\)$"),
+    (
+        {"train": (blobs()[0], blobs()[1] + 1)},
+        "train labels run from 1 to 3, but the model has 3 outputs: labels must be",
+    ),
+    ({"test": (blobs()[0], blobs()[1] - 1)}, "^the test labels run from -1 to 1, but the model has 3 outputs"),
+    (
+        {"train": (blobs()[0], np.eye(3)[blobs()[1]])},
+        "numbers a row, and sparse_categorical_crossentropy takes .* compile with categorical_crossentropy$",
+    ),
+    (
+        {"model": build_with("categorical_crossentropy")},
+        "class numbers, and categorical_crossentropy takes .* compile with sparse_categorical_crossentropy$",
+    ),
+    (
+        {"model": build_with(keras.losses.CategoricalCrossentropy())},
+        "class numbers, and CategoricalCrossentropy takes .* compile with SparseCategoricalCrossentropy$",
+    ),
+    (
+        {"model": build_with("categorical_crossentropy"), "train": (blobs()[0], np.eye(4)[blobs()[1]])},
+        "the train y has 4 numbers a row, but the model has 3 outputs",
+    ),
+    ({"model": build_with(sfk.loss("hinge")), "train": (blobs()[0], blobs()[1] + 1)}, "train labels run from 1 to 3"),
+    ({"model": build_with("binary_crossentropy", 1)}, "targets run from 0 to 2, but binary_crossentropy needs"),
+    (
+        {"model": build_with("mse")},
+        "^a training step failed at InvalidArgumentError: Incompatible shapes: .2. vs. .2,3.$",
+    ),
     ({"train": (np.full((5, 4), np.nan), np.zeros(5, int))}, "not finite"),
     ({"recipe": {"data": {"mixup": 0.2}}}, "data.mixup is not for Keras models"),
     ({"recipe": {"network": {"pruning": "magnitude"}}}, "network.pruning is not for Keras models"),
@@ -107,7 +150,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"recipe": {"loss": {"label_smoothing": 0.1}}}, "loss.label_smoothing is not for Keras models"),
     ({"recipe": {"optimizer": {"name": "prodigy"}}}, "which is for PyTorch"),
     ({"recipe": {"batch": {"size": 1000}}}, "1000"),
-    ({"objective": ("auc", "max")}, "validation_auc"),
+    ({"objective": ("auc", "max")}, r'"auc" is not measured: compile the metric in, model.compile\(..., metrics='),
     ({"objective": "val_auc"}, "whether less or more of it is better"),
 ]
 
@@ -123,6 +166,18 @@ def test_one_line_for_what_is_wrong(given: dict[str, Any], message: str) -> None
 def test_an_argument_of_the_model_without_its_section_is_told() -> None:
     with pytest.raises(RequestError, match='did you mean "model.hidden", an argument of the model?'):
         sfk.tune(build, blobs(), space={"hidden": sf.space.choice(4, 8)})
+
+
+def test_rows_that_keras_reshapes_are_taken() -> None:
+    """One number a row without its axis, labels in a column, a class that the loss ignores in no row."""
+
+    def build_narrow() -> Any:
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(3)])
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=2))
+        return model
+
+    x, y = blobs()
+    assert sfk.fit(build_narrow, (x[:, 0], y[:, None] % 2), epochs=1).status == "completed"
 
 
 def test_a_training_step_of_ones_own_is_refused() -> None:

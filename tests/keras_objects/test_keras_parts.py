@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,13 @@ def test_a_loss_has_pytorchs_value(name: str, arguments: dict[str, Any]) -> None
             assert float(one(np.eye(3)[targets], outputs)) == pytest.approx(expected, rel=1e-5)
         if not is_of_classes:
             assert float(one(targets[:, None], outputs)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "focal", "hinge"])
+def test_a_label_without_an_output_has_no_loss(name: str) -> None:
+    """It is NaN, not the 0 of an empty one-hot row: the loss of nothing would be perfect."""
+    for labels in ([0, 3], [-1, 0]):
+        assert math.isnan(float(loss(name)(np.array(labels), INPUTS[:2, :3])))
 
 
 def small_model(**layer: Any) -> Any:

@@ -20,6 +20,7 @@ import numpy as np
 from surefoot import seeds
 from surefoot.errors import SurefootError, TaskError, raised_at
 from surefoot.integrations.keras.compiled import require_compiled
+from surefoot.integrations.keras.matching import require_inputs, require_targets
 from surefoot.integrations.keras.network import Network, group_key
 from surefoot.integrations.keras.rows import Part
 from surefoot.integrations.keras.state import Values, put_back, take
@@ -132,6 +133,7 @@ def build_model(problem: Problem, recipe: Recipe, train: Part, *, seed: int) -> 
     with _called("the model builder"), _seeded(seeds.derive(seed, "model")):
         model = problem.model(**recipe.model)
         require_compiled(model)
+        require_inputs(model, "train", train.inputs)
         if not model.built or not model.weights:
             model(train.take(slice(1)).inputs)
     if not model.trainable_variables:
@@ -144,6 +146,7 @@ def _try_out(model: Any, train: Part) -> None:
     few = train.take(slice(1))
     with _called("the model"):
         outputs = model(few.inputs)
+        require_targets(model, "train", train.targets, outputs)
         loss = model.compute_loss(x=few.inputs, y=few.targets, y_pred=outputs, sample_weight=few.weights)
         model.compute_metrics(few.inputs, few.targets, outputs, sample_weight=few.weights)
         model.reset_metrics()

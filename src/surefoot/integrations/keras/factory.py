@@ -10,6 +10,7 @@ import numpy as np
 
 from surefoot.errors import SurefootError, TaskError, nearest, raised_at
 from surefoot.integrations.keras.bench import Benches
+from surefoot.integrations.keras.matching import require_inputs, require_targets
 from surefoot.integrations.keras.order import Order, arrangement
 from surefoot.integrations.keras.probed_run import KerasRun
 from surefoot.integrations.keras.rows import Part, as_part
@@ -101,6 +102,10 @@ class KerasFactory:
         parts = self._parts_for(complete)
         run = self._run(complete, parts, seed=0, horizon=self.num_rows)
         try:
+            outputs = run.model(parts["train"].take(slice(1)).inputs)
+            for name, part in parts.items():
+                require_inputs(run.model, name, part.inputs)
+                require_targets(run.model, name, part.targets, outputs)
             with run.restored():
                 run.step_at(1e-6, batch_size=min(2, self.num_rows))
                 measured = run.evaluate("validation")
@@ -111,7 +116,8 @@ class KerasFactory:
         wanted = self.objective.name.removeprefix("validation_")
         if self.objective.chooses and wanted not in measured:
             raise TaskError(
-                f'the objective "{self.objective.name}" is not measured on this task; {nearest(wanted, measured)}'
+                f'the objective "{wanted}" is not measured: compile the metric in, '
+                f"model.compile(..., metrics=[...]); {nearest(wanted, measured)}"
             )
 
 

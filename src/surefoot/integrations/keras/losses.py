@@ -1,7 +1,8 @@
 """Surefoot's losses by their names in a recipe, for ``compile`` and for loops of one's own.
 
 Outputs are plain, without softmax or sigmoid; labels are whole numbers, or one a class (one-hot) where there is an
-output a class. The mean is over elements, as in PyTorch and as Keras's default reduction has it.
+output a class; one that the model has no output for makes the loss NaN. The mean is over elements, as in PyTorch and
+as Keras's default reduction has it.
 """
 
 from __future__ import annotations
@@ -67,6 +68,11 @@ class NamedLoss(keras.losses.Loss):  # type: ignore[misc] # Keras has no types
         """The loss of every element."""
         settings = {"gamma": 2.0, "delta": 1.0, **{key: value for key, value in self._given.items() if value}}
         return _FORMULAS[self._loss_name](y_true, ops.convert_to_tensor(y_pred), settings)
+
+    @property
+    def takes_classes(self) -> bool:
+        """Whether its whole-number targets are labels, where there is an output a class."""
+        return self._loss_name in {"cross_entropy", "focal", "hinge"}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -149,12 +155,15 @@ def _is_column(output: Any) -> bool:
 
 
 def _shares(target: Any, output: Any) -> Any:
-    """A number a class: one-hot as given, or made of whole numbers."""
+    """A number a class: one-hot as given, or made of whole numbers; NaN where there is no output for a label."""
     if len(target.shape) == len(output.shape) and target.shape[-1] == output.shape[-1]:
         return ops.cast(target, output.dtype)
     if len(target.shape) == len(output.shape):
         target = ops.squeeze(target, -1)
-    return ops.one_hot(ops.cast(target, "int32"), output.shape[-1], dtype=output.dtype)
+    labels, classes = ops.cast(target, "int32"), output.shape[-1]
+    has_none = (labels < 0) | (labels >= classes)
+    shares = ops.one_hot(ops.where(has_none, 0, labels), classes, dtype=output.dtype)
+    return ops.where(ops.expand_dims(has_none, -1), float("nan"), shares)
 
 
 def _aligned(target: Any, output: Any) -> tuple[Any, Any]:
