@@ -179,7 +179,7 @@ def test_a_second_result_needs_a_word(make_task: Make, tmp_path: Path) -> None:
     out = tmp_path / "out"
     sf.fit(make_task(), directory=out)
     (out / "mine.txt").write_text("keep")
-    with pytest.raises(OutputError, match="is not empty; --resume goes on .* --overwrite starts anew"):
+    with pytest.raises(OutputError, match="is not empty; resume=True goes on .* overwrite=True starts anew"):
         sf.fit(make_task(), directory=out)
     sf.fit(make_task(), directory=out, overwrite=True)
     assert (out / "mine.txt").read_text() == "keep"

@@ -66,7 +66,25 @@ def test_an_optimizer_that_no_recipe_describes() -> None:
         sfk.fit(build_lion, blobs())
     assert sfk.fit(build_lion, blobs(), epochs=1, recipe={"optimizer": {"name": "sgd"}}).status == "completed"
     result = sfk.tune(build_lion, blobs(), epochs=2)
-    assert any("put aside: Lion" in note for note in result.study.notes)
+    assert any("put aside: Lion" in note for note in result.notes)
+    assert "Note      the compiled optimizer was put aside: Lion" in str(result) and "\n" not in repr(result)
+
+
+def test_the_command_line_takes_a_task_of_this_door(tmp_path: Path) -> None:
+    script = """import keras, numpy as np, surefoot as sf
+x = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
+def build():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+task = sf.Task(build, (x, (x[:, 0] > 0).astype(int)), epochs=1, backend="surefoot.integrations.keras.backend")
+"""
+    (tmp_path / "mine.py").write_text(script)
+    command = [sys.executable, "-m", "surefoot", "fit", "mine.py:task", "--out", "runs"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "Model     runs" in done.stdout
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "runs is not empty; --resume goes on with the study in it, --overwrite starts anew" in again.stderr
 
 
 def test_probe() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 
@@ -23,5 +24,14 @@ def main() -> None:
         if os.environ.get("RANK", "0") != "0":
             time.sleep(PRECEDENCE_SECONDS)
         if not (isinstance(error, ProcessLostError) and error.is_said_elsewhere):
-            sys.stderr.write(f"Error: {error}\n")
+            sys.stderr.write(f"Error: {_as_options(str(error))}\n")
         sys.exit(1 if isinstance(error, StorageError | DisagreementError | ProcessLostError) else 2)
+
+
+def _as_options(message: str) -> str:
+    """A message to a Python caller with its switches as the command line has them.
+
+    >>> _as_options("resume=True goes on, overwrite=True starts anew")
+    '--resume goes on, --overwrite starts anew'
+    """
+    return re.sub(r"\b(resume|overwrite)=True\b", r"--\1", message)

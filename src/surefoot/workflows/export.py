@@ -196,5 +196,5 @@ def _place(
     if place.is_dir():
         raise OutputError(f"{place} is a folder; give a file, such as {place / name}")
     if place.exists() and not overwrite:
-        raise OutputError(f"{place} is there already; --overwrite writes over it")
+        raise OutputError(f"{place} is there already; overwrite=True writes over it")
     return place

@@ -98,7 +98,9 @@ def claim(directory: str | Path | NewFolder | None, *, resume: bool, overwrite: 
     path = _writable(directory)
     if any(path.iterdir()):
         if not resume and not overwrite:
-            raise OutputError(f"{path} is not empty; --resume goes on with the study in it, --overwrite starts anew")
+            raise OutputError(
+                f"{path} is not empty; resume=True goes on with the study in it, overwrite=True starts anew"
+            )
         if resume and not any((path / name).exists() for name in (STUDY_FILE, ELSEWHERE_FILE)):
             raise OutputError(f"{path} holds no study to resume ({STUDY_FILE} is missing)")
         if overwrite:

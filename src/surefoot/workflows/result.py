@@ -54,6 +54,9 @@ class Result:
         measured = ", ".join(f"{name}={value:.4g}" for name, value in self.study.metrics.items())
         return f"Result({self.study.task!r}, {self.status}, {measured}, price={self.cost.trainings:.2f})"
 
+    def __str__(self) -> str:
+        return "\n".join([repr(self), *(f"Note      {note}" for note in self.notes)])
+
     @property
     def status(self) -> StudyStatus:
         """How it ended: completed, interrupted, diverged or out_of_memory."""
@@ -83,6 +86,11 @@ class Result:
     def findings(self) -> list[Finding]:
         """Verdicts, each with its evidence and its advice."""
         return list(self.study.findings)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was done otherwise than asked or than is usual, a line each; ``print(result)`` shows them too."""
+        return list(self.study.notes)
 
     def report(self, path: str | Path) -> Path:
         """Write the report, one HTML page that needs nothing else, and give back its path."""
