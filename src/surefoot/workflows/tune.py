@@ -143,7 +143,8 @@ def _wanted(task: Task, limit: Budget, seed: int, space: Mapping[str, Dimension]
     """
     base = require_recipe(recipe)
     optimizers = _optimizers(base, space)
-    varied = spaces.check(space, base=base, optimizers=optimizers, arguments=arguments_of(task.model))
+    arguments = arguments_of(task.model) if isinstance(task, Task) else ()  # what is none is refused below
+    varied = spaces.check(space, base=base, optimizers=optimizers, arguments=arguments)
     factory, base = open_task(task, base)
     base = _settled(base, recipe, factory)
     _check_sizes(varied, factory.num_rows)
