@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -75,3 +76,15 @@ def result_but_seconds(directory: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((directory / "out/result.json").read_text())
     found["cost"].pop("seconds")
     return found
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Any]:
+    """Imports a program of a folder of examples; programs of several folders have the same name."""
+
+    def load(folder: str, name: str) -> Any:
+        monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "examples" / folder))
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        return importlib.import_module(name)
+
+    return load

@@ -51,6 +51,7 @@ def optimizer_section(optimizer: Any) -> tuple[dict[str, Any], str]:
     Returns:
         The section, and "" or why the optimizer is another one than the section says.
 
+    >>> import keras
     >>> optimizer_section(keras.optimizers.Adam(1e-3))[0]["name"]
     'adam'
     """
