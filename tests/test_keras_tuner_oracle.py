@@ -79,6 +79,14 @@ def test_many_that_diverge_do_not_end_a_search(tmp_path: Path) -> None:
     assert math.isfinite(tuner.oracle.get_best_trials()[0].score)
 
 
+def test_a_first_trial_that_diverges_does_not_end_a_search_of_one_training(tmp_path: Path) -> None:
+    oracle = SurefootOracle(LOSS, max_epochs=9, budget=1.0, seed=3, hyperparameters=space())
+    tuner = searched(oracle, tmp_path)
+    first, *others = tuner.oracle.trials.values()
+    assert math.isinf(first.score) and any(math.isfinite(trial.score) for trial in others)
+    assert epochs_of(oracle) <= 9
+
+
 def test_what_is_better_is_as_the_objective_says(tmp_path: Path) -> None:
     oracle = SurefootOracle("val_accuracy", max_epochs=9, budget=3.0, seed=0, hyperparameters=space())
     tuner = searched(oracle, tmp_path, lambda values: -bowl(values))
@@ -98,10 +106,11 @@ def test_a_saved_search_goes_on_where_it_stood(tmp_path: Path) -> None:
     assert epochs_of(more) <= 18
 
 
-def test_the_same_seed_gives_the_same_trials(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seed", [0, 3])
+def test_the_same_seed_gives_the_same_trials(tmp_path: Path, seed: int) -> None:
     both = [
         searched(
-            SurefootOracle(LOSS, max_epochs=9, budget=2.0, seed=3, hyperparameters=space()), tmp_path / name
+            SurefootOracle(LOSS, max_epochs=9, budget=2.0, seed=seed, hyperparameters=space()), tmp_path / name
         ).oracle
         for name in ("first", "second")
     ]

@@ -38,7 +38,8 @@ class SurefootOracle(keras_tuner.Oracle):  # type: ignore[misc] # Keras Tuner ha
         objective: as in Keras Tuner.
         max_trials: at most so many, continued ones counted again.
         max_epochs: of a whole training.
-        budget: what all trials together may cost, in whole trainings; the end of it goes into the best one.
+        budget: what all trials together may cost, in whole trainings; enough is kept to bring one to its end, the best
+            so far. A trial that is found best after that may stay shorter.
         seed: of the points.
         **oracle_arguments: ``hyperparameters``, ``max_retries_per_trial`` and what else every oracle takes.
 
@@ -62,6 +63,8 @@ class SurefootOracle(keras_tuner.Oracle):  # type: ignore[misc] # Keras Tuner ha
         if max_epochs is None and max_trials is None:
             max_trials = 10  # as BayesianOptimization has it
         super().__init__(objective=objective, max_trials=max_trials, seed=seed, **oracle_arguments)
+        if seed is not None:
+            self.seed = self._seed_state = seed  # Keras Tuner takes 0 for none and draws one
         self.max_epochs, self.budget = max_epochs, budget
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -201,7 +204,7 @@ class SurefootOracle(keras_tuner.Oracle):  # type: ignore[misc] # Keras Tuner ha
         left = self.budget - sum(values[EPOCHS] - values[FROM] for values in epochs) / self.max_epochs
         best = min(range(len(runs)), key=lambda index: runs[index].lowest, default=None)
         has_ended = any(run.share >= 1.0 and not run.is_lost for run in runs)
-        needed = 0.0 if best is None or has_ended else 1.0 - runs[best].share
+        needed = 0.0 if best is None or has_ended or runs[best].is_lost else 1.0 - runs[best].share
         if decision is not None:
             begun = 0.0 if decision.run is None else runs[decision.run].share
             ends_it = decision.run is not None and decision.share >= 1.0
