@@ -223,7 +223,7 @@ def unknown_optimizer(hp: Any) -> Any:
     ("hypermodel", "changes", "line"),
     [
         (looped, {"objective": "val_nonsense"}, "objective is 'val_nonsense'; give \"val_loss\""),
-        (looped, {"objective": keras_tuner.Objective("val_f1", "max")}, "val_f1|validation_f1"),
+        (looped, {"objective": keras_tuner.Objective("val_f1", "max")}, '"f1" is not measured'),
         (looped, {"objective": "accuracy"}, 'decides by the validation rows: "val_accuracy"'),
         (looped, {"objective": ["val_loss", "val_accuracy"]}, "objective must be one"),
         (looped, {"train": INPUTS}, "train must be \\(x, y\\)"),
