@@ -6,6 +6,7 @@ import re
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,20 @@ def test_the_page_on_using_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         for code in blocks("docs/using.md", "python"):
             exec(compile(code, "docs/using.md", "exec"), namespace)
     assert namespace["scores"].shape == (5, 3)  # type: ignore[attr-defined]
+
+
+def test_the_page_on_diagnosing_runs_and_shows_what_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    logs = ROOT / "tests/logs"
+    (tmp_path / "lightning_logs/version_0").mkdir(parents=True)
+    (tmp_path / "lightning_logs/version_0/metrics.csv").write_bytes((logs / "lightning_metrics.csv").read_bytes())
+    (tmp_path / "history.csv").write_bytes((logs / "keras_csvlogger.csv").read_bytes())
+    for code in blocks("docs/diagnosing.md", "python"):
+        exec(compile(code, "docs/diagnosing.md", "exec"), {})
+    [shown] = blocks("docs/diagnosing.md", "text")
+    assert call("diagnose", "history.csv")[1].strip() == shown.partition("\n")[2].strip()
 
 
 def test_both_readmes_show_the_same_code() -> None:

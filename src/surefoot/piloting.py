@@ -14,7 +14,7 @@ from surefoot.records import Change
 from surefoot.row_order import step_size
 from surefoot.steering import Settings, Steering
 
-__all__ = ["Course", "require_epochs", "steered_recipe"]
+__all__ = ["Course", "Piloted", "require_epochs", "steered_recipe"]
 
 
 def steered_recipe(
@@ -172,6 +172,68 @@ class Course:
     def _made_for(self) -> dict[str, Any]:
         sections = {name: self._recipe.to_dict().get(name) for name in ("schedule", "batch")}
         return {"rows": self._num_rows, "horizon": self.horizon, "seed": self.seed, **sections}
+
+
+class Piloted:
+    """What the pilots of all frameworks offer to a loop; each adds how it makes a batch and sets its optimizer."""
+
+    _course: Course
+
+    @property
+    def samples(self) -> int:
+        """Rows handed out so far; the clock."""
+        return self._course.samples
+
+    @property
+    def horizon(self) -> int:
+        """Rows until the schedule ends."""
+        return self._course.horizon
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the rows so far."""
+        return self._course.epoch
+
+    @property
+    def batch_size(self) -> int:
+        """What the policy asked for at the last batch; the end of an epoch may have cut it."""
+        return self._course.batch_size
+
+    @property
+    def changes(self) -> list[Change]:
+        """Every setting that moved with the batch or on a plateau, when, and why."""
+        return self._course.changes
+
+    @property
+    def wants_noise(self) -> bool:
+        """Whether the batch in hand is one whose gradient noise the policy would like to hear; see ``observe``."""
+        return self._course.wants_noise
+
+    def observe(self, *, loss: float = math.nan, noise: NoiseSample | None = None) -> None:
+        """Tell a measured policy, in a loop of your own, what the optimizer's step on the batch in hand showed.
+
+        Args:
+            loss: of the batch.
+            noise: a look at the noise in its gradients, from ``surefoot.batching.from_micro_gradients`` or
+                ``from_examples``; where ``wants_noise`` says so is enough.
+        """
+        self._course.observe(loss=loss, noise=noise)
+
+    def report(self, validation_loss: float) -> None:
+        """Tell a plateau schedule or policy, in a loop of your own, the validation loss; less is better."""
+        self._course.report(validation_loss)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that going on needs beside the optimizer's own state: plain numbers and texts, fit for JSON."""
+        return self._course.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where ``state_dict`` was called; the optimizer's own state may be loaded before or after.
+
+        Raises:
+            RequestError: the state is of other rows, another horizon, seed or recipe.
+        """
+        self._course.load_state_dict(state)
 
 
 def require_epochs(epochs: Any) -> None:

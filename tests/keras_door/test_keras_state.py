@@ -65,6 +65,33 @@ def test_runs_that_share_a_model_do_not_meet() -> None:
     assert trained(1, 2) == apart and apart[0] != apart[1]
 
 
+class Applied(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
+    """A layer of somebody's own, of whose arguments Keras can tell nothing."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.function = function
+
+    def call(self, inputs: Any) -> Any:
+        return self.function(inputs)
+
+
+def test_layers_whose_settings_nobody_can_tell_are_not_taken_for_each_other() -> None:
+    factors = iter([1.0, 1.0, 30.0])  # the second is for the trial at the door
+
+    def build_applied() -> Any:
+        factor = next(factors)
+        layers = [keras.Input((4,)), Applied(lambda inputs: factor * inputs), keras.layers.Dense(3)]
+        model = keras.Sequential(layers)
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    factory, recipe = factory_of(build_applied, blobs())
+    complete = recipe.complete(factory.num_rows)
+    first, second = (factory.create(complete, seed=1).evaluate("train")["loss"] for _ in range(2))
+    assert first != second
+
+
 def test_a_finished_model_is_nobody_elses() -> None:
     factory, recipe = factory_of(build, blobs())
     complete = recipe.complete(factory.num_rows)

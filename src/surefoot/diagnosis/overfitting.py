@@ -21,8 +21,13 @@ CLEAR_RISE, LONG, ON_ITS_WAY_BACK = 0.015, 4, 0.985
 SURE = 3.0
 
 
-def overfitting(log: Log) -> Finding | None:
-    """The validation loss left its minimum: while the training loss fell on, or with it."""
+def overfitting(log: Log, *, rise: float = RISE) -> Finding | None:
+    """The validation loss left its minimum: while the training loss fell on, or with it.
+
+    Args:
+        log: of one training.
+        rise: share of the lowest validation loss that counts, where the training loss fell on.
+    """
     validation, training = curve_of(log, "validation"), curve_of(log, "train")
     if validation is None or len(validation.smooth) < FEWEST_POINTS:
         return None
@@ -30,7 +35,7 @@ def overfitting(log: Log) -> Finding | None:
     least = float(smooth[lowest])
     fell = training is not None and _fell_on(training, validation.finite_at[lowest])
     after = len(smooth) - 1 - lowest
-    if fell and training is not None and after >= 2 and _is_above(smooth[-2:], least, RISE):
+    if fell and training is not None and after >= 2 and _is_above(smooth[-2:], least, rise):
         return _overfitting(log, validation, training)
     is_back = smooth[-1] < ON_ITS_WAY_BACK * smooth[-min(LONG, len(smooth))]
     if after >= LONG and _is_above(smooth[-LONG:], least, CLEAR_RISE) and not is_back:

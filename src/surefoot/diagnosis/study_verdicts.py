@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from surefoot.curves import zero_lag
-from surefoot.records import Evaluation, Finding, Run, Study
+from surefoot.diagnosis.log import Log, Series
+from surefoot.diagnosis.overfitting import overfitting
+from surefoot.records import Finding, Run, Study
 
 __all__ = ["findings"]
 
-# Overfitting: the smoothed validation loss leaves its minimum by this share for good, the training loss falls on.
+# Overfitting is said of a run of ours from this rise on, not from the first hundredth: its best weights were kept.
 CLEAR_RISE = 0.05
 FEWEST_LOOKS = 6
-SMOOTHING = 0.5
 FEW_ROWS = 100
 # No network we know diverges below this rate because of it.
 HOPELESS_RATE = 1e-5
@@ -52,24 +52,15 @@ def _overfitting(run: Run) -> Iterator[Finding]:
     looks = [look for look in run.evaluations if np.isfinite(look.metrics.get("validation_loss", np.nan))]
     if len(looks) < FEWEST_LOOKS:
         return
-    validation = zero_lag(np.array([look.metrics["validation_loss"] for look in looks]), memory=SMOOTHING)
-    training = zero_lag(np.array([look.train_loss for look in looks]), memory=SMOOTHING)
-    lowest = int(np.argmin(validation))
-    room = max(abs(float(validation[lowest])), 1e-12)
-    rise = float(validation[-1] - validation[lowest])
-    if lowest == len(looks) - 1 or rise <= CLEAR_RISE * room or not training[-1] < training[lowest]:
-        return
-    onset: Evaluation = looks[lowest]
-    yield Finding(
-        verdict="overfitting",
-        run=run.name,
-        epoch=onset.epoch,
-        evidence=(
-            f"from epoch {onset.epoch:.1f} on the validation loss rose from {validation[lowest]:.3g} to "
-            f"{validation[-1]:.3g} while the training loss fell from {training[lowest]:.3g} to {training[-1]:.3g}"
-        ),
-        advice="the best weights were kept; train for fewer epochs, raise optimizer.weight_decay, or bring more data",
-    )
+    at = np.array([look.epoch for look in looks])
+    series = {
+        "train_loss": Series(at, np.array([look.train_loss for look in looks])),
+        "validation_loss": Series(at, np.array([look.metrics["validation_loss"] for look in looks])),
+    }
+    found = overfitting(Log(run.name, "epoch", series), rise=CLEAR_RISE)
+    if found is not None and found.verdict == "overfitting":
+        advice = "the best weights were kept; train for fewer epochs, raise optimizer.weight_decay, or bring more data"
+        yield found.model_copy(update={"advice": advice})
 
 
 def _failures(study: Study) -> Iterator[Finding]:

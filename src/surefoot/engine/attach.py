@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from torch import optim
 from torch.utils.data import DataLoader, default_collate
 
-from surefoot.batching import NoiseSample
 from surefoot.engine.param_groups import Bases, optimizer_section
 from surefoot.engine.rows.data import DatasetRows, Rows, TensorRows, as_rows
 from surefoot.engine.rows.loading import open_loader
 from surefoot.errors import RequestError
-from surefoot.piloting import Course, require_epochs, steered_recipe
+from surefoot.piloting import Course, Piloted, require_epochs, steered_recipe
 from surefoot.recipe import Recipe
-from surefoot.records import Change
 
 __all__ = ["Pilot", "attach"]
 
@@ -70,7 +67,7 @@ def attach(
     return Pilot(optimizer, rows, complete, course=Course(complete, num_rows=len(rows), epochs=epochs, seed=seed))
 
 
-class Pilot:
+class Pilot(Piloted):
     """Hands out batches and keeps the optimizer's settings; made by ``surefoot.attach``.
 
     Iterate over it for all batches to the end of the horizon, or over ``epochs()`` for something to do between epochs.
@@ -84,39 +81,9 @@ class Pilot:
         self._loader = open_loader(rows, seed=course.seed, plan=course.steering.batch_size)
 
     @property
-    def samples(self) -> int:
-        """Rows handed out so far; the clock."""
-        return self._course.samples
-
-    @property
-    def horizon(self) -> int:
-        """Rows until the schedule ends."""
-        return self._course.horizon
-
-    @property
-    def batch_size(self) -> int:
-        """What the policy asked for at the last batch; the end of an epoch may have cut it."""
-        return self._course.batch_size
-
-    @property
-    def epoch(self) -> float:
-        """Passes over the rows so far."""
-        return self._course.epoch
-
-    @property
     def learning_rate(self) -> float:
         """The rate of the optimizer's first group, as it is now."""
         return float(self._optimizer.param_groups[0]["lr"])
-
-    @property
-    def changes(self) -> list[Change]:
-        """Every setting that moved with the batch or on a plateau, when, and why."""
-        return self._course.changes
-
-    @property
-    def wants_noise(self) -> bool:
-        """Whether the batch in hand is one whose gradient noise the policy would like to hear; see ``observe``."""
-        return self._course.wants_noise
 
     def __iter__(self) -> Iterator[Any]:
         while self.samples < self.horizon:
@@ -129,32 +96,6 @@ class Pilot:
             yield self._epoch()
             if self.samples == before:
                 raise RequestError("no batch was taken from this epoch: iterate over what epochs() hands out")
-
-    def observe(self, *, loss: float = math.nan, noise: NoiseSample | None = None) -> None:
-        """Tell a measured policy what the step on the batch in hand showed; call it after ``optimizer.step()``.
-
-        Args:
-            loss: of the batch.
-            noise: a look at the noise in its gradients, from ``surefoot.batching.from_micro_gradients`` or
-                ``from_examples``; where ``wants_noise`` says so is enough.
-        """
-        self._course.observe(loss=loss, noise=noise)
-
-    def report(self, validation_loss: float) -> None:
-        """Tell a plateau schedule or policy the validation loss; less is better."""
-        self._course.report(validation_loss)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that going on needs beside the optimizer's own state: plain numbers and texts, fit for JSON."""
-        return self._course.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where ``state_dict`` was called; the optimizer's own state may be loaded before or after.
-
-        Raises:
-            RequestError: the state is of another dataset, horizon, seed or recipe.
-        """
-        self._course.load_state_dict(state)
 
     def _epoch(self) -> Iterator[Any]:
         end = self._course.epoch_end

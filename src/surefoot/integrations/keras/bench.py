@@ -192,9 +192,14 @@ def _settings_of(layer: Any) -> str:
         return ""  # its layers are among the others
     try:
         config = layer.get_config()
-    except NotImplementedError:
-        return ""
-    return json.dumps(_unnamed(config), default=lambda value: type(value).__name__, sort_keys=True)
+    except NotImplementedError:  # Keras's answer for a layer of somebody's own whose arguments it cannot tell
+        return f"like no other: {id(layer)}"
+    return json.dumps(_unnamed(config), default=_plain, sort_keys=True)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no word for: arrays by their numbers, anything else by its kind."""
+    return value.tolist() if isinstance(value, np.ndarray) else type(value).__name__
 
 
 def _unnamed(config: Any) -> Any:

@@ -43,18 +43,17 @@ def fit(
     Args:
         model: ``model(**arguments)`` builds and compiles a fresh Keras model; the arguments stand in ``recipe`` under
             ``model``.
-        train: ``(x, y)`` or ``(x, y, sample_weight)``; x and y are arrays, or dictionaries or lists of arrays with the
-            same first dimension. Weights are scaled to a mean of 1.
+        train: ``(x, y)`` or ``(x, y, sample_weight)`` of arrays, dicts or lists of them; weights get a mean of 1.
         validation: likewise, or the fraction of ``train`` to hold out.
         test: likewise or None; looked at once, for the report.
         epochs: passes over the training rows, which the schedule spans.
-        objective: what decides: "validation_loss", "validation_accuracy", "validation_r2", "validation_rmse"; a metric
-            that the model is compiled with, as ``("auc", "max")``; or ``(name, function(y_pred, y), "min" or "max")``.
+        objective: "validation_" and "loss", "accuracy", "r2" or "rmse"; a metric that the model is compiled with, as
+            ``("auc", "max")``; or ``(name, function(y_pred, y), "min" or "max")``.
         recipe: a ``surefoot.Recipe``, its sections as a mapping, or the path of a TOML file.
         seed: of the initial weights, the order of the rows and all else that is random.
         directory: receives the result; None leaves nothing on disk.
         resume: go on with the run in ``directory``.
-        overwrite: remove an earlier result from ``directory`` first.
+        overwrite: remove an earlier result from it first.
         verbose: print a line an epoch.
         callbacks: functions of a ``surefoot.Event``, called after every look.
         observer: hears what happens while it happens.

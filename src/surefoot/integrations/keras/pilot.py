@@ -9,15 +9,13 @@ from typing import Any
 
 import keras
 
-from surefoot.batching import NoiseSample
 from surefoot.errors import RequestError
 from surefoot.integrations.keras.batches import Batches, Visits, num_rows_of, rows_at
 from surefoot.integrations.keras.moving import current_rate, movable, move, optimizer_section, require_movable
 from surefoot.integrations.keras.optimizers import PyTorchOptimizer
 from surefoot.integrations.keras.reactive import monitored
-from surefoot.piloting import Course, require_epochs, steered_recipe
+from surefoot.piloting import Course, Piloted, require_epochs, steered_recipe
 from surefoot.recipe import Recipe
-from surefoot.records import Change
 
 __all__ = ["Pilot", "attach"]
 
@@ -71,7 +69,7 @@ def attach(
     return Pilot(inner, rows, complete, course=course, monitor=monitor)
 
 
-class Pilot(keras.callbacks.Callback):  # type: ignore[misc] # Keras has no types
+class Pilot(Piloted, keras.callbacks.Callback):  # type: ignore[misc] # Keras has no types
     """Makes batches and keeps the optimizer's settings; made by ``attach``.
 
     A second ``fit`` goes on where the first one stopped, in the middle of an epoch too. With an optimizer of ours the
@@ -92,69 +90,13 @@ class Pilot(keras.callbacks.Callback):  # type: ignore[misc] # Keras has no type
         self.batches = Batches(rows, seed=course.seed, begins_to_build=is_distributed)
 
     @property
-    def samples(self) -> int:
-        """Rows handed out so far; the clock."""
-        return self._course.samples
-
-    @property
-    def horizon(self) -> int:
-        """Rows until the schedule ends."""
-        return self._course.horizon
-
-    @property
-    def epoch(self) -> float:
-        """Passes over the rows so far."""
-        return self._course.epoch
-
-    @property
-    def batch_size(self) -> int:
-        """What the policy asked for at the last batch; the end of an epoch may have cut it."""
-        return self._course.batch_size
-
-    @property
     def learning_rate(self) -> float:
         """The rate of the last step, or of the optimizer before the first."""
         return current_rate(self._optimizer) if math.isnan(self._rate) else self._rate
 
-    @property
-    def changes(self) -> list[Change]:
-        """Every setting that moved with the batch or on a plateau, when, and why."""
-        return self._course.changes
-
-    @property
-    def wants_noise(self) -> bool:
-        """Whether the batch in hand is one whose gradient noise the policy would like to hear; see ``observe``."""
-        return self._course.wants_noise
-
     def __iter__(self) -> Iterator[Any]:
         while self.samples < self.horizon:
             yield self._next()
-
-    def observe(self, *, loss: float = math.nan, noise: NoiseSample | None = None) -> None:
-        """Tell a measured policy, in a loop of your own, what the step on the batch in hand showed.
-
-        Args:
-            loss: of the batch.
-            noise: a look at the noise in its gradients, from ``surefoot.batching.from_micro_gradients``; where
-                ``wants_noise`` says so is enough.
-        """
-        self._course.observe(loss=loss, noise=noise)
-
-    def report(self, validation_loss: float) -> None:
-        """Tell a plateau schedule or policy, in a loop of your own, the validation loss; less is better."""
-        self._course.report(validation_loss)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that going on needs beside the optimizer's own state, fit for JSON."""
-        return self._course.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where ``state_dict`` was called.
-
-        Raises:
-            RequestError: the state is of other rows, another horizon, seed or recipe.
-        """
-        self._course.load_state_dict(state)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """See whether this fit can be steered step by step."""

@@ -1,4 +1,9 @@
-"""``search``: a HyperModel of Keras Tuner, unchanged, under our search."""
+"""``search``: a HyperModel of Keras Tuner, unchanged, under our search.
+
+The HyperModel is built with its parameters moved one after the other. Those that move the compiled optimizer's rate,
+decay, momentum or kind, or the batch size or epochs of ``HyperModel.fit``, become the search's own levers, within the
+ranges that were declared; all others are arguments of the model and are searched with them.
+"""
 
 from __future__ import annotations
 
@@ -46,14 +51,10 @@ def search(
 ) -> Searched:
     """A tuned, trained model for the price of ``budget`` trainings, from a HyperModel as Keras Tuner has it.
 
-    The HyperModel is built with its parameters moved one after the other. Those that move the compiled optimizer's
-    rate, decay, momentum or kind, or the batch size or epochs of ``HyperModel.fit``, become the search's own levers,
-    within the ranges that you declared; all others are arguments of the model and are searched with them. What you
-    declared nothing for is Surefoot's: a schedule, the batch size, a rate or a decay without a parameter.
+    The ranges that you declared are kept; what you declared nothing for, such as a schedule, is Surefoot's.
 
     Args:
-        hypermodel: ``build_model(hp)``, or an instance of ``keras_tuner.HyperModel``; its ``fit`` may choose the batch
-            size and the epochs of one ``model.fit``.
+        hypermodel: ``build_model(hp)`` or a ``keras_tuner.HyperModel``, whose ``fit`` may choose batch size and epochs.
         train: ``(x, y)`` or ``(x, y, sample_weight)``, arrays as ``model.fit`` takes them.
         budget: trainings, such as 2, or a time, such as "5min"; probes and the final model are in it.
         validation: likewise, or the fraction of the rows to hold out.
@@ -71,31 +72,10 @@ def search(
         observer: hears what happens while it happens.
         name: what reports call the task.
 
-    Returns:
-        The result, with Keras Tuner's ``best_hyperparameters``, ``best_models`` and ``results_summary``.
-
     Raises:
         RequestError: the HyperModel, the data, the objective or another argument is wrong, in one line.
-
-    >>> import keras, numpy as np
-    >>> def build_model(hp):
-    ...     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(hp.Choice("units", [4, 8])),
-    ...                               keras.layers.Dense(2, activation="softmax")])
-    ...     model.compile(keras.optimizers.Adam(hp.Float("lr", 1e-4, 1e-1, sampling="log")),
-    ...                   "sparse_categorical_crossentropy")
-    ...     return model
-    >>> X = np.random.default_rng(0).normal(size=(40, 4))
-    >>> found = search(build_model, (X, (X[:, 0] > 0).astype(int)), epochs=4)
-    >>> sorted(found.best_hyperparameters()[0].values)
-    ['lr', 'units']
     """
     translation = model_builder(hypermodel, hyperparameters=hyperparameters, rows=_first_rows(train))
-    declared = translation.space
-    for key in space or {}:
-        if key in declared:
-            raise RequestError(
-                f"space[{key!r}] is declared by the HyperModel: change its range there, or in hyperparameters"
-            )
     opened = open_model(
         translation,
         train,
@@ -112,13 +92,27 @@ def search(
         budget=budget,
         seed=seed,
         directory=directory,
-        space={**declared, **(space or {})},
+        space=_space(translation.space, space or {}),
         recipe=opened.recipe_to_search(),
         resume=resume,
         overwrite=overwrite,
         observer=Together(Printer() if verbose else None, observer),
     )
     return Searched(result, translation, opened.task)
+
+
+def _space(declared: Mapping[str, Dimension], further: Mapping[str, Dimension]) -> dict[str, Dimension]:
+    """What the HyperModel declares and what was given beside it.
+
+    Raises:
+        RequestError: both have a range for one key.
+    """
+    for key in further:
+        if key in declared:
+            raise RequestError(
+                f"space[{key!r}] is declared by the HyperModel: change its range there, or in hyperparameters"
+            )
+    return {**declared, **further}
 
 
 def _first_rows(train: Any) -> tuple[Any, Any]:

@@ -29,6 +29,19 @@ class Searched:
         result: what ``surefoot.tune`` gives.
         translation: between the HyperModel and recipes.
         task: what was trained on.
+
+    >>> import keras, numpy as np
+    >>> from surefoot.integrations.keras import search
+    >>> def build_model(hp):
+    ...     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(hp.Choice("units", [4, 8])),
+    ...                               keras.layers.Dense(2, activation="softmax")])
+    ...     model.compile(keras.optimizers.Adam(hp.Float("lr", 1e-4, 1e-1, sampling="log")),
+    ...                   "sparse_categorical_crossentropy")
+    ...     return model
+    >>> X = np.random.default_rng(0).normal(size=(40, 4))
+    >>> found = search(build_model, (X, (X[:, 0] > 0).astype(int)), epochs=4)
+    >>> sorted(found.best_hyperparameters()[0].values)
+    ['lr', 'units']
     """
 
     result: Result
