@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from surefoot.cli.options import LanguageOption
+
 __all__ = ["diagnose"]
 
 
@@ -17,6 +19,7 @@ def diagnose(
         typer.Option("--column", metavar="ROLE=NAME", help="Which column is what, such as train_loss=my_loss."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
+    lang: LanguageOption = "en",
 ) -> None:
     """Say what went wrong in a training, from the log of any tool.
 
@@ -25,6 +28,7 @@ def diagnose(
     from surefoot.cli.show import print_json
     from surefoot.diagnosis import diagnosed
     from surefoot.errors import RequestError
+    from surefoot.language import language
     from surefoot.reports.verdicts import verdicts_text
 
     named = {}
@@ -33,15 +37,16 @@ def diagnose(
         if not mark or not name:
             raise RequestError(f'--column takes ROLE=NAME, such as train_loss=my_loss, not "{pair}"')
         named[role.strip()] = name
-    found = [one for path in logs for one in diagnosed(path, columns=named)]
-    if as_json:
-        print_json([
-            {
-                "log": one.name,
-                "left_out": list(one.left_out),
-                "findings": [finding.model_dump() for finding in one.findings],
-            }
-            for one in found
-        ])  # fmt: skip
-        return
-    typer.echo("\n\n".join(verdicts_text(one.name, one.findings, one.left_out) for one in found))
+    with language(lang):
+        found = [one for path in logs for one in diagnosed(path, columns=named)]
+        if as_json:
+            print_json([
+                {
+                    "log": one.name,
+                    "left_out": list(one.left_out),
+                    "findings": [finding.model_dump() for finding in one.findings],
+                }
+                for one in found
+            ])  # fmt: skip
+            return
+        typer.echo("\n\n".join(verdicts_text(one.name, one.findings, one.left_out) for one in found))

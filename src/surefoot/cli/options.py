@@ -14,6 +14,7 @@ __all__ = [
     "GroupsOption",
     "JsonOption",
     "KindOption",
+    "LanguageOption",
     "OutOption",
     "OverwriteOption",
     "RecipeOption",
@@ -72,4 +73,7 @@ TensorBoardOption = Annotated[
 JsonOption = Annotated[
     bool,
     typer.Option("--json", help="Print the result as JSON on standard output, all else on standard error."),
+]
+LanguageOption = Annotated[
+    Literal["en", "zh"], typer.Option("--lang", help="The language of verdicts and pages: English or Chinese.")
 ]

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from surefoot.diagnosis.curve import Curve, curve_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.wording import at_place, place_of, share
+from surefoot.language import say
 from surefoot.records import Finding
 
 __all__ = ["convergence"]
@@ -46,11 +47,15 @@ def _never_began(log: Log, curve: Curve, gained: float) -> Finding:
     return Finding(
         verdict="learned nothing",
         run=log.name,
-        evidence=(
-            f"until {at_place(log, curve.finite_at[-1])} the {curve.name} went from {curve.first:.4g} to "
-            f"{curve.last:.4g}, at best {share(gained / max(abs(float(curve.smooth[0])), 1e-12))} down"
+        evidence=say(
+            "until {place} the {loss} went from {first:.4g} to {last:.4g}, at best {share} down",
+            place=at_place(log, curve.finite_at[-1]),
+            loss=say(curve.name),
+            first=curve.first,
+            last=curve.last,
+            share=share(gained / max(abs(float(curve.smooth[0])), 1e-12)),
         ),
-        advice=advice,
+        advice=say(advice),
         certainty="certain",
     )
 
@@ -73,12 +78,16 @@ def _still_falling(log: Log, curve: Curve, gained: float) -> Finding | None:
         verdict="not converged",
         run=log.name,
         epoch=place_of(log, curve.finite_at[-1]),
-        evidence=(
-            f"the {curve.name} was still falling at the end, {at_place(log, curve.finite_at[-1])}; carried on by the "
-            f"power of time that fits its last two thirds it would be {expected:.3g} instead of "
-            f"{curve.last:.3g} at {at_place(log, float(round(until)))}"
+        evidence=say(
+            "the {loss} was still falling at the end, {end}; carried on by the power of time that fits its last two "
+            "thirds it would be {expected:.3g} instead of {last:.3g} at {later}",
+            loss=say(curve.name),
+            end=at_place(log, curve.finite_at[-1]),
+            expected=expected,
+            last=curve.last,
+            later=at_place(log, float(round(until))),
         ),
-        advice=(
+        advice=say(
             "train half as long again with the schedule stretched to the new end, "
             "or raise the learning rate 2 to 3 times"
         ),
@@ -125,10 +134,15 @@ def _held_up(log: Log) -> Finding | None:
         verdict="held up by noise",
         run=log.name,
         epoch=place_of(log, curve.at[-third]),
-        evidence=(
-            f"from {at_place(log, curve.at[-2 * third])} on the training loss stays level and jumps by {noise:.2g} "
-            f"from point to point, {share(noise / gained)} of all that it fell"
+        evidence=say(
+            "from {place} on the training loss stays level and jumps by {noise:.2g} from point to point, {share} of "
+            "all that it fell",
+            place=at_place(log, curve.at[-2 * third]),
+            noise=noise,
+            share=share(noise / gained),
         ),
-        advice="let the learning rate decay to a tenth over the last third, or grow the batch 4 times there instead",
+        advice=say(
+            "let the learning rate decay to a tenth over the last third, or grow the batch 4 times there instead"
+        ),
         certainty="likely",
     )

@@ -7,6 +7,7 @@ import numpy as np
 from surefoot.diagnosis.curve import Curve, curve_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.wording import at_place, by_factor, place_of
+from surefoot.language import say
 from surefoot.records import Finding
 
 __all__ = ["divergence", "spikes"]
@@ -42,8 +43,10 @@ def _never_finite(log: Log) -> Finding | None:
                 verdict="diverged",
                 run=log.name,
                 epoch=place_of(log, series.at[0]),
-                evidence=f"not one of its {len(series)} losses is a finite number",
-                advice="look for NaN in the data, in the first weights and in the loss itself before the learning rate",
+                evidence=say("not one of its {count} losses is a finite number", count=len(series)),
+                advice=say(
+                    "look for NaN in the data, in the first weights and in the loss itself before the learning rate"
+                ),
                 certainty="certain",
             )
     return None
@@ -62,7 +65,12 @@ def _not_finite(log: Log, curve: Curve) -> Finding | None:
         verdict="diverged",
         run=log.name,
         epoch=place_of(log, place),
-        evidence=f"the {curve.name} is no finite number from {at_place(log, place)} on; it was {before:.3g} before",
+        evidence=say(
+            "the {loss} is no finite number from {place} on; it was {before:.3g} before",
+            loss=say(curve.name),
+            place=at_place(log, place),
+            before=before,
+        ),
         advice=_advice(log, place),
         certainty="certain",
     )
@@ -81,10 +89,15 @@ def _above_its_start(log: Log, curve: Curve) -> Finding | None:
         verdict="diverged",
         run=log.name,
         epoch=place_of(log, place),
-        evidence=(
-            f"the {curve.name} began at {start:.3g}, fell to {values[lowest]:.3g} by "
-            f"{at_place(log, curve.finite_at[lowest])}, and is above its start since {at_place(log, place)}: "
-            f"{last:.3g} now"
+        evidence=say(
+            "the {loss} began at {start:.3g}, fell to {best:.3g} by {bottom}, and is above its start since {place}: "
+            "{last:.3g} now",
+            loss=say(curve.name),
+            start=start,
+            best=values[lowest],
+            bottom=at_place(log, curve.finite_at[lowest]),
+            place=at_place(log, place),
+            last=last,
         ),
         advice=_advice(log, place),
         certainty="likely",
@@ -97,12 +110,11 @@ def _is_above(value: float, start: float, best: float) -> bool:
 
 def _advice(log: Log, place: float) -> str:
     rates = log.get("learning_rate")
-    known = ""
-    if rates is not None and len(before := rates.until(place)):
-        known = f", below {before.values[-1]:.3g}, which it had there"
-    return (
-        f"go back to the last weights before it with a learning rate {by_factor(3)} lower{known}; "
-        "if it happens in the first tenth of the training, warm the rate up, and clip the gradient's norm"
+    before = None if rates is None else rates.until(place)
+    return say(
+        "go back to the last weights before it with a learning rate 3 times lower{known}; if it happens in the first "
+        "tenth of the training, warm the rate up, and clip the gradient's norm",
+        known=say(", below {rate:.3g}, which it had there", rate=before.values[-1]) if before else "",
     )
 
 
@@ -130,14 +142,14 @@ def spikes(log: Log) -> Finding | None:
         verdict="spikes",
         run=log.name,
         epoch=place_of(log, places[0]),
-        evidence=(
-            f"the {curve.name} jumped {_times(len(high))} and came back, at {where} to {values[highest]:.3g} "
-            f"from {values[highest - 1]:.3g}"
+        evidence=say(
+            "the {loss} jumped {times} and came back, at {place} to {high:.3g} from {before:.3g}",
+            loss=say(curve.name),
+            times=say("once") if len(high) == 1 else by_factor(len(high)),
+            place=where,
+            high=values[highest],
+            before=values[highest - 1],
         ),
-        advice="clip the gradient's norm near its usual size, or lower the rate by a third; look at those rows",
+        advice=say("clip the gradient's norm near its usual size, or lower the rate by a third; look at those rows"),
         certainty="likely",
     )
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"

@@ -13,12 +13,13 @@ from surefoot.diagnosis.optuna_verdicts import is_database, is_optuna_study, opt
 from surefoot.diagnosis.readers import read_logs
 from surefoot.diagnosis.readers.own import own_study
 from surefoot.diagnosis.study_verdicts import findings
+from surefoot.language import language as spoken_in
 from surefoot.records import Finding
 
 __all__ = ["Diagnosed", "diagnose", "diagnosed"]
 
 
-def diagnose(source: Any, *, columns: Mapping[str, str] | None = None) -> list[Finding]:
+def diagnose(source: Any, *, columns: Mapping[str, str] | None = None, language: str = "en") -> list[Finding]:
     """What went wrong in a training, read off its log, whatever tool wrote it.
 
     No framework is needed or imported. Logs are CSV of any tool (Keras's CSVLogger, Lightning's metrics.csv, fastai's
@@ -37,16 +38,18 @@ def diagnose(source: Any, *, columns: Mapping[str, str] | None = None) -> list[F
         columns: which column is what, where no name is recognised: {"train_loss": "my loss"}. It can be: epoch, step,
             train_loss, train_accuracy, validation_loss, validation_accuracy, learning_rate, batch_size,
             gradient_norm.
+        language: of evidence and advice: "en" or "zh". Verdicts keep their English names, for programs.
 
     Returns:
         Verdicts with evidence and advice, the worst first; a folder of several runs gives those of each. One that says
         "nothing wrong" where nothing is.
 
     Raises:
-        RequestError: the log cannot be read, or no loss is recognised in it; in one line.
+        RequestError: the log cannot be read, no loss is recognised in it, or there is no such language; in one line.
         MissingExtraError: event files need TensorBoard.
     """
-    return [finding for said in diagnosed(source, columns=columns) for finding in said.findings]
+    with spoken_in(language):
+        return [finding for said in diagnosed(source, columns=columns) for finding in said.findings]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 from surefoot.diagnosis.curve import curve_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.wording import at_place, place_of, share
+from surefoot.language import say
 from surefoot.records import Finding
 
 __all__ = ["doubts"]
@@ -39,11 +40,13 @@ def _swapped(log: Log) -> Finding | None:
     return Finding(
         verdict="validation better than training",
         run=log.name,
-        evidence=(
-            "over the second half the validation loss lies below the training loss, at the end "
-            f"{validation.last:.3g} against {training.last:.3g}"
+        evidence=say(
+            "over the second half the validation loss lies below the training loss, at the end {validation:.3g} "
+            "against {training:.3g}",
+            validation=validation.last,
+            training=training.last,
         ),
-        advice=(
+        advice=say(
             "dropout, augmentation or a mean over the epoch can do that; without them look whether the two were "
             "swapped, or validation rows are among the training rows"
         ),
@@ -64,11 +67,13 @@ def _too_few_rows(log: Log) -> Finding | None:
     return Finding(
         verdict="validation too small to tell",
         run=log.name,
-        evidence=(
-            f"the validation loss jumps by {curve.noise:.2g} from point to point, {share(curve.noise / moved)} of all "
-            "that it moved, and the training loss is calmer"
+        evidence=say(
+            "the validation loss jumps by {noise:.2g} from point to point, {share} of all that it moved, and the "
+            "training loss is calmer",
+            noise=curve.noise,
+            share=share(curve.noise / moved),
         ),
-        advice="hold out 4 times as many rows, or choose by the mean of several neighbouring points",
+        advice=say("hold out 4 times as many rows, or choose by the mean of several neighbouring points"),
         certainty="likely",
     )
 
@@ -84,11 +89,14 @@ def _accuracy_stands(log: Log) -> Finding | None:
     return Finding(
         verdict="accuracy stands still",
         run=log.name,
-        evidence=(
-            f"the loss fell from {curve.first:.3g} to {curve.best[1]:.3g} while the accuracy stayed at "
-            f"{values[-1]:.4g}: as if one class were said for every row"
+        evidence=say(
+            "the loss fell from {first:.3g} to {best:.3g} while the accuracy stayed at {accuracy:.4g}: as if one class "
+            "were said for every row",
+            first=curve.first,
+            best=curve.best[1],
+            accuracy=values[-1],
         ),
-        advice="look at the shares of the classes; judge by balanced accuracy or AUC, and move the threshold",
+        advice=say("look at the shares of the classes; judge by balanced accuracy or AUC, and move the threshold"),
         certainty="likely",
     )
 
@@ -105,8 +113,13 @@ def _gradients(log: Log) -> Finding | None:
             verdict="gradients vanished",
             run=log.name,
             epoch=place_of(log, place),
-            evidence=f"the gradient's norm is {end:.2g} at {at_place(log, place)}; it was {start:.2g} at the beginning",
-            advice="lower the learning rate; look for units that never answer and saturated outputs",
+            evidence=say(
+                "the gradient's norm is {end:.2g} at {place}; it was {start:.2g} at the beginning",
+                end=end,
+                place=at_place(log, place),
+                start=start,
+            ),
+            advice=say("lower the learning rate; look for units that never answer and saturated outputs"),
             certainty="certain",
         )
     if end > EXPLODED * max(start, 1e-12):
@@ -114,8 +127,13 @@ def _gradients(log: Log) -> Finding | None:
             verdict="gradients explode",
             run=log.name,
             epoch=place_of(log, place),
-            evidence=f"the gradient's norm grew from {start:.2g} to {end:.2g} by {at_place(log, place)}",
-            advice="clip it near its first size, and lower the learning rate 3 times",
+            evidence=say(
+                "the gradient's norm grew from {start:.2g} to {end:.2g} by {place}",
+                start=start,
+                end=end,
+                place=at_place(log, place),
+            ),
+            advice=say("clip it near its first size, and lower the learning rate 3 times"),
             certainty="certain",
         )
     return None

@@ -12,6 +12,7 @@ from surefoot.diagnosis.learning_rate import learning_rate
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.overfitting import overfitting
 from surefoot.diagnosis.wording import at_place
+from surefoot.language import say
 from surefoot.records import Finding
 
 __all__ = ["verdicts"]
@@ -40,21 +41,37 @@ def _nothing(log: Log) -> Finding:
         return Finding(
             verdict="too short to tell",
             run=log.name,
-            evidence=f"{points} points of a loss, and a verdict needs {FEWEST_POINTS}",
-            advice="log the loss more often, or train longer",
+            evidence=say(
+                "{points} points of a loss, and a verdict needs {fewest}", points=points, fewest=FEWEST_POINTS
+            ),
+            advice=say("log the loss more often, or train longer"),
         )
-    course = f"the {curve.name} fell from {curve.first:.3g} to {curve.last:.3g} by {at_place(log, curve.finite_at[-1])}"
+    course = {
+        "loss": say(curve.name),
+        "first": curve.first,
+        "last": curve.last,
+        "place": at_place(log, curve.finite_at[-1]),
+    }
     if len(curve.smooth) < ENOUGH_FOR_AN_END and curve.smooth[-2] - curve.smooth[-1] > 0.05 * np.ptp(curve.smooth):
         return Finding(
             verdict="too short to tell",
             run=log.name,
-            evidence=f"{course} and was still falling; with {len(curve.raw)} points there is no saying for how long",
-            advice="train longer",
+            evidence=say(
+                "the {loss} fell from {first:.3g} to {last:.3g} by {place} and was still falling; with {points} points "
+                "there is no saying for how long",
+                points=len(curve.raw),
+                **course,
+            ),
+            advice=say("train longer"),
         )
     return Finding(
         verdict="nothing wrong",
         run=log.name,
-        evidence=f"{course}, its lowest was {curve.best[1]:.3g}, and it levelled out",
-        advice="use the model",
+        evidence=say(
+            "the {loss} fell from {first:.3g} to {last:.3g} by {place}, its lowest was {best:.3g}, and it levelled out",
+            best=curve.best[1],
+            **course,
+        ),
+        advice=say("use the model"),
         certainty="likely",
     )

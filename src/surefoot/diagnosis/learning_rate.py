@@ -9,6 +9,7 @@ import numpy as np
 from surefoot.diagnosis.curve import Curve, curve_of
 from surefoot.diagnosis.log import Log, Series
 from surefoot.diagnosis.wording import share
+from surefoot.language import say
 from surefoot.records import Finding
 
 __all__ = ["Judgement", "judged_rate", "learning_rate"]
@@ -36,20 +37,22 @@ def judged_rate(log: Log) -> tuple[Judgement, str] | None:
     training, validation = curve_of(log, "train"), curve_of(log, "validation")
     losses = log.get("train_loss")
     if losses is not None and training is None:
-        return "too high", "no training loss is finite"
+        return "too high", say("no training loss is finite")
     if training is None or len(training.values) < FEWEST_POINTS:
         return None
     if not np.isfinite(training.values).all():
-        return "too high", "the training loss is not finite any more"
+        return "too high", say("the training loss is not finite any more")
     start, gained = float(training.values[0]), float(training.values[0] - training.values.min())
     if training.smooth[-1] > start:
-        return "too high", "the training loss ends above its start"
+        return "too high", say("the training loss ends above its start")
     if start - training.smooth.min() < LEAST_GAIN * abs(start):
         if bool((np.diff(training.smooth) < 0).mean() > STEADY):
-            return "too low", "the training loss falls steadily, by less than a hundredth of its start"
-        return "too high", "the training loss gained less than a hundredth of its start, and does not fall steadily"
+            return "too low", say("the training loss falls steadily, by less than a hundredth of its start")
+        return "too high", say(
+            "the training loss gained less than a hundredth of its start, and does not fall steadily"
+        )
     if training.values.max() > start + JUMP * abs(start):
-        return "too high", "the training loss was above its start on the way"
+        return "too high", say("the training loss was above its start on the way")
     validation = validation or training
     return _of_a_curve_that_fell(log, training, validation, _errors(log) or validation, gained)
 
@@ -68,18 +71,25 @@ def _of_a_curve_that_fell(
 ) -> tuple[Judgement, str]:
     rise = float(errors.smooth[-1] - errors.smooth.min()) / _room(errors)
     if rise > RISE:
-        how = f"{share(rise)} of its gain" if rise < 1.0 else "further than it ever fell"
-        return "too high", f"the {errors.name} ends {how} above its lowest"
+        if rise >= 1.0:
+            return "too high", say("the {loss} ends further above its lowest than it ever fell", loss=say(errors.name))
+        return "too high", say(
+            "the {loss} ends {share} of its gain above its lowest", loss=say(errors.name), share=share(rise)
+        )
     still = float(validation.smooth[len(validation.smooth) // 2] - validation.smooth[-1]) / _room(validation)
     if still > STILL:
-        return "too low", f"{share(still)} of what the {validation.name} gained came in the second half"
+        return "too low", say(
+            "{share} of what the {loss} gained came in the second half", share=share(still), loss=say(validation.name)
+        )
     rises = np.maximum(np.diff(training.values[len(training.values) // 2 :]), 0.0).sum() / gained
     if rises > RESTLESS:
-        return "too high", f"the training loss goes up and down by {share(float(rises))} of its gain in the second half"
+        return "too high", say(
+            "the training loss goes up and down by {share} of its gain in the second half", share=share(float(rises))
+        )
     has_start = log.unit == "epoch" and training.at[0] <= 0.0
     if has_start and training.values[0] - training.smooth[1] < SLOW_START * gained:
-        return "too low", "less than half of the gain of the training loss came with its first looks"
-    return "about right", "the loss fell fast at first, then levelled out"
+        return "too low", say("less than half of the gain of the training loss came with its first looks")
+    return "about right", say("the loss fell fast at first, then levelled out")
 
 
 def _room(curve: Curve) -> float:
@@ -92,12 +102,15 @@ def learning_rate(log: Log) -> Finding | None:
     if judged is None or judged[0] == "about right":
         return None
     judgement, why = judged
-    rates = log.get("learning_rate")
-    known = f", below {rates.finite.values.max():.3g}" if rates is not None and len(rates.finite) else ""
-    advice = {
-        "too high": f"try a third of the learning rate{known}; a range test finds its upper end: surefoot probe",
-        "too low": "try 3 times the learning rate; a range test finds its upper end: surefoot probe",
-    }[judgement]
+    if judgement == "too low":
+        advice = say("try 3 times the learning rate; a range test finds its upper end: surefoot probe")
+    else:
+        rates = log.get("learning_rate")
+        highest = None if rates is None or not len(rates.finite) else rates.finite.values.max()
+        advice = say(
+            "try a third of the learning rate{known}; a range test finds its upper end: surefoot probe",
+            known="" if highest is None else say(", below {rate:.3g}", rate=highest),
+        )
     return Finding(
         verdict=f"learning rate {judgement}", run=log.name, evidence=why, advice=advice, certainty="possible"
     )

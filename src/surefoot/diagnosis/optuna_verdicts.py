@@ -12,6 +12,7 @@ import numpy as np
 
 from surefoot.diagnosis.wording import share
 from surefoot.errors import RequestError
+from surefoot.language import say
 from surefoot.records import Finding
 
 __all__ = ["is_database", "is_optuna_study", "optuna_verdicts", "studies_in"]
@@ -73,8 +74,10 @@ def optuna_verdicts(study: Any) -> list[Finding]:
             Finding(
                 verdict="too few trials to tell",
                 run=name,
-                evidence=f"{len(completed)} of {len(trials)} trials came to an end with a finite value",
-                advice=f"a verdict needs {FEWEST_TRIALS}",
+                evidence=say(
+                    "{count} of {all} trials came to an end with a finite value", count=len(completed), all=len(trials)
+                ),
+                advice=say("a verdict needs {needed}", needed=FEWEST_TRIALS),
             )
         ]
     sign = 1.0 if study.direction.name == "MINIMIZE" else -1.0
@@ -90,8 +93,12 @@ def optuna_verdicts(study: Any) -> list[Finding]:
         Finding(
             verdict="nothing wrong",
             run=name,
-            evidence=f"{len(completed)} trials; the best, {ranked[0].value:.4g}, lies inside of all ranges",
-            advice="train it once more with another seed before you rely on it",
+            evidence=say(
+                "{count} trials; the best, {best:.4g}, lies inside of all ranges",
+                count=len(completed),
+                best=ranked[0].value,
+            ),
+            advice=say("train it once more with another seed before you rely on it"),
             certainty="likely",
         )
     ]
@@ -108,8 +115,8 @@ def _failures(name: str, trials: list[Any]) -> Finding | None:
     return Finding(
         verdict="many trials failed",
         run=name,
-        evidence=f"{len(failed)} of {len(trials)} failed or gave no finite value",
-        advice="see whether they share a range, as the highest rates do; take it out, or bound it",
+        evidence=say("{count} of {all} failed or gave no finite value", count=len(failed), all=len(trials)),
+        advice=say("see whether they share a range, as the highest rates do; take it out, or bound it"),
         certainty="certain",
     )
 
@@ -125,7 +132,11 @@ def _edges(name: str, best: Any) -> list[Finding]:
         place = (math.log(value / low) / math.log(high / low)) if is_log else (value - low) / (high - low)
         if EDGE < place < 1.0 - EDGE:
             continue
-        end, side = (high, "upper") if place > 0.5 else (low, "lower")
+        end, where = (
+            (high, "the best trial has {name} = {value:.4g}, at the upper end of {low:.4g} to {high:.4g}")
+            if place > 0.5
+            else (low, "the best trial has {name} = {value:.4g}, at the lower end of {low:.4g} to {high:.4g}")
+        )
         further = (
             end * (10.0 if place > 0.5 else 0.1) if is_log else end + (high - low) * (0.5 if place > 0.5 else -0.5)
         )
@@ -133,8 +144,8 @@ def _edges(name: str, best: Any) -> list[Finding]:
             Finding(
                 verdict="best at the edge",
                 run=name,
-                evidence=f"the best trial has {parameter} = {value:.4g}, at the {side} end of {low:.4g} to {high:.4g}",
-                advice=f"search on to {further:.3g}, if that has a meaning",
+                evidence=say(where, name=parameter, value=value, low=low, high=high),
+                advice=say("search on to {further:.3g}, if that has a meaning", further=further),
                 certainty="certain",
             )
         )
@@ -150,11 +161,16 @@ def _tie(name: str, ranked: list[Any], sign: float) -> Finding | None:
     return Finding(
         verdict="two recipes cannot be told apart",
         run=name,
-        evidence=(
-            f"trials {best.number} and {second.number} end at {best.value:.5g} and {second.value:.5g}, "
-            f"{share(between / room)} of what lies between the best and the middle trial"
+        evidence=say(
+            "trials {first} and {second} end at {best:.5g} and {next:.5g}, {share} of what lies between the best and "
+            "the middle trial",
+            first=best.number,
+            second=second.number,
+            best=best.value,
+            next=second.value,
+            share=share(between / room),
         ),
-        advice="train both with three seeds, or take the cheaper one",
+        advice=say("train both with three seeds, or take the cheaper one"),
         certainty="possible",
     )
 
@@ -175,8 +191,16 @@ def _irrelevant(study: Any, completed: list[Any]) -> list[Finding]:
         Finding(
             verdict="parameter does not matter",
             run=study.study_name,
-            evidence=f"{parameter} has {share(importance)} of the say in which trials are among the best",
-            advice=f"fix {parameter} at {_best_value(study, parameter)} and spend its trials on the others",
+            evidence=say(
+                "{name} has {share} of the say in which trials are among the best",
+                name=parameter,
+                share=share(importance),
+            ),
+            advice=say(
+                "fix {name} at {value} and spend its trials on the others",
+                name=parameter,
+                value=_best_value(study, parameter),
+            ),
             certainty="likely",
         )
         for parameter, importance in found.items()
@@ -185,5 +209,5 @@ def _irrelevant(study: Any, completed: list[Any]) -> list[Finding]:
 
 
 def _best_value(study: Any, parameter: str) -> str:
-    value = study.best_trial.params.get(parameter, "its default")
+    value = study.best_trial.params.get(parameter, say("its default"))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from surefoot.diagnosis.curve import Curve, curve_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.wording import at_place, place_of, share
+from surefoot.language import say
 from surefoot.records import Finding
 
 __all__ = ["overfitting"]
@@ -65,14 +66,21 @@ def _overfitting(log: Log, validation: Curve, training: Curve) -> Finding:
         verdict="overfitting",
         run=log.name,
         epoch=place_of(log, onset),
-        evidence=(
-            f"the validation loss was lowest, {least:.3g}, at {at_place(log, onset)} and rose to {end:.3g} "
-            f"({share((end - least) / max(abs(least), 1e-12))} more) while the training loss fell from "
-            f"{then:.3g} to {training.last:.3g}; going on took {share(wasted)} of the training"
+        evidence=say(
+            "the validation loss was lowest, {least:.3g}, at {place} and rose to {end:.3g} ({rise} more) while the "
+            "training loss fell from {then:.3g} to {last:.3g}; going on took {wasted} of the training",
+            least=least,
+            place=at_place(log, onset),
+            end=end,
+            rise=share((end - least) / max(abs(least), 1e-12)),
+            then=then,
+            last=training.last,
+            wasted=share(wasted),
         ),
-        advice=(
-            f"keep the weights of {at_place(log, onset)} or stop there; to gain from more training, add data or "
-            "augmentation, or raise weight decay or dropout (try 3 times as much)"
+        advice=say(
+            "keep the weights of {place} or stop there; to gain from more training, add data or augmentation, or raise "
+            "weight decay or dropout (try 3 times as much)",
+            place=at_place(log, onset),
         ),
         certainty="certain" if is_sure else "likely",
     )
@@ -80,18 +88,22 @@ def _overfitting(log: Log, validation: Curve, training: Curve) -> Finding:
 
 def _worse(log: Log, validation: Curve, training: Curve | None) -> Finding:
     (onset, least), end = validation.best, validation.last
-    beside = "no training loss was logged" if training is None else "the training loss did not fall either"
+    beside = say("no training loss was logged") if training is None else say("the training loss did not fall either")
     return Finding(
         verdict="getting worse",
         run=log.name,
         epoch=place_of(log, onset),
-        evidence=(
-            f"the validation loss was lowest, {least:.3g}, at {at_place(log, onset)} and is {end:.3g} now "
-            f"({share((end - least) / max(abs(least), 1e-12))} more); {beside}"
+        evidence=say(
+            "the validation loss was lowest, {least:.3g}, at {place} and is {end:.3g} now ({rise} more); {beside}",
+            least=least,
+            place=at_place(log, onset),
+            end=end,
+            rise=share((end - least) / max(abs(least), 1e-12)),
+            beside=beside,
         ),
-        advice=(
-            f"keep the weights of {at_place(log, onset)}; train again with a third of the learning rate, "
-            "or let it decay from there on"
+        advice=say(
+            "keep the weights of {place}; train again with a third of the learning rate, or let it decay from there on",
+            place=at_place(log, onset),
         ),
         certainty="certain" if end - least > SURE * validation.noise else "likely",
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from surefoot.diagnosis.log import Log, Series
 from surefoot.diagnosis.overfitting import overfitting
+from surefoot.language import say
 from surefoot.records import Finding, Run, Study
 
 __all__ = ["findings"]
@@ -34,8 +35,10 @@ def findings(study: Study) -> list[Finding]:
             Finding(
                 verdict="nothing wrong",
                 run="all",
-                evidence=f"{_runs(study.runs)}: none diverged, {_about_validation(study)}",
-                advice="use the model",
+                evidence=say(
+                    "{runs}: none diverged, {validation}", runs=_runs(study.runs), validation=_about_validation(study)
+                ),
+                advice=say("use the model"),
             )
         )
     return found
@@ -43,8 +46,8 @@ def findings(study: Study) -> list[Finding]:
 
 def _about_validation(study: Study) -> str:
     if study.objective.chooses:
-        return "and no validation loss turned upwards for good"
-    return "and no row was held out that could say more"
+        return say("and no validation loss turned upwards for good")
+    return say("and no row was held out that could say more")
 
 
 def _overfitting(run: Run) -> Iterator[Finding]:
@@ -59,7 +62,9 @@ def _overfitting(run: Run) -> Iterator[Finding]:
     }
     found = overfitting(Log(run.name, "epoch", series), rise=CLEAR_RISE)
     if found is not None and found.verdict == "overfitting":
-        advice = "the best weights were kept; train for fewer epochs, raise optimizer.weight_decay, or bring more data"
+        advice = say(
+            "the best weights were kept; train for fewer epochs, raise optimizer.weight_decay, or bring more data"
+        )
         yield found.model_copy(update={"advice": advice})
 
 
@@ -76,27 +81,35 @@ def _failures(study: Study) -> Iterator[Finding]:
     full = [run for run in study.runs if run.status == "out_of_memory"]
     if full:
         smallest = min(full, key=lambda run: int(run.recipe["batch"]["size"]))
-        advice = f"ask for a batch.size below {smallest.recipe['batch']['size']}"
-        yield Finding(verdict="out of memory", run=smallest.name, evidence=smallest.reason, advice=advice)
+        advice = say("ask for a batch.size below {size}", size=smallest.recipe["batch"]["size"])
+        yield Finding(verdict="out of memory", run=smallest.name, evidence=say(smallest.reason), advice=advice)
 
 
 def _divergence(optimizer: str, diverged: list[Run], *, everything: bool) -> Finding:
     """What diverged runs of one optimizer say together."""
     lowest = min(diverged, key=lambda run: float(run.recipe["optimizer"]["learning_rate"]))
     rate = lowest.recipe["optimizer"]["learning_rate"]
-    advice = f"keep {optimizer} below a learning rate of {rate:.3g} on this task"
+    advice = say("keep {optimizer} below a learning rate of {rate:.3g} on this task", optimizer=optimizer, rate=rate)
     if everything and rate < HOPELESS_RATE:
-        advice = "no rate was low enough, so the rate is not the cause: look for NaN in the loss itself and in the data"
+        advice = say(
+            "no rate was low enough, so the rate is not the cause: look for NaN in the loss itself and in the data"
+        )
     return Finding(
         verdict="diverged",
         run=", ".join(run.name for run in diverged),
-        evidence=f"{_runs(diverged)} with {optimizer} left the ground; at the lowest rate, {rate:.3g}: {lowest.reason}",
+        evidence=say(
+            "{runs} with {optimizer} left the ground; at the lowest rate, {rate:.3g}: {reason}",
+            runs=_runs(diverged),
+            optimizer=optimizer,
+            rate=rate,
+            reason=say(lowest.reason),
+        ),
         advice=advice,
     )
 
 
 def _runs(runs: Sequence[Run]) -> str:
-    return "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+    return say("1 run") if len(runs) == 1 else say("{count} runs", count=len(runs))
 
 
 def _guessing(study: Study) -> Iterator[Finding]:
@@ -107,8 +120,14 @@ def _guessing(study: Study) -> Iterator[Finding]:
     yield Finding(
         verdict="learned almost nothing",
         run="all",
-        evidence=f"the validation loss is {reached:.3g}; always giving the same answer has {study.guess:.3g}",
-        advice="train longer, look for inputs that do not belong to their targets, or accept that they tell little",
+        evidence=say(
+            "the validation loss is {reached:.3g}; always giving the same answer has {guess:.3g}",
+            reached=reached,
+            guess=study.guess,
+        ),
+        advice=say(
+            "train longer, look for inputs that do not belong to their targets, or accept that they tell little"
+        ),
     )
 
 
@@ -118,6 +137,6 @@ def _small_validation(study: Study) -> Iterator[Finding]:
         yield Finding(
             verdict="validation set small",
             run="all",
-            evidence=f"{rows} rows decided between {_runs(study.runs)}",
-            advice="read the winner as one of several equals, and its validation loss as optimistic",
+            evidence=say("{rows} rows decided between {runs}", rows=rows, runs=_runs(study.runs)),
+            advice=say("read the winner as one of several equals, and its validation loss as optimistic"),
         )

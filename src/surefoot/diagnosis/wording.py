@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from surefoot.diagnosis.log import Log
+from surefoot.language import say
 
 __all__ = ["at_place", "by_factor", "place_of", "share"]
+
+_PLACES = {"epoch": "epoch {number}", "step": "step {number}", "row": "row {number}"}
 
 
 def at_place(log: Log, place: float) -> str:
     """A place of a log in words and in its own counting: "epoch 3", "step 1,200"."""
     place += log.first - 1
     number = f"{place:,.0f}" if place == int(place) else f"{place:,.1f}"
-    return f"{log.unit} {number}"
+    return say(_PLACES[log.unit], number=number)
 
 
 def place_of(log: Log, place: float) -> float | None:
@@ -25,7 +28,7 @@ def by_factor(factor: float) -> str:
     >>> by_factor(3)
     '3 times'
     """
-    return f"{factor:g} times"
+    return say("{factor:g} times", factor=factor)
 
 
 def share(value: float) -> str:
@@ -35,5 +38,5 @@ def share(value: float) -> str:
     ('27 %', '0.4 %', '40 times')
     """
     if value >= 10.0:
-        return f"{min(value, 1e6):.0f} times"
+        return say("{factor:g} times", factor=round(min(value, 1e6)))
     return f"{100 * value:.0f} %" if value >= 0.095 else f"{100 * value:.1f} %"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from surefoot.language import say
 from surefoot.records import Finding
 
 __all__ = ["verdicts_text"]
@@ -24,9 +25,11 @@ def verdicts_text(name: str, findings: Sequence[Finding], notes: Sequence[str] =
     """
     lines = [name]
     for finding in findings:
-        sure = f" ({finding.certainty})" if finding.certainty else ""
-        lines += [f"  {finding.verdict}{sure}", *_indented(finding.evidence), *_indented(f"→ {finding.advice}")]
-    lines += [line for note in notes for line in _indented(f"Left out: {note}", 2)]
+        title = say(finding.verdict)
+        if finding.certainty:
+            title = say("{verdict} ({certainty})", verdict=title, certainty=say(finding.certainty))
+        lines += [f"  {title}", *_indented(finding.evidence), *_indented(f"→ {finding.advice}")]
+    lines += [line for note in notes for line in _indented(say("Left out: {what}", what=note), 2)]
     return "\n".join(lines)
 
 
