@@ -4,13 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# The variable silences what mkdocs-material says of its own end in 2027; see docs/adr/0011-the-site.md. No --quiet: it
+# hides warnings from --strict too.
+DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 .DEFAULT_GOAL := help
-.PHONY: help tune test lint format bench clean
+.PHONY: help tune test lint docs format bench clean
 
 help:
 	@echo "make tune    install what is needed and tune a network on handwritten digits"
 	@echo "make test    install what is needed and run every test"
-	@echo "make lint    style, types and the floors of the house"
+	@echo "make lint    style, types, the floors of the house, and the documentation's links and names"
+	@echo "make docs    build the documentation into site/; open site/index.html"
 	@echo "make bench   measure what the README claims (minutes)"
 	@echo "make clean   remove the environment and every cache"
 
@@ -25,6 +30,11 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(DOCS)
+
+# Strict: a link that leads nowhere, a page that nothing leads to and a public name without a docstring are errors.
+docs: $(VENV)/.dev
+	$(DOCS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -49,5 +59,5 @@ $(VENV)/.dev: $(VENV)/.torch
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,9 +17,13 @@ from surefoot.errors import nearest
 __all__ = ["COUPLINGS", "HOLD_DECAY", "Change", "Knobs", "couple", "default_coupling", "rate_after_jump", "rate_factor"]
 
 COUPLINGS = ("none", "linear", "sqrt", "adascale")
-# Decay that stands beside the step (adamw, nadamw) or in plain SGD's gradient is held per sample through
-# c = Σ ηλ; where an adaptive optimizer normalises the gradient that holds it, c says nothing and λ stays.
+"""The rules by which a rate follows its batch."""
 HOLD_DECAY = ("sgd", "adamw", "nadamw", "schedule_free_sgd", "schedule_free_adamw")
+"""Optimizers whose weight decay is held per sample while the batch moves.
+
+Decay that stands beside the step (adamw, nadamw) or in plain SGD's gradient is held through c = Σ ηλ; where an adaptive
+optimizer normalises the gradient that holds it, c says nothing and λ stays.
+"""
 _DEFAULT = {"sgd": "linear", "schedule_free_sgd": "linear", "adagrad": "none", "prodigy": "none"}
 # Here β₁ says where between two weights the gradient is taken: it is no memory of samples, and stays.
 _BETA1_IS_NO_MEMORY = ("schedule_free_adamw",)

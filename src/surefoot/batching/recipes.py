@@ -39,6 +39,7 @@ POLICIES: dict[str, type[Any]] = {
     "single": Single,
     "step_ramp": StepRamp,
 }
+"""The policies that depend on the position alone, by their name in a recipe."""
 READINGS: dict[str, type[Any]] = {
     "cabs": CABS,
     "goodput": Goodput,
@@ -49,6 +50,7 @@ READINGS: dict[str, type[Any]] = {
     "norm_test": NormTest,
 }
 OBSERVING = frozenset({*READINGS, "plateau_growth"})
+"""Names in a recipe of the policies that look at gradients, times or the objective."""
 
 # Arguments that are batch sizes themselves: they scale with the batch and cannot pass the number of rows.
 _SIZES = ("last", "smallest", "largest", "sizes", "reference_size")

@@ -275,3 +275,4 @@ FINDERS: dict[str, Finder] = {
         ),
     )
 }
+"""Other tools' rules for reading a learning rate off a sweep, each written from its published source."""

@@ -12,6 +12,7 @@ from surefoot.language.chinese import CHINESE
 __all__ = ["LANGUAGES", "language", "say"]
 
 LANGUAGES = ("en", "zh")
+"""What ``language=`` and ``--lang`` take."""
 
 _CURRENT: ContextVar[str] = ContextVar("language", default="en")
 

@@ -12,6 +12,7 @@ from surefoot.records import Change
 __all__ = ["Advance", "Certainty", "Finishes", "HoldsWorkers", "Split", "Steered", "TellsCertainty", "Trainable"]
 
 Split = Literal["train", "validation", "test"]
+"""The parts of a task's rows."""
 
 
 @dataclass(frozen=True)

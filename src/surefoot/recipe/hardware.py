@@ -13,6 +13,7 @@ from surefoot.recipe.section import Section
 __all__ = ["Hardware", "Precision", "PrecisionName"]
 
 PrecisionName = Literal["float32", "bf16", "fp16"]
+"""The values of ``precision.name``."""
 # What others call them.
 _SAME = {"float16": "fp16", "half": "fp16", "16": "fp16", "bfloat16": "bf16", "fp32": "float32", "32": "float32"}
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")

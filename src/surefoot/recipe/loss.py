@@ -21,13 +21,15 @@ LossName = Literal[
     "huber",
     "poisson",
 ]
-# The losses that each argument is for.
+"""The values of ``loss.name``."""
+
 LOSS_ARGUMENTS: dict[str, tuple[str, ...]] = {
     "label_smoothing": ("cross_entropy", "binary_cross_entropy"),
     "class_weights": ("cross_entropy", "binary_cross_entropy", "focal"),
     "gamma": ("focal",),
     "delta": ("huber",),
 }
+"""The losses that each argument of ``Loss`` is for."""
 
 
 def _class_weights(value: Any) -> Any:

@@ -14,6 +14,7 @@ __all__ = ["Optimizer", "OptimizerName", "takes"]
 OptimizerName = Literal[
     "sgd", "adam", "adamw", "nadamw", "rmsprop", "adagrad", "schedule_free_sgd", "schedule_free_adamw", "prodigy"
 ]
+"""The values of ``optimizer.name``."""
 
 # What each optimizer takes beside its rate and its decay, with the defaults of PyTorch, schedulefree and prodigyopt.
 # Two differ. Plain SGD is hardly ever what is wanted, so momentum is 0.9 and Nesterov's, as in Sutskever et al. 2013.

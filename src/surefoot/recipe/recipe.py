@@ -40,7 +40,7 @@ _NOT_PROXIMAL = {
 class Recipe(BaseModel):
     """Every choice of one training.
 
-    Args:
+    Attributes:
         optimizer: see ``Optimizer``; likewise ``schedule``, ``batch``, ``loss``, ``regularization``,
             ``initialization``, ``data``, ``network``, ``precision``, ``hardware``, ``stopping``.
         model: arguments for the task's model builder.

@@ -10,6 +10,7 @@ from surefoot.records.training import Objective
 __all__ = ["WHOLE", "Ablation", "Trial"]
 
 WHOLE = "as it is"
+"""The name of the recipe that no lever was taken out of."""
 
 
 class Trial(Record):

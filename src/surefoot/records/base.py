@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 __all__ = ["SCHEMA_VERSION", "Number", "Record"]
 
 SCHEMA_VERSION = 1
+"""The version of the records' form, which ``result.json`` and a study carry."""
 
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 

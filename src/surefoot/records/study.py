@@ -13,6 +13,7 @@ from surefoot.records.training import Cost, Finding, Objective, Run
 __all__ = ["Forecast", "Study", "StudyStatus"]
 
 StudyStatus = Literal["completed", "interrupted", "diverged", "out_of_memory"]
+"""How a study ended; "diverged" and "out_of_memory" where no run of it was usable."""
 
 
 class Forecast(Record):

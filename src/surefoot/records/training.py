@@ -12,7 +12,9 @@ from surefoot.records.base import Number, Record
 __all__ = ["TRAIN_LOSS", "Change", "Cost", "Evaluation", "Finding", "Objective", "Run", "RunStatus"]
 
 TRAIN_LOSS = "train_loss"
+"""The metric of the rows that are trained on, as records name it."""
 RunStatus = Literal["completed", "stopped_early", "diverged", "out_of_memory", "interrupted"]
+"""How a run ended; "stopped_early" by its recipe, a callback or the search, with its weights kept."""
 
 
 class Objective(Record):

@@ -52,7 +52,10 @@ SCHEDULES: dict[str, type[Any]] = {
     "triangular": Triangular,
     "warmup_stable_decay": WarmupStableDecay,
 }
+"""Every planned schedule, by its name in a recipe."""
+
 REACTIVE: dict[str, type[Any]] = {"plateau": Plateau, "reduce_then_raise": ReduceThenRaise}
+"""The schedules that look at a measured value, by their name in a recipe."""
 
 # What a section may say beside the schedule's own arguments.
 IN_FRONT = ("warmup", "warmup_shape", "warmup_start")

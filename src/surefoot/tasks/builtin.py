@@ -39,6 +39,7 @@ BUILTIN: dict[str, _Dataset] = {
         "load_diabetes", "442 patients, ten measures, progression after a year", 30, is_regression=True
     ),
 }
+"""The built-in tasks by name, with where their rows come from and how long they train."""
 
 
 def builtin(name: str, *, split: int = 0) -> Task:

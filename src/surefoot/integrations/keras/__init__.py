@@ -10,7 +10,7 @@ Importing it loads Keras with the backend that Keras is set to, and no other fra
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surefoot.integrations.keras.requirement import require_keras
 
@@ -19,6 +19,16 @@ require_keras()
 # What Keras saves inside a model is registered with it when its module is imported.
 from surefoot.integrations.keras.optimizers import SGD, Adagrad, Adam, AdamW, NAdamW, RMSprop  # noqa: E402 - likewise
 from surefoot.integrations.keras.schedules import ScheduledRate  # noqa: E402 - likewise
+
+if TYPE_CHECKING:
+    from surefoot.integrations.keras.accumulation import Accumulating, micro_batches
+    from surefoot.integrations.keras.door import fit, probe, tune
+    from surefoot.integrations.keras.losses import loss
+    from surefoot.integrations.keras.penalties import penalties_of, recipe_terms, regularize
+    from surefoot.integrations.keras.pilot import Pilot, attach
+    from surefoot.integrations.keras.pipelines import planned_batches
+    from surefoot.integrations.keras.range_test import RangeTest
+    from surefoot.integrations.keras.reactive import ReactiveRate
 
 # name -> the module of this room that has it; imported when it is asked for
 _HOMES: dict[str, str] = {

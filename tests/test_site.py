@@ -1,0 +1,115 @@
+"""The site's own parts: what breaks its build, and what its pages are made from. `make lint` builds the whole of it."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+CONFIG = """
+site_name: Small
+docs_dir: docs
+hooks: [docs_build/reference.py, docs_build/formulas.py]
+nav: [index.md, api/index.md]
+theme: {name: mkdocs}
+validation: {omitted_files: warn, anchors: warn}
+plugins:
+  - mkdocstrings:
+      handlers:
+        python:
+          paths: [src]
+          options: {extensions: [docs_build/doctests.py:Doctests, docs_build/names.py:SecondNames]}
+markdown_extensions:
+  - pymdownx.arithmatex: {generic: true}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A package of one class under two names, and its site."""
+    shutil.copytree(ROOT / "docs_build", tmp_path / "docs_build", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "mkdocs.yml").write_text(CONFIG)
+    (tmp_path / "docs/api").mkdir(parents=True)
+    (tmp_path / "docs/index.md").write_text("# Home\n\nThe rate is $\\eta_0 / \\sqrt{t}$.\n")
+    (tmp_path / "docs/api/index.md").write_text("# Names\n\n::: surefoot\n")
+    (tmp_path / "src/surefoot/integrations").mkdir(parents=True)
+    (tmp_path / "src/surefoot/inner.py").write_text('class Full:\n    """All.\n\n    >>> 1 + 1\n    2\n    """\n')
+    (tmp_path / "src/surefoot/__init__.py").write_text(
+        '"""A room."""\n\nfrom surefoot.inner import Full\n\nfull = Full\n\n__all__ = ["full"]\n'
+    )
+    return tmp_path
+
+
+def build(project: Path) -> tuple[int, str]:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
+    done = subprocess.run(
+        command, cwd=project, capture_output=True, text=True, check=False, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_build_says_nothing_and_shows_names_examples_and_formulas(project: Path) -> None:
+    code, said = build(project)
+    assert (code, [line for line in said.splitlines() if not line.startswith("INFO")]) == (0, [])
+    names = (project / "site/api/index.html").read_text(encoding="utf-8")
+    assert 'id="surefoot.full"' in names
+    assert "&gt;&gt;&gt; 1 + 1" in re.sub(r"</?span[^>]*>", "", names)
+    assert "<blockquote>" not in names
+    home = (project / "site/index.html").read_text(encoding="utf-8")
+    assert "<math" in home and "<msqrt>" in home
+    assert "$" not in home.partition("<body")[2].partition("<script")[0]
+
+
+def test_a_public_name_without_a_docstring_breaks_the_build(project: Path) -> None:
+    room = project / "src/surefoot/__init__.py"
+    room.write_text(room.read_text().replace('["full"]', '["bare", "full"]') + "\n\ndef bare():\n    pass\n")
+    code, said = build(project)
+    assert code != 0
+    assert "not in the reference: surefoot.bare." in said
+
+
+def test_a_room_without_a_page_breaks_the_build(project: Path) -> None:
+    (project / "src/surefoot/attic.py").write_text('"""Up."""\n\n__all__ = ["box"]\n\nbox = 1\n"""One."""\n')
+    code, said = build(project)
+    assert code != 0
+    assert "not in the reference: surefoot.attic.box." in said
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("index.md", "# Home\n\n[away](gone.md)\n", "gone.md"),
+        ("index.md", "# Home\n\n[below](#gone)\n", "#gone"),
+        ("lost.md", "# Lost\n", "lost.md"),
+    ],
+)
+def test_a_dead_link_or_a_lost_page_breaks_the_build(project: Path, name: str, text: str, complaint: str) -> None:
+    (project / "docs" / name).write_text(text)
+    code, said = build(project)
+    assert code != 0
+    assert complaint in said
+
+
+def test_every_page_has_its_line_in_the_navigation() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2].partition("\nvalidation:")[0]
+    lines = [line.partition("#")[0].strip() for line in nav.splitlines()]
+    listed = {line.split()[-1] for line in lines if line.endswith(".md")}
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert pages - listed == set(), "mkdocs.yml does not name these pages"
+    assert listed - pages == {"examples.md"}, "mkdocs.yml names pages that are not there"
+
+
+@pytest.mark.parametrize("module", sorted(path.stem for path in (ROOT / "docs_build").glob("*.py")))
+def test_the_examples_of_the_sites_parts_run(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs_build"))
+    failed, _ = doctest.testmod(importlib.import_module(module))
+    assert not failed
