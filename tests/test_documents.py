@@ -73,6 +73,9 @@ def test_the_page_on_diagnosing_runs_and_shows_what_is_said(
         exec(compile(code, "docs/diagnosing.md", "exec"), {})
     [shown] = blocks("docs/diagnosing.md", "text")
     assert call("diagnose", "history.csv")[1].strip() == shown.partition("\n")[2].strip()
+    for name, options in zip(READMES, ((), ("--lang", "zh")), strict=True):
+        [shown] = [block for block in blocks(name, "text") if "surefoot diagnose" in block]
+        assert call("diagnose", "history.csv", *options)[1].strip() == shown.partition("\n")[2].strip()
 
 
 def test_both_readmes_show_the_same_code() -> None:
