@@ -23,7 +23,7 @@ SGD = sf.Recipe(optimizer={"name": "sgd"})
 
 
 def titles(page: Path) -> list[str]:
-    return re.findall(r"<h2>(.*?)</h2>", page.read_text())
+    return re.findall(r"<h2 id=[^>]*>(.*?)</h2>", page.read_text())
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,8 @@ def test_the_lesson_needs_no_recipes(iris: tuple[dict[str, sf.Result], Path]) ->
     assert steps["single_sample"] == 12 * 90
     assert steps["mini_batch"] == steps["l2"] == 12 * 6
     page = place / "report.html"
-    assert titles(page)[:5] == [
+    assert titles(page)[:6] == [
+        "Results",
         "What to see",
         "Training loss",
         "Validation loss",
@@ -129,7 +130,7 @@ def gridded(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, sf.Resu
 def test_a_grid_draws_loss_and_time(gridded: tuple[dict[str, sf.Result], Path]) -> None:
     results, place = gridded
     assert len(results) == 6
-    assert titles(place / "report.html")[:3] == [
+    assert titles(place / "report.html")[1:4] == [
         "Validation loss over learning rate and batch size",
         "Test loss over learning rate and batch size",
         "Seconds over learning rate and batch size",
@@ -152,14 +153,14 @@ def test_a_grid_draws_loss_and_time(gridded: tuple[dict[str, sf.Result], Path]) 
 def test_one_axis_is_a_line_and_three_are_curves_only(make_task: Make, tmp_path: Path) -> None:
     axis = {"optimizer.learning_rate": [0.001, 0.1, 1e6]}
     results = sf.compare(make_task(), grid=axis, recipe=SGD, directory=tmp_path / "one")
-    assert titles(tmp_path / "one/report.html")[:2] == ["Loss over learning rate", "Seconds over learning rate"]
+    assert titles(tmp_path / "one/report.html")[1:3] == ["Loss over learning rate", "Seconds over learning rate"]
     figure = line_figure(reports.Grid(axis), {name: each.study for name, each in results.items()}, ["validation_loss"])
     assert figure.layout.xaxis.type == "log"
     assert figure.data[0].y[2] is None
     assert figure.data[1].text == ("diverged",)
     three = {"optimizer.learning_rate": [0.1], "batch.size": [8], "optimizer.momentum": [0.5]}
     sf.compare(make_task(), grid=three, recipe=SGD, directory=tmp_path / "three")
-    assert titles(tmp_path / "three/report.html")[0] == "Training loss"
+    assert titles(tmp_path / "three/report.html")[1] == "Training loss"
 
 
 def test_twelve_curves_can_be_told_apart_and_more_leave_the_best(make_task: Make) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 import surefoot as sf
 from surefoot.language import language, say
-from surefoot.language.chinese import CHINESE
+from surefoot.language.chinese import CHINESE, RECORDED
 from surefoot.reports.verdicts import verdicts_text
 
 SOURCE = Path(sf.__file__).parent
@@ -76,7 +76,27 @@ def test_the_catalogue_holds_nothing_that_is_never_said() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     } | set(said())
     built = {"learning rate too high", "learning rate too low"}  # of a judgement
-    assert not set(CHINESE) - texts - built
+    assert not set(CHINESE) - texts - built - set(RECORDED)
+
+
+def skeleton(sentence: str) -> str:
+    """A sentence with empty fields."""
+    return "".join(
+        words + ("{}" if name is not None else "") for words, name, _, _ in string.Formatter().parse(sentence)
+    )
+
+
+def test_what_is_told_again_from_records_is_what_the_engine_writes() -> None:
+    written = set()
+    for _, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
+                written.add("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                written.add(node.value)
+    everything = "\n".join(sorted(written))
+    assert not [template for template in RECORDED if skeleton(template) not in everything]
 
 
 @pytest.mark.parametrize("sentence", sorted(CHINESE))

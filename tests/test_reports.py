@@ -31,7 +31,11 @@ def test_the_page_is_self_contained(result: Any) -> None:
     assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", outside)
     for part in ("The recipe", "Verdicts", "Losses", "What was tried", "range tests", "Every run", "plain PyTorch"):
         assert part in page
-    assert page.count('class="plot"') == 4
+    assert page.count('class="plot"') == 5
+    order = re.findall(r'<h2 id="([\w-]+)">', page)
+    assert order == [
+        "recipe", "verdicts", "losses", "rate-and-batch", "range-tests", "ladder", "map", "why", "runs", "use", "code",
+    ]  # fmt: skip
 
 
 def test_hostile_names_are_escaped(make_task: Make) -> None:

@@ -1,5 +1,5 @@
 """In which language a sentence for a person is said."""
 
-from surefoot.language.speaking import LANGUAGES, language, say
+from surefoot.language.speaking import LANGUAGES, current, language, say
 
-__all__ = ["LANGUAGES", "language", "say"]
+__all__ = ["LANGUAGES", "current", "language", "say"]

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from surefoot.errors import RequestError
 from surefoot.language.chinese import CHINESE
 
-__all__ = ["LANGUAGES", "language", "say"]
+__all__ = ["LANGUAGES", "current", "language", "say"]
 
 LANGUAGES = ("en", "zh")
 """What ``language=`` and ``--lang`` take."""
@@ -35,6 +35,11 @@ def language(code: str) -> Iterator[None]:
         yield
     finally:
         _CURRENT.reset(token)
+
+
+def current() -> str:
+    """The code of the language of the moment."""
+    return _CURRENT.get()
 
 
 def say(sentence: str, /, **values: object) -> str:

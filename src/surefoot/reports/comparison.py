@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from surefoot import files
+from surefoot import diagnosis, files
+from surefoot.language import say
 from surefoot.recipe import Recipe
 from surefoot.records import SCHEMA_VERSION, Study
+from surefoot.reports.chart import Chart, chart
 from surefoot.reports.comparison_figures import curves_figure, heat_figure, line_figure
 from surefoot.reports.grid import Grid
-from surefoot.reports.page import picture, render
+from surefoot.reports.rendering import render
+from surefoot.reports.words import in_words
 
-__all__ = ["write_comparison"]
+__all__ = ["comparison_page", "comparison_pictures", "write_comparison"]
 
 _PARTS = ("train", "validation", "test")
 _TITLES = {"train_loss": "Training loss", "validation_loss": "Validation loss", "test_loss": "Test loss"}
@@ -35,20 +37,6 @@ def write_comparison(
         grid: where the recipes are one.
         remarks: what to see in a recipe's curves, by its name.
     """
-    first = next(iter(studies.values()))
-    measured = {name for study in studies.values() for name in study.metrics}
-    last = "test_" if any(name.startswith("test_") for name in measured) else "validation_"
-    content = render(
-        "comparison.html.jinja",
-        title=f"{first.task}: {len(studies)} recipes side by side",
-        studies=studies,
-        names=sorted((name for name in measured if name.endswith("_loss") or name.startswith(last)), key=_order),
-        remarks=remarks or {},
-        head="recipe" if grid is None else grid.title(),
-        labels={} if grid is None else grid.short_names(),
-        pictures=[*_grid_pictures(grid, studies), *_curves(grid, studies)],
-        recipes={name: Recipe(**study.recipe).to_toml() if study.recipe else "" for name, study in studies.items()},
-    )
     results = {
         name: {
             "status": study.status,
@@ -58,8 +46,57 @@ def write_comparison(
         }
         for name, study in studies.items()
     }
-    files.write_text(directory / "report.html", content)
-    files.write_json(directory / "result.json", {"schema_version": SCHEMA_VERSION, "results": results})
+    axes = None if grid is None else {key: list(values) for key, values in grid.axes.items()}
+    files.write_text(directory / "report.html", comparison_page(studies, grid=grid, remarks=remarks))
+    record = {"schema_version": SCHEMA_VERSION, "results": results, "grid": axes}
+    files.write_json(directory / "result.json", record)
+
+
+def comparison_page(
+    studies: Mapping[str, Study], *, grid: Grid | None = None, remarks: Mapping[str, str] | None = None
+) -> str:
+    """A comparison as HTML, in the language of the moment."""
+    first = next(iter(studies.values()))
+    names = _shown_metrics(studies)
+    pictures = comparison_pictures(studies, grid=grid)
+    remarks = {name: remark for name, remark in (remarks or {}).items() if name in studies}
+    contents = [("results", say("Results"))] + ([("see", say("What to see"))] if remarks else [])
+    contents += [(place, item.title) for place, item in pictures.items()]
+    return render(
+        "comparison.html.jinja",
+        title=say("{task}: {count} recipes side by side", task=first.task, count=len(studies)),
+        contents=[*contents, ("verdicts", say("Verdicts")), ("recipes", say("The recipes"))],
+        head=[
+            say("recipe") if grid is None else grid.title(),
+            *(in_words(name) for name in names), say("steps"), say("seconds"), say("status"),
+        ],
+        rows=[
+            {"cells": _cells(name, study, names, grid), "kept": False} for name, study in studies.items()
+        ],
+        remarks=remarks,
+        held_out=first.rows.get("test") or first.rows.get("validation"),
+        pictures=pictures,
+        findings=[(name, finding) for name, study in studies.items() for finding in diagnosis.findings(study)],
+        recipes={name: Recipe(**study.recipe).to_toml() if study.recipe else "" for name, study in studies.items()},
+    )  # fmt: skip
+
+
+def _shown_metrics(studies: Mapping[str, Study]) -> list[str]:
+    """Losses, and the other metrics of the test part, or of the validation part where there is none."""
+    measured = {name for study in studies.values() for name in study.metrics}
+    last = "test_" if any(name.startswith("test_") for name in measured) else "validation_"
+    return sorted((name for name in measured if name.endswith("_loss") or name.startswith(last)), key=_order)
+
+
+def _cells(name: str, study: Study, metrics: Sequence[str], grid: Grid | None) -> list[str]:
+    run = study.runs[0]
+    label = name if grid is None else grid.short_names().get(name, name)
+    values = [_value(study.metrics[metric]) if metric in study.metrics else "" for metric in metrics]
+    return [label, *values, f"{run.steps:,}", f"{run.seconds:.2f}", in_words(study.status)]
+
+
+def _value(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 10000 else f"{value:.3g}"
 
 
 def _order(metric: str) -> tuple[bool, str, int]:
@@ -74,44 +111,49 @@ def _losses(studies: Mapping[str, Study]) -> list[str]:
     return ["train_loss", *(name for name in list(_TITLES)[1:] if any(name in look.metrics for look in looks))]
 
 
-def _curves(grid: Grid | None, studies: Mapping[str, Study]) -> list[dict[str, str]]:
+def comparison_pictures(studies: Mapping[str, Study], *, grid: Grid | None = None) -> dict[str, Chart]:
+    """Every picture of a comparison by a short name: what a grid came to, then the curves."""
+    return {**_grid_pictures(grid, studies), **_curves(grid, studies)}
+
+
+def _curves(grid: Grid | None, studies: Mapping[str, Study]) -> dict[str, Chart]:
     labels = grid.short_names() if grid is not None else None
-    legend = f" The legend names {grid.title()}." if grid is not None else ""
-    found = []
+    legend = say(" The legend names {axes}.", axes=grid.title()) if grid is not None else ""
+    found = {}
     for measure in _losses(studies):
         figure = curves_figure(studies, measure, labels=labels)
-        found.append(picture(_TITLES[measure], _CAPTIONS[measure] + legend, figure))
+        found[measure.replace("_", "-")] = chart(say(_TITLES[measure]), say(_CAPTIONS[measure]) + legend, figure)
     last = _losses(studies)[-1]
     if last != "train_loss":
-        caption = "The same curve against the clock, looks at the data included: where a step is dear, epochs mislead."
-        found.append(picture(f"{_TITLES[last]} against seconds", caption, _timed(studies, last, labels)))
+        title = say("{loss} against seconds", loss=say(_TITLES[last]))
+        caption = say(
+            "The same curve against the clock, looks at the data included: where a step is dear, epochs mislead."
+        )
+        found["seconds"] = chart(title, caption, curves_figure(studies, last, clock="seconds", labels=labels))
     return found
 
 
-def _timed(studies: Mapping[str, Study], measure: str, labels: Mapping[str, str] | None) -> Any:
-    return curves_figure(studies, measure, clock="seconds", labels=labels)
-
-
-def _grid_pictures(grid: Grid | None, studies: Mapping[str, Study]) -> list[dict[str, str]]:
+def _grid_pictures(grid: Grid | None, studies: Mapping[str, Study]) -> dict[str, Chart]:
     """Loss and time over a grid of one or two axes; with more, the table and the curves say it."""
     if grid is None or len(grid.axes) > 2:
-        return []
+        return {}
     held = [
         name for name in ("validation_loss", "test_loss") if any(name in study.metrics for study in studies.values())
     ]
-    caption = "Of the weights that were kept."
+    caption = say("Of the weights that were kept.")
     if len(grid.axes) == 1:
-        losses = line_figure(grid, studies, ["train_loss", *held])
-        return [
-            picture(f"Loss over {grid.title()}", caption, losses),
-            picture(f"Seconds over {grid.title()}", "", line_figure(grid, studies, ["seconds"])),
-        ]
-    where = f"over {grid.words(0)} and {grid.words(1)}"
-    return [
-        picture(
-            f"{_TITLES.get(measure, 'Seconds')} {where}",
-            f"{caption} Dark is more." if measure != "seconds" else "Looks at the data included. Dark is more.",
-            heat_figure(grid, studies, measure),
-        )
-        for measure in (*held, "seconds")
-    ]
+        losses, seconds = line_figure(grid, studies, ["train_loss", *held]), line_figure(grid, studies, ["seconds"])
+        return {
+            "grid-loss": chart(say("Loss over {axes}", axes=grid.title()), caption, losses),
+            "grid-seconds": chart(say("Seconds over {axes}", axes=grid.title()), "", seconds),
+        }
+    found = {}
+    for measure in (*held, "seconds"):
+        title = say(
+            "{measure} over {first} and {second}",
+            measure=say(_TITLES.get(measure, "Seconds")), first=grid.words(0), second=grid.words(1),
+        )  # fmt: skip
+        what = say("Looks at the data included.") if measure == "seconds" else caption
+        figure = heat_figure(grid, studies, measure)
+        found[f"grid-{measure.replace('_', '-')}"] = chart(title, f"{what} {say('Dark is more.')}", figure)
+    return found

@@ -8,13 +8,15 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from surefoot.language import say
 from surefoot.records import Evaluation, Run, Study
-from surefoot.reports.figures import CURVES, log_if_positive, styled, thinned
+from surefoot.reports.appearance import CURVES, GREY, curve_points, log_if_positive, points_each, styled
+from surefoot.reports.escaping import plain
 from surefoot.reports.grid import Grid
+from surefoot.reports.words import in_words
 
 __all__ = ["curves_figure", "heat_figure", "line_figure"]
 
-GREY = "#8C8C8C"
 DASHES = ("solid", "dash")
 
 
@@ -31,34 +33,33 @@ def curves_figure(
         clock: what the curve runs against, "epoch" or "seconds".
         labels: what the legend calls them, where not by name.
     """
-    figure = go.Figure()
+    figure, words = go.Figure(), plain(in_words(measure))
     runs = {name: study.runs[0] for name, study in studies.items() if study.runs}
     coloured = _best(runs, len(CURVES))
     shown: list[float] = []
     has_completed = any(study.status == "completed" for study in studies.values())
     for name in sorted(runs, key=lambda name: name in coloured):  # the coloured ones on top
-        looks = thinned(runs[name].evaluations)
+        looks = runs[name].evaluations
         values = [_value(look, measure) for look in looks]
         place = coloured.index(name) if name in coloured else None
         line = {"color": GREY, "width": 1.0} if place is None else _line(place)
-        label = (labels or {}).get(name, name)
+        label = plain((labels or {}).get(name, name))
         figure.add_scatter(
-            x=[getattr(look, clock) for look in looks],
-            y=values,
+            **curve_points([getattr(look, clock) for look in looks], values, points_each(len(runs))),
             name=label,
             showlegend=place is not None,
             legendrank=1000 if place is None else place,
             mode="lines+markers" if len(looks) < 8 else "lines",
             line=line,
             opacity=0.5 if place is None else 1.0,
-            hovertemplate=f"{label}<br>{clock} %{{x:.4g}}, {measure.replace('_', ' ')} %{{y:.4g}}<extra></extra>",
+            hovertemplate=f"{label}<br>{say(clock)} %{{x:.4g}}, {words} %{{y:.4g}}<extra></extra>",
         )
         shown += values if studies[name].status == "completed" or not has_completed else []
     log_if_positive(figure, shown)
     _hold_range(figure, shown)
     if clock == "seconds":
         log_if_positive(figure, [look.seconds for run in runs.values() for look in run.evaluations], axis="x")
-    return styled(figure, x=clock, y=measure.replace("_", " "))
+    return styled(figure, x=say(clock), y=words)
 
 
 def heat_figure(grid: Grid, studies: Mapping[str, Study], measure: str) -> go.Figure:
@@ -71,13 +72,14 @@ def heat_figure(grid: Grid, studies: Mapping[str, Study], measure: str) -> go.Fi
         [["" if c is None or c.completed != own else c.text for c in row] for row in cells] for own in (1, 0)
     )
     shared: dict[str, Any] = {
-        "x": grid.labels(1), "y": grid.labels(0), "texttemplate": "%{text}", "showscale": False,
+        "x": [plain(label) for label in grid.labels(1)], "y": [plain(label) for label in grid.labels(0)],
+        "texttemplate": "%{text}", "showscale": False,
         "xgap": 2, "ygap": 2, "hoverongaps": False, "textfont": {"size": 14},
-        "hovertemplate": f"{grid.words(0)} %{{y}}, {grid.words(1)} %{{x}}<br>%{{text}}<extra></extra>",
+        "hovertemplate": f"{plain(grid.words(0))} %{{y}}, {plain(grid.words(1))} %{{x}}<br>%{{text}}<extra></extra>",
     }  # fmt: skip
     figure.add_heatmap(z=shades, colorscale="Viridis", reversescale=True, text=done, **shared)
     figure.add_heatmap(z=ended, colorscale=[[0.0, GREY], [1.0, GREY]], text=other, **shared)
-    styled(figure, x=grid.words(1), y=grid.words(0))
+    styled(figure, x=plain(grid.words(1)), y=plain(grid.words(0)))
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_yaxes(type="category", showgrid=False)
     return figure
@@ -91,7 +93,7 @@ def line_figure(grid: Grid, studies: Mapping[str, Study], measures: Sequence[str
         cells = [row[0] for row in grid.cells(studies, measure)]
         done = [cell.value if cell and cell.completed else None for cell in cells]
         line = {"color": colour, "width": 2}
-        figure.add_scatter(x=list(values), y=done, name=measure.replace("_", " "), mode="lines+markers", line=line)
+        figure.add_scatter(x=list(values), y=done, name=plain(in_words(measure)), mode="lines+markers", line=line)
     ended = {
         value: row[0].text
         for value, row in zip(values, grid.cells(studies, measures[0]), strict=True)
@@ -103,7 +105,7 @@ def line_figure(grid: Grid, studies: Mapping[str, Study], measures: Sequence[str
             marker={"symbol": "x", "size": 9, "color": GREY}, showlegend=False, textfont={"color": GREY},
         )  # fmt: skip
     figure.update_layout(yaxis2={"overlaying": "y", "range": [0, 1], "visible": False})
-    styled(figure, x=grid.words(0), y="loss" if measures[0] != "seconds" else "seconds")
+    styled(figure, x=plain(grid.words(0)), y=say("loss") if measures[0] != "seconds" else say("seconds"))
     if measures[0] == "seconds":
         figure.update_yaxes(rangemode="tozero")
         figure.update_layout(showlegend=False)
@@ -119,7 +121,7 @@ def line_figure(grid: Grid, studies: Mapping[str, Study], measures: Sequence[str
 def _hold_range(figure: go.Figure, values: Sequence[float]) -> None:
     """Keep runs that left the ground from squeezing the others into a line."""
     finite = [value for value in values if math.isfinite(value)]
-    highest = max((y for trace in figure.data for y in trace.y if math.isfinite(y)), default=math.nan)
+    highest = max((y for trace in figure.data for y in trace.y if y is not None), default=math.nan)
     if not finite or not highest > 2 * max(finite) > 0:
         return
     low, high = min(finite), 1.5 * max(finite)

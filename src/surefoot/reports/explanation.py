@@ -6,7 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from surefoot.language import say
 from surefoot.records import RangeTest, Run, Study, belief, ranked
+from surefoot.reports.retelling import retold, said_name
+from surefoot.reports.words import in_words
 
 __all__ = ["Explanation", "explained"]
 
@@ -35,7 +38,7 @@ def explained(study: Study) -> Explanation:
     lines = [*_probes(study.probes)]
     if winner is not None:
         lines += [_certainty(study, winner), *_caution(winner), _more(study, winner)]
-    purposes = {run.number: str(run.coordinates.get("why", "")) for run in study.runs}
+    purposes = {run.number: retold(str(run.coordinates.get("why", ""))) for run in study.runs}
     return Explanation(tuple(lines), purposes, {run.number: _fate(run, study) for run in study.runs})
 
 
@@ -43,52 +46,68 @@ def _probes(tests: Sequence[RangeTest]) -> list[str]:
     found = []
     for test in tests:
         if test.value is None:
-            found.append(f"The range test of {test.optimizer} gave no rate: {test.reason}.")
+            sentence = "The range test of {optimizer} gave no rate: {reason}."
+            found.append(say(sentence, optimizer=test.optimizer, reason=retold(test.reason)))
             continue
-        limit = f", and diverged at {test.diverged_above:.2g}" if test.diverged_above is not None else ""
-        found.append(f"The range test of {test.optimizer} points to a learning rate near {test.value:.2g}{limit}.")
+        sentence = "The range test of {optimizer} points to a learning rate near {rate:.2g}."
+        if test.diverged_above is not None:
+            sentence = (
+                "The range test of {optimizer} points to a learning rate near {rate:.2g}, and diverged at {limit:.2g}."
+            )
+        found.append(say(sentence, optimizer=test.optimizer, rate=test.value, limit=test.diverged_above))
     return found
 
 
 def _fate(run: Run, study: Study) -> str:
     """What became of a run, in a few words."""
     winner = study.winning_run
-    if run.status in {"diverged", "out_of_memory"}:
-        return run.status.replace("_", " ")
-    if winner is None or run.best is None:
-        return run.status.replace("_", " ")
+    if run.status in {"diverged", "out_of_memory"} or winner is None or run.best is None:
+        return in_words(run.status)
     if run.number == winner.number:
-        return "kept"
+        return say("kept")
     alike = ranked([other for other in study.runs if _is_as_long(other, run)])
     if alike and alike[0].number == run.number:
-        return "best of its length" if run.share < winner.share else "best of its length, but longer and no better"
+        is_short = run.share < winner.share
+        return say("best of its length") if is_short else say("best of its length, but longer and no better")
     if not alike:
         return ""
-    sure = belief(alike[0], run)
-    verdict = f"an equal of {alike[0].name}" if sure < EQUALS else f"lost to {alike[0].name}"
-    return f"{verdict} by {abs(run.judged - alike[0].judged):.3g}"
+    by = abs(run.judged - alike[0].judged)
+    if belief(alike[0], run) < EQUALS:
+        return say("an equal of {name} by {difference:.3g}", name=said_name(alike[0].name), difference=by)
+    return say("lost to {name} by {difference:.3g}", name=said_name(alike[0].name), difference=by)
 
 
 def _certainty(study: Study, winner: Run) -> str:
     """How sure it is that the kept run is the best one."""
-    rows, name = study.rows.get("validation", 0), winner.name.capitalize()
-    look = winner.best_evaluation
-    error = None if look is None else look.standard_error
-    about = f"{study.objective.name.replace('_', ' ')} {winner.value:.4g}"
-    about += f" ± {error:.2g} on {rows:,} rows" if error is not None else f" on {rows:,} rows"
+    name, about = said_name(winner.name), _about(study, winner)
+    name = name[:1].upper() + name[1:]
     rivals = [run for run in ranked(study.runs) if run.number != winner.number and _is_as_long(run, winner)]
     if rivals:
-        return (
-            f"{name} was kept: {about}. It is better than {rivals[0].name}, its nearest rival of the same "
-            f"length, with a probability of {belief(winner, rivals[0]):.0%}."
-        )
+        return say(
+            "{name} was kept: {about}. It is better than {rival}, its nearest rival of the same length, "
+            "with a probability of {belief:.0%}.",
+            name=name, about=about, rival=said_name(rivals[0].name), belief=belief(winner, rivals[0]),
+        )  # fmt: skip
     shorter = [run for run in ranked(study.runs) if run.number != winner.number]
     if not shorter:
-        return f"{name} was the only usable run: {about}."
-    return (
-        f"{name} was kept: {about}. It is the only run of its length; the best shorter one, {shorter[0].name}, "
-        f"ended at {shorter[0].value:.4g} after {shorter[0].share / winner.share:.2g} of its samples."
+        return say("{name} was the only usable run: {about}.", name=name, about=about)
+    return say(
+        "{name} was kept: {about}. It is the only run of its length; the best shorter one, {rival}, "
+        "ended at {value:.4g} after {share:.2g} of its samples.",
+        name=name, about=about, rival=said_name(shorter[0].name), value=shorter[0].value,
+        share=shorter[0].share / winner.share,
+    )  # fmt: skip
+
+
+def _about(study: Study, winner: Run) -> str:
+    """What the winner reached, with its error where that is known."""
+    look = winner.best_evaluation
+    error = None if look is None else look.standard_error
+    sentence = (
+        "{name} {value:.4g} on {rows:,} rows" if error is None else "{name} {value:.4g} ± {error:.2g} on {rows:,} rows"
     )
+    name = in_words(study.objective.name)
+    return say(sentence, name=name, value=winner.value, error=error, rows=study.rows.get("validation", 0))
 
 
 def _caution(winner: Run) -> list[str]:
@@ -96,8 +115,12 @@ def _caution(winner: Run) -> list[str]:
     if not math.isfinite(winner.judged) or winner.judged < 1.1 * winner.value:
         return []
     return [
-        f"With so few validation rows a loss of {winner.value:.3g} was judged as {winner.judged:.3g}: as if one more "
-        "row had a label that is any of the classes. Being sure of every row gains nothing there."
+        say(
+            "With so few validation rows a loss of {value:.3g} was judged as {judged:.3g}: as if one more "
+            "row had a label that is any of the classes. Being sure of every row gains nothing there.",
+            value=winner.value,
+            judged=winner.judged,
+        )
     ]
 
 
@@ -106,13 +129,16 @@ def _more(study: Study, winner: Run) -> str:
     optimizers = {run.recipe["optimizer"]["name"] for run in study.runs}
     settings = winner.recipe["optimizer"]
     tries = [
-        f"learning rates beside {settings['learning_rate']:.2g} and decays beside {settings['weight_decay']:.2g} at "
-        "full length"
+        say(
+            "learning rates beside {rate:.2g} and decays beside {decay:.2g} at full length",
+            rate=settings["learning_rate"],
+            decay=settings["weight_decay"],
+        )
     ]
-    tries += [f"{name} at full length" for name in sorted(optimizers - {settings["name"]})]
+    tries += [say("{name} at full length", name=name) for name in sorted(optimizers - {settings["name"]})]
     if winner.share < 1.0:
-        tries.insert(0, "a whole training")
-    return f"A larger budget would try {', '.join(tries)}."
+        tries.insert(0, say("a whole training"))
+    return say("A larger budget would try {tries}.", tries=say(", ").join(tries))
 
 
 def _is_as_long(run: Run, other: Run) -> bool:

@@ -1,137 +1,138 @@
-"""The pictures of the report, as Plotly figures made from records."""
+"""The pictures of a training: its losses, its rate and batch, its noise scale."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
-from surefoot.records import Evaluation, Run, Study
+from surefoot.language import say
+from surefoot.records import Finding, Run
+from surefoot.reports.appearance import (
+    CURVES,
+    PALETTE,
+    curve_points,
+    log_if_positive,
+    mark_place,
+    points_each,
+    styled,
+)
+from surefoot.reports.escaping import plain
 
-__all__ = [
-    "CURVES",
-    "PALETTE",
-    "log_if_positive",
-    "losses_figure",
-    "rates_figure",
-    "styled",
-    "thinned",
-    "tried_figure",
-]
+__all__ = ["has_noise", "losses_figure", "noise_over_samples", "rates_figure"]
 
-# Okabe and Ito's palette, told apart by colour-blind readers too; jfly.uni-koeln.de/color.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C")
-# Six more for whoever draws more curves; each can be read on white and on black.
-CURVES = (*PALETTE[:6], "#7F5BD6", "#C2185B", "#6B9A00", "#00A3A3", "#A0703C", "#8C8C8C")
-MOST_POINTS = 400
+# More runs than this share the colours of their lengths.
+MOST_NAMED = 12
+MOST_MARKS = 4
 
 
-def losses_figure(runs: Sequence[Run], *, winner: int | None, labels: dict[int, str] | None = None) -> go.Figure:
-    """Training (dotted) and validation loss (full) of every run against epochs; the kept run stands out."""
+def losses_figure(runs: Sequence[Run], *, winner: int | None, findings: Sequence[Finding] = ()) -> go.Figure:
+    """Training (dotted) and validation loss (full) of every run against epochs; the kept run stands out.
+
+    Args:
+        runs: all of them.
+        winner: the number of the kept one.
+        findings: verdicts whose epoch is marked, where they are about the kept run.
+    """
     figure = go.Figure()
-    others = CURVES if winner is None else CURVES[1:]
-    for place, run in enumerate(sorted(runs, key=lambda run: run.number == winner)):
-        looks = thinned(run.evaluations)
-        if not looks:
-            continue
-        name = (labels or {}).get(run.number) or f"{run.name} ({run.stage})"
-        kept = run.number == winner or len(runs) == 1
-        colour = PALETTE[0] if kept and winner is not None else others[place % len(others)]
-        curves = [("training", [look.train_loss for look in looks], "dot")]
-        if run.objective.chooses:
-            curves.insert(0, ("validation", [look.metrics["validation_loss"] for look in looks], "solid"))
-        for index, (kind, values, dash) in enumerate(curves):
-            figure.add_scatter(
-                x=[look.epoch for look in looks],
-                y=values,
-                name=name,
-                legendgroup=name,
-                showlegend=not index,
-                mode="lines+markers" if len(looks) < 8 else "lines",
-                line={"color": colour, "dash": dash, "width": 3 if kept else 1.5},
-                opacity=1.0 if kept or winner is None else 0.65,
-                hovertemplate=f"{name}, {kind}<br>epoch %{{x:.2f}}, loss %{{y:.4g}}<extra></extra>",
-            )
+    groups = _groups(runs, winner)
+    most = points_each(2 * len(runs))
+    for run in sorted(runs, key=lambda run: run.number == winner):
+        if run.evaluations:
+            _draw_losses(figure, run, groups[run.number], is_kept=run.number == winner or len(runs) == 1, most=most)
     every = (look for run in runs for look in run.evaluations)
     log_if_positive(figure, (look.metrics.get("validation_loss", look.train_loss) for look in every))
-    return styled(figure, x="epoch", y="loss")
+    styled(figure, x=say("epoch"), y=say("loss"))
+    shown = [finding for finding in findings if finding.epoch is not None and _is_about(finding, runs, winner)]
+    for place, finding in enumerate(shown[:MOST_MARKS]):
+        assert finding.epoch is not None
+        mark_place(figure, finding.epoch, plain(finding.verdict), height=1.0 - 0.08 * place)
+    return figure
+
+
+def _is_about(finding: Finding, runs: Sequence[Run], winner: int | None) -> bool:
+    kept = [run.name for run in runs if run.number == winner or len(runs) == 1]
+    return finding.run in kept
+
+
+def _groups(runs: Sequence[Run], winner: int | None) -> dict[int, tuple[str, str]]:
+    """The name and the colour that each run has in the legend: its own, or where there are many that of its length."""
+    if len(runs) <= MOST_NAMED:
+        names = {run.number: f"{run.name} ({run.stage})" for run in runs}
+    else:
+        names = {run.number: say("runs of share {stage}", stage=run.stage) for run in runs}
+        names |= {run.number: f"{run.name} ({run.stage})" for run in runs if run.number == winner}
+    others = CURVES if winner is None else CURVES[1:]
+    rest = list(dict.fromkeys(name for number, name in names.items() if number != winner))
+    colours = {name: others[place % len(others)] for place, name in enumerate(rest)}
+    return {number: (plain(name), PALETTE[0] if number == winner else colours[name]) for number, name in names.items()}
+
+
+def _draw_losses(figure: go.Figure, run: Run, group: tuple[str, str], *, is_kept: bool, most: int) -> None:
+    looks, (name, colour) = run.evaluations, group
+    curves = [(say("training"), [look.train_loss for look in looks], "dot")]
+    if run.objective.chooses:
+        curves.insert(0, (say("validation"), [look.metrics["validation_loss"] for look in looks], "solid"))
+    for kind, values, dash in curves:
+        own = plain(f"{run.name} ({run.stage}), {kind}")
+        figure.add_scatter(
+            **curve_points([look.epoch for look in looks], values, most),
+            name=own,
+            legendgroup=name,
+            mode="lines+markers" if len(looks) < 8 else "lines",
+            line={"color": colour, "dash": dash, "width": 3 if is_kept else 1.5},
+            opacity=1.0 if is_kept else 0.65,
+            hovertemplate=f"{own}<br>{say('epoch')} %{{x:.2f}}, {say('loss')} %{{y:.4g}}<extra></extra>",
+        )
 
 
 def rates_figure(run: Run) -> go.Figure:
     """Learning rate and batch size of one run against samples."""
-    looks = thinned(run.evaluations)
+    looks = run.evaluations
     figure = go.Figure()
     samples = [look.samples for look in looks]
-    rates, sizes = [look.learning_rate for look in looks], [look.batch_size for look in looks]
-    figure.add_scatter(x=samples, y=rates, name="learning rate", line={"color": PALETTE[0]})
-    figure.add_scatter(x=samples, y=sizes, name="batch size", line={"color": PALETTE[1], "dash": "dash"}, yaxis="y2")
-    axis = {
-        "title": "batch size",
-        "overlaying": "y",
-        "side": "right",
-        "range": [0, 1.1 * max(sizes)],
-        "showgrid": False,
-    }
-    figure.update_layout(yaxis2={**axis, "tickmode": "auto", "nticks": 6, "showgrid": False})
-    return styled(figure, x="samples seen", y="learning rate")
+    rates = [look.learning_rate for look in looks]
+    _add_curve(figure, samples, rates, name=say("learning rate"), line={"color": PALETTE[0], "width": 2.5})
+    figure.update_layout(yaxis={"tickformat": "~g", "rangemode": "tozero"})
+    _add_batch(figure, run, axis="y2")
+    return styled(figure, x=say("samples seen"), y=say("learning rate"))
 
 
-def tried_figure(study: Study) -> go.Figure:
-    """Every run's best objective against the price at which it was known."""
+def has_noise(run: Run) -> bool:
+    """Whether the noise scale was measured while the run went on."""
+    return any(look.noise_scale is not None for look in run.evaluations)
+
+
+def noise_over_samples(run: Run) -> go.Figure:
+    """The measured gradient noise scale against samples, and the batch size beside it, both in rows."""
     figure = go.Figure()
-    training_samples = study.cost.samples / study.cost.trainings if study.cost.trainings else 1.0
-    price = sum(test.samples for test in study.probes) / training_samples
-    prices, values, texts, sizes = [], [], [], []
-    for run in study.runs:
-        price += run.samples / training_samples
-        prices.append(price)
-        values.append(run.value)
-        settings = run.recipe["optimizer"]
-        texts.append(
-            f"{run.name}, share {run.stage}<br>{settings['name']}, rate {settings['learning_rate']:.3g}, "
-            f"decay {settings['weight_decay']:.3g}<br>{run.status}"
-        )
-        sizes.append(9 + 14 * run.share)
-    colours = [PALETTE[0] if run.number == study.winner else PALETTE[6] for run in study.runs]
-    figure.add_scatter(
-        x=prices,
-        y=values,
-        mode="markers",
-        marker={"size": sizes, "color": colours, "line": {"width": 1, "color": "#fff"}},
-        text=texts,
-        hovertemplate="%{text}<br>price %{x:.2f}, value %{y:.4g}<extra></extra>",
-        name="runs",
-    )
-    figure.update_layout(showlegend=False)
-    log_if_positive(figure, values)
-    return styled(figure, x="price so far, in trainings", y=study.objective.name.replace("_", " "))
+    known = [look for look in run.evaluations if look.noise_scale is not None]
+    values = [look.noise_scale for look in known if look.noise_scale is not None]
+    line = {"color": PALETTE[2], "width": 2.5}
+    _add_curve(figure, [look.samples for look in known], values, name=say("noise scale"), line=line)
+    _add_batch(figure, run, axis="y")
+    log_if_positive(figure, [*values, *(look.batch_size for look in run.evaluations)])
+    return styled(figure, x=say("samples seen"), y=say("rows"))
 
 
-def thinned(looks: Sequence[Evaluation]) -> list[Evaluation]:
-    """At most a few hundred looks, evenly chosen, the last one among them."""
-    step = max(1, len(looks) // MOST_POINTS)
-    return [*looks[:-1:step], *looks[-1:]] if len(looks) > 1 else list(looks)
+def _add_batch(figure: go.Figure, run: Run, *, axis: str) -> None:
+    """The batch size as steps: at the looks, and at every change between them."""
+    moves = [(look.samples, look.batch_size) for look in run.evaluations]
+    moves += [(change.samples, int(change.after)) for change in run.changes if change.name == "batch_size"]
+    moves.sort()
+    line = {"color": PALETTE[1], "dash": "dash", "width": 2, "shape": "hv"}
+    at, sizes = [samples for samples, _ in moves], [size for _, size in moves]
+    _add_curve(figure, at, sizes, name=say("batch size"), line=line, yaxis=axis)
+    if axis == "y2":
+        right: Mapping[str, Any] = {
+            "title": say("batch size"), "overlaying": "y", "side": "right", "range": [0, 1.1 * max(sizes, default=1)],
+            "showgrid": False, "zeroline": False, "tickmode": "auto", "nticks": 6, "automargin": True,
+        }  # fmt: skip
+        figure.update_layout(yaxis2=right)
 
 
-def log_if_positive(figure: go.Figure, values: Iterable[float], *, axis: Literal["x", "y"] = "y") -> None:
-    """A logarithmic axis for positive values that differ by more than a factor of five."""
-    finite = [value for value in values if value == value and abs(value) != float("inf")]
-    if finite and min(finite) > 0 and max(finite) > 5 * min(finite):
-        figure.update_layout({f"{axis}axis": {"type": "log"}})
-
-
-def styled(figure: go.Figure, *, x: str, y: str) -> Any:
-    """The look that all pictures share; the page puts in the colours of its own mode."""
-    figure.update_layout(
-        template="plotly_white",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, sans-serif", "size": 13},
-        margin={"l": 60, "r": 20, "t": 10, "b": 50},
-        height=420,
-        legend={"orientation": "h", "y": -0.2, "font": {"size": 11}},
-    )
-    figure.update_xaxes(title=x)
-    figure.update_layout(yaxis_title=y)
-    return figure
+def _add_curve(figure: go.Figure, at: Sequence[float], values: Sequence[float], *, name: str, **style: Any) -> None:
+    template = f"{name} %{{y:.4g}}<br>{say('samples seen')} %{{x:,}}<extra></extra>"
+    mode = "lines+markers" if len(at) < 8 else "lines"
+    figure.add_scatter(**curve_points(at, values), name=name, mode=mode, hovertemplate=template, **style)

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from surefoot.language import say
 from surefoot.records import Study
+from surefoot.reports.words import in_words
 
 __all__ = ["Cell", "Grid"]
 
@@ -92,11 +94,11 @@ class Grid:
 
 
 def _words(key: str) -> str:
-    return key.partition(".")[2].replace("_", " ") if key.startswith("optimizer.") else key.replace(".", " ")
+    return say(key.partition(".")[2].replace("_", " ") if key.startswith("optimizer.") else key.replace(".", " "))
 
 
 def _cell(study: Study, measure: str) -> Cell:
     value = study.runs[0].seconds if measure == "seconds" else study.metrics.get(measure, math.nan)
     if study.status != "completed":
-        return Cell(value, study.status.replace("_", " "), completed=False)
+        return Cell(value, in_words(study.status), completed=False)
     return Cell(value, f"{value:.2f}" if measure == "seconds" else f"{value:.4f}", completed=True)

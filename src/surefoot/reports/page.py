@@ -1,109 +1,182 @@
-"""The report: one HTML page that opens offline and holds everything it shows."""
+"""The report of a study: one HTML page that opens offline and holds everything it shows."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from plotly.offline import get_plotlyjs
-
-from surefoot import files
+from surefoot import diagnosis, files
+from surefoot.language import say
 from surefoot.recipe import Recipe
-from surefoot.records import Run, Study
+from surefoot.records import Change, Finding, Run, Study
+from surefoot.reports.chart import Chart, chart
 from surefoot.reports.explanation import Explanation, explained
-from surefoot.reports.figures import losses_figure, rates_figure, tried_figure
+from surefoot.reports.figures import has_noise, losses_figure, noise_over_samples, rates_figure
 from surefoot.reports.probe_figures import range_test_figure
 from surefoot.reports.pytorch_code import is_steered, pytorch_code
-from surefoot.reports.terminal import forecast_line, metrics_table
+from surefoot.reports.rendering import render
+from surefoot.reports.retelling import retold
+from surefoot.reports.study_figures import ladder_figure, map_figure, varies_batch
+from surefoot.reports.terminal import forecast_line, metrics_table, recipe_in_words
+from surefoot.reports.thinning import kept_places
+from surefoot.reports.words import in_words
 
-__all__ = ["page", "picture", "render", "write_page"]
+__all__ = ["page", "pictures_of", "write_page"]
 
-_ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.PackageLoader("surefoot.reports"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+# A table of thousands of changes says no more than its most distant ones.
+MOST_CHANGES = 200
+_USAGE = """import surefoot as sf
+
+model = sf.load("{folder}")
+model.predict(rows)"""
 
 
 def write_page(study: Study, path: Path) -> Path:
-    """Write a study's page and give back its path."""
+    """Write a study's page, in the language of the moment, and give back its path."""
     files.write_text(path, page(study))
     return path
 
 
 def page(study: Study) -> str:
-    """A study as HTML."""
-    winner = study.winning_run
-    story = explained(study)
+    """A study as HTML, in the language of the moment; its verdicts are read off its records anew."""
+    winner, findings, story = study.winning_run, diagnosis.findings(study), explained(study)
+    recipe = Recipe(**study.recipe) if study.recipe else None
+    pictures = pictures_of(study, findings)
+    moves = _moves(study, winner)
+    has_story = study.kind == "tune" and bool(story.lines)
     return render(
         "study.html.jinja",
-        title=f"{study.task}: {_outcome(study)}",
+        title=say("{task}: {outcome}", task=study.task, outcome=_outcome(study)),
+        subtitle=_subtitle(study),
+        contents=_contents(pictures, has_story=has_story, has_recipe=recipe is not None),
         study=study,
-        winner=winner,
-        recipe=Recipe(**study.recipe).to_toml() if study.recipe else "",
-        code=pytorch_code(study) if study.recipe else "",
-        is_steered=bool(study.recipe) and is_steered(Recipe(**study.recipe)),
-        metrics=metrics_table(study),
-        rows=[_row(run, study, story) for run in study.runs],
-        story=story.lines if study.kind == "tune" else (),
+        recipe="" if recipe is None else recipe.to_toml(),
+        recipe_in_words="" if recipe is None else recipe_in_words(study),
+        code="" if recipe is None else pytorch_code(study),
+        is_steered=recipe is not None and is_steered(recipe),
+        metrics=_lines(metrics_table(study)),
+        findings=findings,
+        notes=[retold(note) for note in study.notes],
+        rows=[_row(run, study, story, has_story=has_story) for run in study.runs],
+        runs_head=_runs_head(study, has_story=has_story),
+        story=story.lines if has_story else (),
         forecast=forecast_line(study),
-        pictures=_pictures(study),
+        pictures=pictures,
+        moves=moves,
+        left_out=0 if winner is None else len(winner.changes) - len(moves),
+        remark="" if winner is None else retold(winner.remark),
+        usage=_USAGE.format(folder=say("the folder of this report")),
     )
+
+
+def pictures_of(study: Study, findings: Sequence[Finding] = ()) -> dict[str, Chart]:
+    """Every picture of a study by a short name: the course of the training first, then how it was found."""
+    found, winner = {}, study.winning_run
+    if any(run.evaluations for run in study.runs):
+        caption = say("Every run: validation full, training dotted. The kept run is thick and blue.")
+        if not study.objective.chooses:
+            caption = say("Training loss. No row was held out, so there is no validation loss.")
+        figure = losses_figure(study.runs, winner=study.winner, findings=findings)
+        found["losses"] = chart(say("Losses"), caption, figure)
+    if winner is not None:
+        title = say("Rate and batch of the kept run")
+        caption = say("What the optimizer was given at every look, over the samples seen.")
+        found["rate-and-batch"] = chart(title, caption, rates_figure(winner))
+        if has_noise(winner):
+            caption = say("A batch far below the noise scale wastes steps, one far above it wastes samples.")
+            found["noise-scale"] = chart(say("Gradient noise scale"), caption, noise_over_samples(winner))
+    if study.probes:
+        caption = say(
+            "One step at each rate; the band is what this alone suggests, the dotted line the rate that diverged."
+        )
+        found["range-tests"] = chart(say("Learning-rate range tests"), caption, range_test_figure(study.probes))
+    if study.kind == "tune" and study.runs:
+        found["ladder"] = chart(say("The ladder, and what it cost"), _ladder_caption(study), ladder_figure(study))
+        found["map"] = chart(say("What was tried"), _map_caption(study), map_figure(study))
+    return found
+
+
+def _ladder_caption(study: Study) -> str:
+    caption = say("A bar a run, as long as its price; the star is the kept one, the dotted line the best so far.")
+    return caption + (say(" The grey part was spent on range tests.") if study.probes else "")
+
+
+def _map_caption(study: Study) -> str:
+    caption = say("A mark a run: its colour is what it reached, its size how long it trained; crosses are lost runs.")
+    if varies_batch(study):
+        return caption
+    size = study.runs[0].recipe["batch"]["size"]
+    return caption + say(" All runs had batches of {size}, so the height is the weight decay.", size=size)
 
 
 def _outcome(study: Study) -> str:
     if study.winner is None:
-        return "no usable model"
-    return "a tuned model" if study.kind == "tune" else "a trained model"
+        return say("no usable model")
+    return say("a tuned model") if study.kind == "tune" else say("a trained model")
 
 
-def _pictures(study: Study) -> list[dict[str, str]]:
-    found = []
-    if any(run.evaluations for run in study.runs):
-        caption = "Every run: validation full, training dotted. The kept run is thick and blue."
-        if not study.objective.chooses:
-            caption = "Training loss. No row was held out, so there is no validation loss."
-        found.append(picture("Losses", caption, losses_figure(study.runs, winner=study.winner)))
-    if study.kind == "tune" and study.winner is not None:
-        caption = "A dot a run; the larger, the longer it trained."
-        found.append(picture("What was tried, and what it cost", caption, tried_figure(study)))
-    if study.probes:
-        caption = "One step at each rate; the band is what this alone suggests, the dotted line the rate that diverged."
-        found.append(picture("Learning-rate range tests", caption, range_test_figure(study.probes)))
-    if study.winning_run is not None:
-        found.append(picture("Rate and batch of the kept run", "", rates_figure(study.winning_run)))
-    return found
+def _subtitle(study: Study) -> str:
+    parts = [
+        say("{rows:,} training rows", rows=study.rows["train"]),
+        say("{epochs:.4g} epochs a training", epochs=study.epochs),
+        say("seed {seed}", seed=study.seed),
+        *([say("budget {budget}", budget=retold(study.budget))] if study.budget else []),
+    ]
+    status = in_words(study.status)
+    reason = f": {retold(study.reason)}" if study.reason else ""
+    return say(", ").join(parts) + say(". Status: {status}{reason}.", status=status, reason=reason)
 
 
-def render(template: str, **context: Any) -> str:
-    """A template of this folder, filled."""
-    return _ENVIRONMENT.get_template(template).render(plotly=get_plotlyjs(), **context)
+def _contents(pictures: Mapping[str, Chart], *, has_story: bool, has_recipe: bool) -> list[tuple[str, str]]:
+    """What the page holds, for the list at its top."""
+    found = [("recipe", say("The recipe")), ("verdicts", say("Verdicts"))]
+    found += [(place, item.title) for place, item in pictures.items()]
+    found += [("why", say("Why this one"))] if has_story else []
+    found.append(("runs", say("Every run")))
+    return [*found, ("use", say("Use the model")), ("code", say("Code"))] if has_recipe else found
 
 
-def picture(title: str, caption: str, figure: Any) -> dict[str, str]:
-    """A figure as JSON that is safe inside a script element."""
-    text: str = figure.to_json()
-    safe = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    return {"title": title, "caption": caption, "json": safe}
+def _lines(table: Sequence[Sequence[str]]) -> list[Any]:
+    """A head and lines as the template's table takes them."""
+    return [table[0], *({"cells": line, "kept": False} for line in table[1:])]
 
 
-def _row(run: Run, study: Study, story: Explanation) -> dict[str, Any]:
-    settings = run.recipe["optimizer"]
-    best = run.best_evaluation
-    return {
-        "name": run.name,
-        "stage": run.stage,
-        "optimizer": settings["name"],
-        "learning_rate": f"{settings['learning_rate']:.3g}",
-        "weight_decay": f"{settings['weight_decay']:.3g}",
-        "batch_size": run.recipe["batch"]["size"],
-        "value": "" if best is None else f"{run.value:.4f}",
-        "status": run.status.replace("_", " "),
-        "kept": run.number == study.winner,
-        "reason": run.reason,
-        "purpose": story.purposes[run.number],
-        "fate": story.fates[run.number],
-    }
+def _moves(study: Study, winner: Run | None) -> list[dict[str, Any]]:
+    """The settings that moved in the kept run; of thousands, those that went furthest."""
+    changes = () if winner is None else winner.changes
+    if len(changes) > MOST_CHANGES:
+        kept = kept_places([change.after for change in changes], MOST_CHANGES)
+        changes = tuple(changes[place] for place in kept)
+    return [{"cells": _move(change, study.rows["train"]), "kept": False} for change in changes]
+
+
+def _move(change: Change, rows: int) -> list[str]:
+    epoch = f"{change.samples / max(1, rows):.2f}"
+    name = in_words(change.name)
+    return [epoch, name, f"{change.before:.4g}", f"{change.after:.4g}", retold(change.reason)]
+
+
+def _runs_head(study: Study, *, has_story: bool) -> list[str]:
+    head = [
+        say("run"), say("share of the horizon"), say("optimizer"), say("learning rate"), say("weight decay"),
+        say("batch"), in_words(study.objective.name), say("status"),
+    ]  # fmt: skip
+    return [*head, say("tried because"), say("what became of it")] if has_story else head
+
+
+def _row(run: Run, study: Study, story: Explanation, *, has_story: bool) -> dict[str, Any]:
+    settings, kept = run.recipe["optimizer"], run.number == study.winner
+    status = in_words(run.status)
+    cells = [
+        say("{name} (kept)", name=run.name) if kept else run.name,
+        run.stage,
+        settings["name"],
+        f"{settings['learning_rate']:.3g}",
+        f"{settings['weight_decay']:.3g}",
+        str(run.recipe["batch"]["size"]),
+        "" if run.best is None else f"{run.value:.4f}",
+        f"{status}: {retold(run.reason)}" if run.reason and not has_story else status,
+    ]
+    said = [story.purposes[run.number], story.fates[run.number]] if has_story else []
+    return {"cells": [*cells, *said], "kept": kept}

@@ -9,7 +9,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from surefoot.records import Capacity, ProbeReport, RangeTest
-from surefoot.reports.figures import PALETTE, styled
+from surefoot.reports.appearance import PALETTE, styled
+from surefoot.reports.escaping import plain
 from surefoot.reports.probe_numbers import (
     Axis,
     axis_over,
@@ -57,15 +58,15 @@ def range_test_figure(tests: Sequence[RangeTest]) -> go.Figure:
                 y=curve,
                 line={"color": colour, "width": 1},
                 opacity=0.55,
-                name=f"{test.optimizer}, {each}",
-                legendgroup=test.optimizer,
+                name=plain(f"{test.optimizer}, {each}"),
+                legendgroup=plain(f"{test.optimizer}, {each}"),
                 showlegend=index == 0,
             )
         figure.add_scatter(
             x=test.rates[: len(test.smoothed)],
             y=test.smoothed,
             line={"color": colour, "width": 3},
-            name=f"{test.optimizer}, {mean}",
+            name=plain(f"{test.optimizer}, {mean}"),
         )
         _mark_rates(figure, test, colour, has_words=len(tests) == 1)
     figure.update_xaxes(type="log", dtick=1, exponentformat="power")

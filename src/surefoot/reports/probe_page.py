@@ -5,15 +5,19 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
+from typing import Any
 
 from surefoot import files
 from surefoot.errors import MissingExtraError, OutputError
+from surefoot.language import say
 from surefoot.recipe import Recipe
 from surefoot.records import ProbeReport, Suggestion
-from surefoot.reports.page import picture, render
+from surefoot.reports.chart import chart
 from surefoot.reports.probe_figures import probe_figures
 from surefoot.reports.probe_picture import write_probe_picture
 from surefoot.reports.probe_text import PARTS, duration, frontier_table, interval, measurements, missing, number, rows
+from surefoot.reports.rendering import render
+from surefoot.reports.retelling import retold
 
 __all__ = ["probe_page", "require_probe_file", "write_probe"]
 
@@ -66,19 +70,22 @@ def require_probe_file(path: Path) -> None:
 
 
 def probe_page(report: ProbeReport) -> str:
-    """A probe as HTML."""
-    answers = _answers(report)
+    """A probe as HTML, in the language of the moment."""
+    table = frontier_table(report)
+    changes = _changes(report)
     return render(
         "probe.html.jinja",
-        title=f"{report.task}: {_outcome(report)}",
+        title=say("{task}: {outcome}", task=report.task, outcome=_outcome(report)),
+        contents=[],
         report=report,
-        answers=answers,
-        changes=_changes(report),
-        price=f"{number(report.trainings)} trainings",
-        effort=f"{report.samples:,} samples, {duration(report.seconds)}",
+        notes=[retold(note) for note in report.notes],
+        answers=_answers(report),
+        command=" ".join(["surefoot fit TARGET", *(f"--set {change}" for change in changes)]) if changes else "",
+        price=say("{trainings} trainings", trainings=number(report.trainings)),
+        effort=say("{samples:,} samples, {time}", samples=report.samples, time=duration(report.seconds)),
         sections=_sections(report),
         measurements=measurements(report),
-        table=frontier_table(report),
+        table=[*table[:1], *({"cells": row, "kept": bool(row[-1])} for row in table[1:])],
         recipe=Recipe(**report.recipe).to_toml() if report.recipe else "",
     )
 
@@ -86,9 +93,10 @@ def probe_page(report: ProbeReport) -> str:
 def _outcome(report: ProbeReport) -> str:
     rate, batch = report.learning_rate.value, report.batch_size.value
     if rate is None and batch is None:
-        return "no suggestion"
-    rate_words = "no learning rate" if rate is None else f"learning rate {number(rate)}"
-    return rate_words + (", no batch size" if batch is None else f", batch size {rows(batch)}")
+        return say("no suggestion")
+    rate_words = say("no learning rate") if rate is None else say("learning rate {rate}", rate=number(rate))
+    size_words = say("no batch size") if batch is None else say("batch size {size}", size=rows(batch))
+    return rate_words + say(", ") + size_words
 
 
 def _changes(report: ProbeReport) -> list[str]:
@@ -106,32 +114,28 @@ def _changes(report: ProbeReport) -> list[str]:
 def _answers(report: ProbeReport) -> list[dict[str, str]]:
     """The suggestions as cards."""
     return [
-        _answer("learning rate", report.learning_rate),
-        _answer("weight decay", report.weight_decay),
-        _answer("batch size", report.batch_size, is_count=True),
+        _answer(say("learning rate"), report.learning_rate),
+        _answer(say("weight decay"), report.weight_decay),
+        _answer(say("batch size"), report.batch_size, is_count=True),
     ]
 
 
 def _answer(title: str, suggestion: Suggestion, *, is_count: bool = False) -> dict[str, str]:
+    reason = retold(suggestion.reason)
     if suggestion.value is None:
-        return {
-            "title": title, "value": "no suggestion", "interval": "",
-            "reason": suggestion.reason or "not measured",
-        }  # fmt: skip
-    return {
-        "title": title,
-        "value": rows(suggestion.value) if is_count else number(suggestion.value),
-        "interval": interval(suggestion, is_count=is_count),
-        "reason": suggestion.reason,
-    }
+        value, around, reason = say("no suggestion"), "", reason or say("not measured")
+    else:
+        value = rows(suggestion.value) if is_count else number(suggestion.value)
+        around = interval(suggestion, is_count=is_count)
+    return {"title": title, "value": value, "interval": around, "reason": reason}
 
 
-def _sections(report: ProbeReport) -> list[dict[str, str]]:
+def _sections(report: ProbeReport) -> dict[str, dict[str, Any]]:
     """The pictures, and in the place of one that cannot be drawn the reason."""
     gaps, figures = missing(report), probe_figures(report)
-    return [
-        {"title": title, "caption": "", "json": "", "gap": gaps[part]}
+    return {
+        part.replace("_", "-"): {"title": say(title), "gap": gaps[part], "chart": None}
         if part in gaps
-        else {**picture(title, _CAPTIONS[part], figures[part]), "gap": ""}
+        else {"title": say(title), "gap": "", "chart": chart(say(title), say(_CAPTIONS[part]), figures[part])}
         for part, title in PARTS.items()
-    ]
+    }

@@ -9,7 +9,7 @@ from typing import Any
 
 from surefoot import files
 from surefoot.records import Capacity, ProbeReport
-from surefoot.reports.figures import PALETTE
+from surefoot.reports.appearance import PALETTE
 from surefoot.reports.probe_numbers import (
     Axis,
     axis_over,

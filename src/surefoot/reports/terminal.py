@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from surefoot.language import say
 from surefoot.records import Change, Run, Study
+from surefoot.reports.words import in_words
 
-__all__ = ["forecast_line", "metrics_table", "summary"]
+__all__ = ["forecast_line", "metrics_table", "recipe_in_words", "summary"]
 
 _PARTS = ("train", "validation", "test")
 # The changes a summary tells, in words; what is coupled to them stands in the report.
@@ -23,12 +25,12 @@ MOST_MOVES = 4
 def metrics_table(study: Study) -> list[list[str]]:
     """Metrics by part: a header line, then a line a part; the loss first."""
     names = sorted({key.split("_", 1)[1] for key in study.metrics}, key=lambda name: (name != "loss", name))
-    lines = [["", *names, "rows"]]
+    lines = [["", *(in_words(name) for name in names), say("rows")]]
     for part in _PARTS:
         values = [study.metrics.get(f"{part}_{name}") for name in names]
         if any(value is not None for value in values):
             cells = ["" if value is None else f"{value:.4f}" for value in values]
-            lines.append([part, *cells, f"{study.rows[part]:,}"])
+            lines.append([in_words(part), *cells, f"{study.rows[part]:,}"])
     return lines
 
 
@@ -36,7 +38,7 @@ def summary(study: Study) -> str:
     """The recipe in a line or two, the metrics, the price, the verdicts."""
     lines = []
     if study.recipe:
-        lines += [f"Recipe    {_recipe_in_words(study)}", ""]
+        lines += [f"Recipe    {recipe_in_words(study)}", ""]
         table = metrics_table(study)
         widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
         lines += ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in table]
@@ -74,41 +76,55 @@ def _move(change: Change) -> str:
     return f"{_TOLD[change.name]} {change.before:.4g} to {change.after:.4g}: {change.reason}"
 
 
-def _recipe_in_words(study: Study) -> str:
+def recipe_in_words(study: Study) -> str:
+    """Optimizer, rate, decay, batch, schedule and length in a line."""
     optimizer, batch = study.recipe["optimizer"], study.recipe["batch"]
     schedule, winner = study.recipe["schedule"], study.winning_run
-    share = f", over {_epochs(study, winner)}" if winner is not None and winner.share != 1.0 else ""
-    warmup = f" after a warmup of {100 * schedule['warmup']:g} %" if schedule["warmup"] else ""
-    return (
-        f"{optimizer['name']}, learning rate {optimizer['learning_rate']:.3g}, "
-        f"weight decay {optimizer['weight_decay']:.3g}, {_batch_in_words(batch, winner)}, "
-        f"{schedule['name']} schedule{warmup}{share}"
-    )
-
-
-def _epochs(study: Study, run: Run) -> str:
-    """How long a run was, beside what the task asked for."""
-    return f"{study.epochs * run.share:.3g} epochs ({run.share:.2g} times the task's {study.epochs:g})"
+    parts = [
+        str(optimizer["name"]),
+        say("learning rate {rate:.3g}", rate=optimizer["learning_rate"]),
+        say("weight decay {decay:.3g}", decay=optimizer["weight_decay"]),
+        _batch_in_words(batch, winner),
+        say("{name} schedule", name=schedule["name"])
+        + (say(" after a warmup of {share:g} %", share=100 * schedule["warmup"]) if schedule["warmup"] else ""),
+    ]
+    if winner is not None and winner.share != 1.0:
+        epochs, share = study.epochs * winner.share, winner.share
+        sentence = "over {epochs:.3g} epochs ({share:.2g} times the task's {asked:g})"
+        parts.append(say(sentence, epochs=epochs, share=share, asked=study.epochs))
+    return say(", ").join(parts)
 
 
 def forecast_line(study: Study) -> str:
     """The recipe of a whole training that the budget had no room for, and where it is expected to end; or ""."""
-    if study.forecast is None:
+    forecast = study.forecast
+    if forecast is None:
         return ""
-    optimizer = study.forecast.recipe["optimizer"]
-    settings = f"learning rate {optimizer['learning_rate']:.3g}, weight decay {optimizer['weight_decay']:.3g}"
-    line = f"a whole training takes {settings} (full_recipe.toml)"
-    if study.forecast.value is None:
+    optimizer = forecast.recipe["optimizer"]
+    line = say(
+        "a whole training takes learning rate {rate:.3g}, weight decay {decay:.3g} (full_recipe.toml)",
+        rate=optimizer["learning_rate"],
+        decay=optimizer["weight_decay"],
+    )
+    if forecast.value is None:
         return line
-    low, value, high = study.forecast.low, study.forecast.value, study.forecast.high
-    return f"{line}; its validation loss should end near {value:.3g} ({low:.3g} to {high:.3g})"
+    end = say(
+        "; its validation loss should end near {value:.3g} ({low:.3g} to {high:.3g})",
+        value=forecast.value,
+        low=forecast.low,
+        high=forecast.high,
+    )
+    return line + end
 
 
 def _batch_in_words(batch: dict[str, Any], winner: Run | None) -> str:
     """The batch size, and where it went under a policy that moves it."""
-    reference = f" (its settings belong to {batch['reference_size']})" if batch.get("reference_size") else ""
+    size, reference = batch["size"], ""
+    if batch.get("reference_size"):
+        reference = say(" (its settings belong to {size})", size=batch["reference_size"])
     if winner is None or not winner.evaluations or batch["policy"] in {"fixed", "full", "single"}:
-        return f"batch size {batch['size']}{reference}"
-    sizes = [look.batch_size for look in winner.evaluations]
-    moved = f"{batch['size']} to {sizes[-1]}" if sizes[-1] != batch["size"] else str(batch["size"])
-    return f"batch size {moved} by {batch['policy']}{reference}"
+        return say("batch size {size}", size=size) + reference
+    last = winner.evaluations[-1].batch_size
+    if last == size:
+        return say("batch size {size} by {policy}", size=size, policy=batch["policy"]) + reference
+    return say("batch size {size} to {last} by {policy}", size=size, last=last, policy=batch["policy"]) + reference
