@@ -113,6 +113,7 @@ def test_the_commands_on_a_table_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "docs/data.md",
         "docs/using.md",
         "docs/diagnosing.md",
+        "docs/corrections.md",
         "CHANGELOG.md",
     ],
 )

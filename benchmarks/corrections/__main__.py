@@ -1,0 +1,48 @@
+"""Print the tables of docs/corrections.md.
+
+``python -m benchmarks.corrections [NAME ...]``: all of them, or those named. Seeds and sizes stand in the modules.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Callable
+
+from benchmarks.corrections import batches, choosing, decay, penalties, rare, rates, starts
+
+TABLES: dict[str, Callable[[], str]] = {
+    "past_the_end": decay.past_the_end,
+    "noise_floor": decay.noise_floor,
+    "alpha": penalties.alpha_by_batch,
+    "l1": penalties.zeros,
+    "adam_decay": penalties.decay_under_adam,
+    "sizes": batches.sizes,
+    "steps_to": batches.steps_to_accuracy,
+    "variance": batches.sampling_variance,
+    "width": batches.noise_by_width,
+    "rates": rates.grid,
+    "blow_up": rates.two_ways_to_blow_up,
+    "starts": starts.by_scale,
+    "relu": starts.relu_on_the_output,
+    "rare": rare.by_batch,
+    "chosen": choosing.by_test_rows,
+}
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(TABLES)
+    unknown = [name for name in names if name not in TABLES]
+    if unknown:
+        print(f"there is no table {unknown[0]}; there are {', '.join(TABLES)}", file=sys.stderr)
+        return 2
+    warnings.simplefilter("ignore")
+    for name in names:
+        begin = time.perf_counter()
+        print(f"\n## {name}\n\n{TABLES[name]()}\n\n({time.perf_counter() - begin:.0f} s)", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
