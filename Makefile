@@ -9,13 +9,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 DOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .DEFAULT_GOAL := help
-.PHONY: help tune test lint docs format bench clean
+.PHONY: help tune test lint docs pictures format bench clean
 
 help:
 	@echo "make tune    install what is needed and tune a network on handwritten digits"
 	@echo "make test    install what is needed and run every test"
 	@echo "make lint    style, types, the floors of the house, and the documentation's links and names"
 	@echo "make docs    build the documentation into site/; open site/index.html"
+	@echo "make pictures  draw the schedules and the batch policies for it anew"
 	@echo "make bench   measure what the README claims (minutes)"
 	@echo "make clean   remove the environment and every cache"
 
@@ -35,6 +36,10 @@ lint: $(VENV)/.dev
 # Strict: a link that leads nowhere, a page that nothing leads to and a public name without a docstring are errors.
 docs: $(VENV)/.dev
 	$(DOCS)
+
+# Of the schedules and the batch policies; the documentation does not build while one is stale.
+pictures: $(VENV)/.dev
+	$(BIN)/python docs_build/pictures.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

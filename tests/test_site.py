@@ -9,9 +9,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mkdocs.exceptions import PluginError
+
+from surefoot.batching import Goodput
 
 ROOT = Path(__file__).parents[1]
 
@@ -108,8 +113,36 @@ def test_every_page_has_its_line_in_the_navigation() -> None:
     assert listed - pages == {"examples.md"}, "mkdocs.yml names pages that are not there"
 
 
-@pytest.mark.parametrize("module", sorted(path.stem for path in (ROOT / "docs_build").glob("*.py")))
-def test_the_examples_of_the_sites_parts_run(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """The modules of docs_build/, which stand beside each other."""
     monkeypatch.syspath_prepend(str(ROOT / "docs_build"))
-    failed, _ = doctest.testmod(importlib.import_module(module))
+    return importlib.import_module
+
+
+def test_a_picture_that_its_schedule_no_longer_draws_breaks_the_build(
+    parts: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = parts("pictures")
+    pictures.on_pre_build()
+    shutil.copytree(pictures.FOLDER, tmp_path / "pictures")
+    monkeypatch.setattr(pictures, "FOLDER", tmp_path / "pictures")
+    pictures.on_pre_build()
+    stale = tmp_path / "pictures/schedules/cosine.svg"
+    stale.write_text(stale.with_name("linear.svg").read_text())
+    with pytest.raises(PluginError, match=r"schedules/cosine\.svg in docs/pictures\. Run: make pictures"):
+        pictures.on_pre_build()
+
+
+def test_the_readings_come_to_rest_on_their_closed_forms(parts: Callable[[str], Any]) -> None:
+    drawing = parts("batch_pictures")
+    for label, reading, formula in drawing.readings():
+        spacing = 0.05 if isinstance(reading, Goodput) else 1e-6  # it looks at sizes 5 % apart
+        for scale in (30.0, 3e4):
+            assert drawing.rest(reading, scale) == pytest.approx(formula(scale), rel=spacing), label
+
+
+@pytest.mark.parametrize("module", sorted(path.stem for path in (ROOT / "docs_build").glob("*.py")))
+def test_the_examples_of_the_sites_parts_run(module: str, parts: Callable[[str], Any]) -> None:
+    failed, _ = doctest.testmod(parts(module))
     assert not failed

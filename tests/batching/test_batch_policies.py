@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from surefoot import batching, schedules
 from surefoot.batching import (
+    OBSERVING,
     POLICIES,
     AdaBatch,
     Fixed,
@@ -221,14 +222,17 @@ def test_the_documentation_lists_every_policy():
     measured += ["GradientDiversity", "HalfCosine", "Goodput"]
     missing = [name for name in (*POLICIES, *measured) if f"`{name}`" not in text]
     assert not missing
+    page = (Path(__file__).parents[2] / "docs" / "every-batch-policy.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^### `(\w+)`\n\n\$\$", page, flags=re.MULTILINE)) == {*POLICIES, *OBSERVING}
 
 
 def test_the_documentation_shows_small_pictures_that_are_there():
     docs = Path(__file__).parents[2] / "docs"
-    pictures = re.findall(r'src="([^"]+)"', (docs / "batching.md").read_text(encoding="utf-8"))
+    text = (docs / "every-batch-policy.md").read_text(encoding="utf-8")
+    pictures = re.findall(r"!\[.+?\]\((.+?)\)", text)
     with_a_shape = set(POLICIES) - {"single", "full"}  # 1, and all rows: nothing to see
-    assert {f"pictures/batching/{name}.png" for name in (*with_a_shape, "readings")} <= set(pictures)
-    assert all((docs / picture).stat().st_size < 30_000 for picture in pictures)
+    assert {f"pictures/batching/{name}.svg" for name in (*with_a_shape, "readings")} == set(pictures)
+    assert all((docs / picture).stat().st_size < 10_000 for picture in pictures)
 
 
 def test_every_public_name_is_there():

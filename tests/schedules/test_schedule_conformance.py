@@ -106,12 +106,16 @@ def test_importing_schedules_brings_no_framework() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_the_docs_table_has_every_schedule_with_a_picture() -> None:
+def test_the_docs_have_every_schedule_with_a_picture() -> None:
     docs = Path(__file__).parents[2] / "docs"
     text = (docs / "schedules.md").read_text(encoding="utf-8")
-    rows = {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| `")}
-    assert set(rows) == CONTRACT
-    for name, row in rows.items():
-        pictures = re.findall(r'src="([^"]+)"', row)
-        assert pictures, name
+    rows = {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| [`")}
+    page = re.split(r"^###? ", (docs / "every-schedule.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    parts = {part.split("`")[1]: part for part in page if part.startswith("`")}
+    assert set(rows) == set(parts) == CONTRACT
+    for name in CONTRACT:
+        assert f"(every-schedule.md#{name})" in rows[name]
+        pictures = re.findall(r'src="([^"]+)"', rows[name]) + re.findall(r"!\[.+?\]\((.+?)\)", parts[name])
+        assert len(pictures) > 1, name
         assert all((docs / picture).is_file() for picture in pictures), name
+        assert "$$" in parts[name] or name == "sequence"
