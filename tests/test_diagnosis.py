@@ -282,7 +282,7 @@ def test_what_was_left_out_is_said(tmp_path: Path) -> None:
         ("a.csv", b"", "has no rows"),
         ("a.csv", b"epoch,loss\n", "has no rows"),
         ("a.csv", b"\x89PNG\r\n\x1a\n\0\0\0", "is not text"),
-        ("a.json", b'{"loss": [1.0, 0.5', "ends in the middle"),
+        ("a.json", b'{"loss": [', "ends in the middle"),
         ("a.json", b"[" * 100_000, "too many layers|ends in the middle"),
         ("a.json", b'"text"', "no log that is known"),
         ("a.json", b'{"log_history": []}', "empty log_history"),
@@ -308,7 +308,7 @@ def test_a_truncated_event_file_is_read_up_to_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", ["nothing.csv", "empty"])
 def test_what_is_not_there_is_one_line(tmp_path: Path, missing: str) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(RequestError, match=r"does not exist|has no TensorBoard event files"):
+    with pytest.raises(RequestError, match=r"does not exist|has no log in it"):
         sf.diagnose(tmp_path / missing)
     with pytest.raises(RequestError, match="no log is known in a int"):
         sf.diagnose(3)

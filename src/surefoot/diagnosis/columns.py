@@ -5,28 +5,41 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from surefoot.diagnosis.table import plain
 from surefoot.errors import RequestError, nearest
 
-__all__ = ["ROLES", "meanings", "require_roles"]
+__all__ = ["ROLES", "is_place", "meanings", "part_of", "require_roles", "sums"]
 
-# The words by which tools tell the parts of the data apart, and what they measure.
+# The words by which tools tell the parts of the data apart, and what they measure, the plainest first.
 _PARTS = {
     "train": ("train", "training", "tr", "trn"),
-    "validation": ("val", "valid", "validation", "eval", "evaluation", "dev", "test", "holdout"),
+    "validation": ("val", "valid", "validation", "eval", "evaluation", "dev", "test", "testing", "holdout"),
 }
 _MEASURES = {
-    "loss": ("loss", "nll", "cross_entropy", "objective", "cost"),
+    "loss": (
+        *("loss", "nll", "nll_loss", "cross_entropy", "objective", "cost"),
+        *("logloss", "mlogloss", "binary_logloss", "multi_logloss"),  # XGBoost and LightGBM
+        *("mse", "rmse", "mae", "l2", "l1", "perplexity", "ppl", "bpc", "bpb"),
+    ),
     "accuracy": ("accuracy", "acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy", "top1"),
 }
 _ALONE = {
     "epoch": ("epoch", "epochs"),
-    "step": ("step", "steps", "global_step", "iteration", "iterations", "iter", "batch_idx", "num_updates"),
-    "learning_rate": ("lr", "learning_rate", "eta", "lr_0", "lr_pg0", "pg_0", "lr_pg_0", "event_lr"),
+    "step": (
+        *("step", "steps", "global_step", "iteration", "iterations", "iter", "batch_idx", "num_updates"),
+        *("training_iteration", "trainer_global_step"),  # Ray; Lightning's logger for Weights & Biases
+    ),
+    "learning_rate": (
+        *("lr", "learning_rate", "lr_0", "lr0", "lr_pg0", "pg_0", "lr_pg_0", "event_lr"),
+        "x_lr0",  # YOLOv5
+    ),
     "batch_size": ("batch_size", "batchsize", "bs", "train_batch_size"),
     "gradient_norm": ("grad_norm", "gradient_norm", "gnorm", "grad_2_norm_total"),
 }
 # Words that tools add and that change nothing; a value a step is as good as one an epoch.
 _FILLERS = frozenset({"epoch", "step", "avg", "mean", "average", "total", "of", "metrics", "metric"})
+# What stands beside a rate in the same monitor and is none.
+_NOT_RATES = frozenset({"momentum", "weight", "decay", "loss", "scale", "betas"})
 
 ROLES = ("epoch", "step", *(f"{part}_{measure}" for part in _PARTS for measure in _MEASURES), *list(_ALONE)[2:])
 
@@ -38,6 +51,8 @@ def meanings(columns: Iterable[str], named: Mapping[str, str] | None = None) -> 
     {'epoch': 'epoch', 'loss': 'train_loss', 'val_loss': 'validation_loss', 'lr-Adam': 'learning_rate'}
     >>> meanings(["Step", "Loss/train", "Loss/test"])
     {'Step': 'step', 'Loss/train': 'train_loss', 'Loss/test': 'validation_loss'}
+    >>> meanings(["train_loss", "valid_loss", "accuracy"])["accuracy"]  # fastai: no training loss is a bare "loss"
+    'validation_accuracy'
 
     Args:
         columns: as the log calls them.
@@ -46,11 +61,38 @@ def meanings(columns: Iterable[str], named: Mapping[str, str] | None = None) -> 
     columns, named = list(columns), dict(named or {})
     _require_named(columns, named)
     found = {column: role for role, column in named.items()}
+    taken = set(named)
     for column in sorted(columns, key=_plainness):
         role = _role(column)
-        if role is not None and role not in found.values() and column not in found:
+        if role is not None and role not in taken and column not in found:
             found[column] = role
+            taken.add(role)
+    _give_to_validation(found)
     return {column: found[column] for column in columns if column in found}
+
+
+def sums(columns: Iterable[str], roles: Mapping[str, str]) -> dict[str, list[str]]:
+    """Losses of several terms, where no column is the whole: role -> the terms, the same ones for both parts.
+
+    >>> sums(["epoch", "train/box_loss", "train/cls_loss", "val/box_loss", "val/cls_loss"], {"epoch": "epoch"})
+    {'train_loss': ['train/box_loss', 'train/cls_loss'], 'validation_loss': ['val/box_loss', 'val/cls_loss']}
+    """
+    if {"train_loss", "validation_loss"} & set(roles.values()):
+        return {}
+    terms: dict[str, dict[str, str]] = {"train": {}, "validation": {}}
+    for column in sorted(columns, key=_plainness):
+        words = _words(column)
+        part = next((part for part, names in _PARTS.items() if any(word in names for word in words)), None)
+        if part is not None and words[-1] == "loss" and "test" not in words:
+            terms[part].setdefault("_".join(word for word in words if word not in _PARTS[part]), column)
+    both = terms["train"].keys() & terms["validation"].keys()
+    found = {}
+    for part, by_term in terms.items():
+        other = terms["validation" if part == "train" else "train"]
+        chosen = [column for term, column in by_term.items() if term in both or not other]
+        if chosen:
+            found[f"{part}_loss"] = chosen
+    return found
 
 
 def require_roles(named: Mapping[str, str]) -> None:
@@ -64,33 +106,68 @@ def require_roles(named: Mapping[str, str]) -> None:
             raise RequestError(f"a column cannot be {role!r}: {nearest(role, ROLES)}")
 
 
+def part_of(text: str) -> str | None:
+    """The part of the data that a word stands for: "train", "validation" or None."""
+    word = text.strip().lower()
+    return next((part for part, names in _PARTS.items() if word in names), None)
+
+
+def is_place(column: str) -> bool:
+    """Whether a column says where a row stands, whatever part of the data it is about."""
+    return _role(column) in _ALONE
+
+
 def _require_named(columns: list[str], named: dict[str, str]) -> None:
     for role, column in named.items():
         if column not in columns:
-            raise RequestError(f"there is no column {column!r} for {role}: {nearest(column, columns)}")
+            near = nearest(column, [plain(name) for name in columns])
+            raise RequestError(f"there is no column {column!r} for {role}: {near}")
+
+
+def _give_to_validation(found: dict[str, str]) -> None:
+    """An accuracy of no part is the validation's where the training loss says its part, as fastai writes them."""
+    by_role = {role: column for column, role in found.items()}
+    accuracy, loss = by_role.get("train_accuracy"), by_role.get("train_loss")
+    if accuracy is None or loss is None or "validation_loss" not in by_role or "validation_accuracy" in by_role:
+        return
+    if not _parts_in(_words(accuracy)) and _parts_in(_words(loss)):
+        found[accuracy] = "validation_accuracy"
 
 
 def _words(column: str) -> list[str]:
+    # Weights & Biases exports "run - train/loss", and the least and most of it beside
+    column = column.rpartition(" - ")[2]
     apart = re.sub(r"([a-z])([A-Z])", r"\1_\2", column)
     return [word for word in re.split(r"[^a-z0-9]+", apart.lower()) if word]
 
 
-def _plainness(column: str) -> tuple[bool, bool, int]:
+def _plainness(column: str) -> tuple[bool, bool, int, int]:
     """A test part stands behind a validation part, a running mean behind a mean over the epoch, a long name last."""
     words = _words(column)
-    return ("test" in words, "step" in words or "batch" in words, len(words))
+    rest = _measured(words)
+    rank = next((names.index(rest) for names in _MEASURES.values() if rest in names), 0)
+    return ("test" in words, "step" in words or "batch" in words, rank, len(words))
+
+
+def _parts_in(words: list[str]) -> list[str]:
+    return [part for part, names in _PARTS.items() if any(word in names for word in words)]
+
+
+def _measured(words: list[str]) -> str:
+    """What a name says beside the part of the data and what changes nothing."""
+    return "_".join(word for word in words if word not in _FILLERS and not any(word in n for n in _PARTS.values()))
 
 
 def _role(column: str) -> str | None:
     words = _words(column)
     name = "_".join(words)
+    without_part = "_".join(word for word in words if word not in _PARTS["train"])
     for role, names in _ALONE.items():
-        if name in names:
+        if name in names or without_part in names:
             return role
-    if words[:1] == ["lr"]:  # Lightning's monitor writes lr-Adam, lr-SGD/pg1
+    if words[:1] == ["lr"] and not _NOT_RATES & set(words):  # Lightning's monitor writes lr-Adam, lr-SGD/pg1
         return "learning_rate"
-    parts = [part for part, names in _PARTS.items() if any(word in names for word in words)]
-    rest = "_".join(word for word in words if word not in _FILLERS and not any(word in n for n in _PARTS.values()))
+    parts, rest = _parts_in(words), _measured(words)
     for measure, names in _MEASURES.items():
         if rest in names:
             return f"{parts[-1] if parts else 'train'}_{measure}"

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from surefoot.diagnosis.judging import verdicts
-from surefoot.diagnosis.optuna_verdicts import is_database, is_optuna_study, optuna_verdicts, studies_in
+from surefoot.diagnosis.optuna_verdicts import is_optuna_study, optuna_verdicts
 from surefoot.diagnosis.readers import read_logs
+from surefoot.diagnosis.readers.opening import kind_of
+from surefoot.diagnosis.readers.optuna_file import is_database, studies_in
 from surefoot.diagnosis.readers.own import own_study
 from surefoot.diagnosis.study_verdicts import findings
+from surefoot.diagnosis.table import plain
 from surefoot.language import language as spoken_in
 from surefoot.records import Finding
 
@@ -74,13 +77,15 @@ def diagnosed(source: Any, *, columns: Mapping[str, str] | None = None) -> list[
         return [Diagnosed(study.task, findings(study))]
     studies = _optuna_studies(source)
     if studies:
-        return [Diagnosed(one.study_name, optuna_verdicts(one)) for one in studies]
+        return [Diagnosed(plain(one.study_name), optuna_verdicts(one), tuple(notes)) for one, notes in studies]
     return [Diagnosed(log.name, verdicts(log), log.notes) for log in read_logs(source, columns=columns)]
 
 
-def _optuna_studies(source: Any) -> list[Any]:
+def _optuna_studies(source: Any) -> list[tuple[Any, list[str]]]:
     if is_optuna_study(source):
-        return [source]
-    if isinstance(source, str | os.PathLike) and Path(source).is_file() and is_database(Path(source)):
-        return studies_in(Path(source))
+        return [(source, [])]
+    if isinstance(source, str | os.PathLike):
+        path = Path(os.fspath(source))
+        if kind_of(path) == "file" and is_database(path):
+            return studies_in(path)
     return []

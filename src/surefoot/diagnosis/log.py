@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Log", "Series", "Unit"]
+__all__ = ["Log", "Series", "Unit", "neighbours"]
 
 Unit = Literal["epoch", "step", "row"]
 Values = npt.NDArray[np.float64]
@@ -45,25 +45,34 @@ class Series:
         """At most so many points: means of neighbours, at the place of the last of them."""
         if len(self) <= most:
             return self
-        edges = np.linspace(0, len(self), most + 1).astype(int)
-        with np.errstate(over="ignore", invalid="ignore"):
-            means = np.add.reduceat(self.values, edges[:-1]) / np.diff(edges)
-        return Series(self.at[edges[1:] - 1], means)
+        last, means = neighbours(self.values, most)
+        return Series(self.at[last], means)
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[float, float]]) -> tuple[Series, int]:
-        """A series of (place, value), and how often it went back; what was written last at a place stands.
+    def of(cls, at: Values, values: Values) -> tuple[Series, int]:
+        """A series in the order of its places, and how often it went back; what was written last at a place stands.
 
         A log that goes back in time belongs to a training that was resumed.
 
-        >>> Series.of([(1, 0.9), (2, 0.8), (3, 0.7), (2, 0.6)])[0].values.tolist()
+        >>> Series.of(np.array([1.0, 2.0, 3.0, 2.0]), np.array([0.9, 0.8, 0.7, 0.6]))[0].values.tolist()
         [0.9, 0.6, 0.7]
         """
-        places, values = np.array(list(pairs), dtype=np.float64).reshape(-1, 2).T
-        order = np.argsort(places, kind="stable")
-        is_last = np.append(np.diff(places[order]) > 0, True) if len(order) else np.zeros(0, dtype=bool)
-        moved = int((np.diff(places) < 0).sum())
-        return cls(places[order][is_last], values[order][is_last]), moved
+        if (at[1:] > at[:-1]).all():
+            return cls(at, values), 0
+        order = np.argsort(at, kind="stable")
+        is_last = np.append(np.diff(at[order]) > 0, True)
+        return cls(at[order][is_last], values[order][is_last]), int((at[1:] < at[:-1]).sum())
+
+
+def neighbours(values: Values, most: int) -> tuple[npt.NDArray[np.intp], Values]:
+    """Means of so many groups of neighbours, and where the last of each group stands.
+
+    >>> neighbours(np.array([1.0, 3.0, 5.0, 5.0]), 2)[1].tolist()
+    [2.0, 5.0]
+    """
+    edges = np.linspace(0, len(values), most + 1).astype(np.intp)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return edges[1:] - 1, np.add.reduceat(values, edges[:-1]) / np.diff(edges)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from surefoot.errors import RequestError
 from surefoot.language import say
 from surefoot.records import Finding
 
-__all__ = ["is_database", "is_optuna_study", "optuna_verdicts", "studies_in"]
+__all__ = ["is_optuna_study", "optuna_verdicts"]
 
 FEWEST_TRIALS = 10
 # The best value lies in this outermost part of a range.
@@ -31,31 +30,6 @@ def is_optuna_study(source: Any) -> bool:
     """Whether an object is a study, without importing Optuna for those that are none."""
     optuna = sys.modules.get("optuna")
     return optuna is not None and isinstance(source, optuna.study.Study)
-
-
-def is_database(path: Path) -> bool:
-    """Whether a file is SQLite's, as Optuna keeps studies in."""
-    with path.open("rb") as stream:
-        return stream.read(16) == b"SQLite format 3\0"
-
-
-def studies_in(path: Path) -> list[Any]:
-    """Every study of a database file.
-
-    Raises:
-        RequestError: there is none in it.
-    """
-    import optuna
-
-    try:
-        storage = optuna.storages.RDBStorage(f"sqlite:///{path}", skip_table_creation=True)
-        names = [study.study_name for study in storage.get_all_studies()]
-        studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
-    except Exception as error:  # noqa: BLE001 - whatever SQLAlchemy and Optuna make of another database
-        raise RequestError(f"{path} is no database of Optuna's: {str(error).splitlines()[0]}") from None
-    if not studies:
-        raise RequestError(f"{path} has no study in it")
-    return studies
 
 
 def optuna_verdicts(study: Any) -> list[Finding]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.readers.events import is_event_file, read_events
 from surefoot.diagnosis.readers.json_logs import read_json
 from surefoot.diagnosis.readers.objects import read_object
+from surefoot.diagnosis.readers.opening import beginning_of, kind_of, shown
 from surefoot.diagnosis.readers.tables import read_json_lines, read_table
 from surefoot.errors import RequestError
 
@@ -19,6 +22,9 @@ __all__ = ["read_logs"]
 
 # What a folder of a training may hold, the first that is there being read.
 _IN_FOLDERS = ("trainer_state.json", "metrics.csv", "history.json", "history.csv", "training_log.csv")
+MOST_FILES = 100_000
+# An object that stands behind what a logger writes before it, or is Python's.
+_OBJECT_BEHIND = re.compile(r"""^[^{\n"']+\{["'].*\}\s*$|^\{'.*\}\s*$""", re.MULTILINE)
 
 
 def read_logs(source: Any, *, columns: Mapping[str, str] | None = None) -> list[Log]:
@@ -36,27 +42,42 @@ def read_logs(source: Any, *, columns: Mapping[str, str] | None = None) -> list[
     if not isinstance(source, str | os.PathLike):
         return [read_object(source, named=named)]
     path = Path(os.fspath(source))
-    if path.is_dir():
-        return _read_folder(path, named)
-    if not path.exists():
-        raise RequestError(f"{path} does not exist")
+    return _read_folder(path, named) if kind_of(path) == "folder" else _read_file(path, named)
+
+
+def _read_file(path: Path, named: Mapping[str, str]) -> list[Log]:
     if is_event_file(path):
-        return read_events(path, named=named)
+        return read_events(path, [path], named=named)
     if path.suffix in (".jsonl", ".ndjson"):
         return [read_json_lines(path, named=named)]
     if path.suffix == ".json":
         return [read_json(path, named=named)]
-    return [read_table(path, named=named)]
+    beginning = beginning_of(path)
+    if _OBJECT_BEHIND.search(beginning):
+        return [read_json_lines(path, named=named)]
+    return [(read_json if beginning[:1] in ("{", "[") else read_table)(path, named=named)]
 
 
 def _read_folder(path: Path, named: Mapping[str, str]) -> list[Log]:
     for name in _IN_FOLDERS:
         if (path / name).is_file():
-            return read_logs(path / name, columns=named)
+            return _read_file(path / name, named)
     states = sorted(path.glob("checkpoint-*/trainer_state.json"), key=lambda state: state.stat().st_mtime)
     if states:  # Hugging Face's Trainer keeps its log in its checkpoints, the newest one all of it
-        return read_logs(states[-1], columns=named)
-    tables = sorted(path.glob("*.csv"))
-    if tables and not any(is_event_file(file) for file in path.rglob("*")):
-        return [log for table in tables for log in read_logs(table, columns=named)]
-    return read_events(path, named=named)
+        return _read_file(states[-1], named)
+    files = _files_below(path)
+    events = [file for file in files if is_event_file(file)]
+    if events:
+        return read_events(path, events, named=named)
+    tables = [file for file in files if file.parent == path and file.suffix == ".csv"]
+    if tables:
+        return [log for table in tables for log in _read_file(table, named)]
+    raise RequestError(f"{shown(path)} has no log in it that is known by its name: give the file itself")
+
+
+def _files_below(path: Path) -> list[Path]:
+    """Every file in a folder and in those below it; links to folders are not followed."""
+    entries = list(itertools.islice(path.rglob("*"), MOST_FILES + 1))
+    if len(entries) > MOST_FILES:
+        raise RequestError(f"{shown(path)} holds more than {MOST_FILES:,} files; give the folder of one training")
+    return sorted(entry for entry in entries if entry.is_file())

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
 
 from surefoot.diagnosis.assembling import log_of_points
 from surefoot.diagnosis.columns import meanings
 from surefoot.diagnosis.log import Log, Unit
+from surefoot.diagnosis.readers.opening import shown
+from surefoot.diagnosis.table import MOST_COLUMNS
 from surefoot.errors import MissingExtraError, RequestError
 
 __all__ = ["is_event_file", "read_events"]
 
 LONGEST_RECORD = 2**28  # beyond it, what says the length is damaged
+LONGEST_TAG = 1000
 # Keras and PyTorch's add_scalars write each part of the data into a folder of its own.
 _PART_FOLDERS = {
     "train": "train",
@@ -24,42 +30,60 @@ _PART_FOLDERS = {
 }
 
 
+class _Run:
+    """What the files of one training hold: the steps and the values of every tag."""
+
+    def __init__(self) -> None:
+        self.tags: dict[str, tuple[array[float], array[float]]] = {}
+        self.notes: list[str] = []
+
+    def put(self, tag: str, step: float, value: float) -> None:
+        if tag not in self.tags and len(self.tags) >= MOST_COLUMNS:
+            note = f"it has more than {MOST_COLUMNS:,} tags; those after them were left out"
+            self.notes += [note] if note not in self.notes else []
+            return
+        steps, values = self.tags.setdefault(tag[:LONGEST_TAG], (array("d"), array("d")))
+        steps.append(step)
+        values.append(value)
+
+    def log(self, name: str, named: Mapping[str, str]) -> Log:
+        roles = meanings(self.tags, named)
+        # Keras counts epochs from 0 in tags of their own
+        is_by_epoch = any(Path(tag).name.startswith("epoch_") for tag in roles)
+        unit: Unit
+        unit, first, moved = ("epoch", 0, 1.0) if is_by_epoch else ("step", 1, 0.0)
+        points = {
+            roles.get(tag, tag): (np.array(steps) + moved, np.array(values))
+            for tag, (steps, values) in self.tags.items()
+            if roles.get(tag) not in ("epoch", "step")
+        }
+        return log_of_points(name, unit, points, notes=self.notes, seen=list(self.tags), first=first)
+
+
 def is_event_file(path: Path) -> bool:
     """Whether a file is named as TensorBoard names them."""
     return ".tfevents." in path.name
 
 
-def read_events(path: Path, *, named: Mapping[str, str]) -> list[Log]:
-    """The logs of an event file, or of a folder: one a run, the folders train and validation of a run being one.
+def read_events(path: Path, files: Sequence[Path], *, named: Mapping[str, str]) -> list[Log]:
+    """The logs of event files: one a run, the folders train and validation of a run being one.
+
+    Args:
+        path: the file, or the folder in which they lie.
+        files: the event files.
+        named: role -> column, where the user says so.
 
     Raises:
         RequestError: there is no scalar in it.
         MissingExtraError: TensorBoard is not installed.
     """
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if is_event_file(file))
-    runs: dict[Path, dict[str, list[tuple[float, float]]]] = {}
-    notes: dict[Path, list[str]] = {}
+    runs: dict[Path, _Run] = {}
     for file in files:
-        part = _PART_FOLDERS.get(file.parent.name.lower(), "") if path.is_dir() and file.parent != path else ""
-        run = file.parent.parent if part else file.parent
-        tags = runs.setdefault(run, {})
-        for tag, step, value in _scalars(file, notes.setdefault(run, [])):
-            tags.setdefault(f"{part}/{tag}" if part else tag, []).append((step, value))
-    logs = []
-    for run, tags in runs.items():
-        roles = meanings(tags, named)
-        points = {roles.get(tag, tag): pairs for tag, pairs in tags.items() if roles.get(tag) not in ("epoch", "step")}
-        name = str(path if len(runs) == 1 else run)
-        # Keras counts epochs from 0 in tags of their own
-        is_by_epoch = any(Path(tag).name.startswith("epoch_") for tag in roles)
-        if is_by_epoch:
-            points = {tag: [(step + 1.0, value) for step, value in pairs] for tag, pairs in points.items()}
-        unit: Unit
-        unit, first = ("epoch", 0) if is_by_epoch else ("step", 1)
-        logs.append(log_of_points(name, unit, points, notes=notes[run], seen=list(tags), first=first))
-    if not logs:
-        raise RequestError(f"{path} has no TensorBoard event files")
-    return logs
+        part = _PART_FOLDERS.get(file.parent.name.lower(), "") if file.parent != path and file != path else ""
+        run = runs.setdefault(file.parent.parent if part else file.parent, _Run())
+        for tag, step, value in _scalars(file, run.notes):
+            run.put(f"{part}/{tag}" if part else tag, step, value)
+    return [run.log(str(path if len(runs) == 1 else place), named) for place, run in runs.items()]
 
 
 def _scalars(file: Path, notes: list[str]) -> Iterator[tuple[str, float, float]]:
@@ -67,7 +91,6 @@ def _scalars(file: Path, notes: list[str]) -> Iterator[tuple[str, float, float]]
     try:
         from google.protobuf.message import DecodeError
         from tensorboard.compat.proto import event_pb2
-        from tensorboard.util import tensor_util
     except ModuleNotFoundError:
         raise MissingExtraError(
             "event files are read by TensorBoard's own code; install it with: pip install 'surefoot[tensorboard]'"
@@ -76,14 +99,25 @@ def _scalars(file: Path, notes: list[str]) -> Iterator[tuple[str, float, float]]
         try:
             event = event_pb2.Event.FromString(record)
         except DecodeError:
-            notes.append(f"{file.name} is damaged and was read up to there")
+            notes.append(f"{shown(Path(file.name))} is damaged and was read up to there")
             return
         for value in event.summary.value:
-            if value.HasField("simple_value"):
-                yield value.tag, float(event.step), float(value.simple_value)
-            elif value.HasField("tensor"):
-                with contextlib.suppress(TypeError, ValueError):  # a text or a picture
-                    yield value.tag, float(event.step), float(tensor_util.make_ndarray(value.tensor).item())
+            number = value.simple_value if value.HasField("simple_value") else _in_tensor(value)
+            if number is not None:
+                yield value.tag, float(event.step), float(number)
+
+
+def _in_tensor(value: Any) -> float | None:
+    """The number that a tensor of one number holds; a text, a picture or a claim of many numbers is none."""
+    from tensorboard.util import tensor_util
+
+    tensor = value.tensor
+    if not value.HasField("tensor") or any(side.size not in (0, 1) for side in tensor.tensor_shape.dim):
+        return None
+    try:
+        return float(tensor_util.make_ndarray(tensor).item())
+    except (TypeError, ValueError):
+        return None
 
 
 def _records(file: Path, notes: list[str]) -> Iterator[bytes]:
@@ -91,13 +125,22 @@ def _records(file: Path, notes: list[str]) -> Iterator[bytes]:
 
     TensorBoard's own loader would import TensorFlow where that is installed, for this alone.
     """
-    with file.open("rb") as stream:
-        while head := stream.read(12):
-            length = int.from_bytes(head[:8], "little")
-            record = stream.read(length) if len(head) == 12 and length <= LONGEST_RECORD else b""
-            if len(record) < length or len(stream.read(4)) < 4 or len(head) < 12:
-                notes.append(
-                    f"{file.name} ends in the middle of a record, as while it is written; it was read up to there"
-                )
-                return
-            yield record
+    try:
+        with file.open("rb") as stream:
+            yield from _whole_records(stream, file, notes)
+    except OSError as error:
+        raise RequestError(f"{shown(file)} cannot be read: {error.strerror or error}") from None
+
+
+def _whole_records(stream: BinaryIO, file: Path, notes: list[str]) -> Iterator[bytes]:
+    left = file.stat().st_size
+    while head := stream.read(12):
+        length = int.from_bytes(head[:8], "little")
+        left -= len(head) + length + 4
+        # what claims to be longer than the file is not even asked for
+        if left < 0 or length > LONGEST_RECORD:
+            what = "ends in the middle of a record, as while it is written"
+            notes.append(f"{shown(Path(file.name))} {what}; it was read up to there")
+            return
+        yield stream.read(length)
+        stream.read(4)

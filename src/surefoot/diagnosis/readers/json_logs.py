@@ -1,78 +1,150 @@
-"""Logs in JSON: Hugging Face's trainer_state.json, a Keras history, skorch's history.json, and our own result.json."""
+"""Logs in JSON: Hugging Face's trainer_state.json, a Keras history, skorch's history.json, XGBoost's results."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from surefoot.diagnosis.assembling import log_of
 from surefoot.diagnosis.log import Log
-from surefoot.diagnosis.readers.tables import columns_of, text_of
+from surefoot.diagnosis.readers.json_text import Cursor, JsonCutError
+from surefoot.diagnosis.readers.opening import shown, text_of
+from surefoot.diagnosis.readers.tables import Rows, read_json_lines
+from surefoot.diagnosis.table import Table, plain
 from surefoot.errors import RequestError
 
 __all__ = ["log_of_value", "read_json"]
 
+# A group of columns whose name says nothing: what Keras calls a history.
+_HISTORY = "history"
+DEEPEST = 3
+MOST_LISTS = 100
+# A piece of a log: the name of a column and some of its cells, or of a list and one of its rows.
+Piece = tuple[str, Sequence[Any] | Mapping[str, Any]]
+
 
 def read_json(path: Path, *, named: Mapping[str, str]) -> Log:
-    """One log in one JSON value.
+    """One log in one JSON value; one that is cut off is read up to there.
 
     Raises:
         RequestError: it is no JSON, or none that is known.
     """
     text, notes = text_of(path)
+    found, cursor = _Found(), Cursor(text)
     try:
-        value = json.loads(text)
-    except RecursionError:
-        raise RequestError(f"{path} is JSON in too many layers to be a log") from None
+        for piece in _pieces(cursor):
+            found.add(piece)
+        if text.find("{", cursor.place) >= 0:  # more than one object: one a line, whatever the file is called
+            return read_json_lines(path, named=named)
+    except JsonCutError:
+        if found.is_empty:
+            raise RequestError(f"{shown(path)} is not JSON: it ends in the middle") from None
+        notes.append("it ends in the middle, as while it is written; it was read up to there")
     except ValueError as error:
-        is_cut = not text.rstrip().endswith(("}", "]"))
-        why = "it ends in the middle" if is_cut else str(error)
-        raise RequestError(f"{path} is not JSON: {why}") from None
-    return log_of_value(str(path), value, named=named, notes=notes)
+        raise RequestError(f"{shown(path)} is not JSON: {error}") from None
+    del text, cursor
+    return found.log(str(path), named=named, notes=notes)
 
 
-def log_of_value(name: str, value: Any, *, named: Mapping[str, str], notes: Sequence[str] = ()) -> Log:
-    """A log from what JSON holds, or Python: a dict of lists, or a list of dicts.
+def log_of_value(name: str, value: Any, *, named: Mapping[str, str]) -> Log:
+    """A log from what Python holds: a dict of lists, or a list of dicts.
 
     Raises:
         RequestError: it is neither.
     """
-    if isinstance(value, Mapping) and isinstance(value.get("log_history"), list):
-        return _log_of_trainer(name, value, named=named, notes=notes)
-    if isinstance(value, Mapping) and isinstance(value.get("history"), Mapping):  # a Keras History as JSON
-        value = value["history"]
-    if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
-        # skorch keeps the batches of an epoch inside its row
-        rows = [{key: cell for key, cell in row.items() if not isinstance(cell, list | dict)} for row in value]
-        return log_of(name, columns_of(rows), named=named, notes=notes)
+    found = _Found()
+    for piece in _pieces_of(value):
+        found.add(piece)
+    return found.log(name, named=named)
+
+
+class _Found:
+    """The pieces of a JSON value, sorted: columns, and rows by the name of their list."""
+
+    def __init__(self) -> None:
+        self._columns, self._name, self._end = Table(), "", 0  # the column that is being read, and how far
+        self._rows: dict[str, Rows] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._columns.num_rows and not any(rows.table.num_rows for rows in self._rows.values())
+
+    def add(self, piece: Piece) -> None:
+        name, cells = piece
+        if not isinstance(cells, Mapping):
+            start = self._end if name == self._name else 0
+            self._name, self._end = name, self._columns.extend(name, cells, start=start)
+            return
+        # the Trainer's summary has a mean over the whole training as train_loss
+        if (name in self._rows or len(self._rows) < MOST_LISTS) and "train_runtime" not in cells:
+            rows = self._rows.setdefault(name, Rows())
+            if name == "log_history":
+                rows.add_at(cells.get("step"), cells)  # it writes training and evaluation as separate rows
+            else:
+                rows.add(cells)
+
+    def log(self, name: str, *, named: Mapping[str, str], notes: Sequence[str] = ()) -> Log:
+        """The log.
+
+        Raises:
+            RequestError: there is none.
+        """
+        shown_name = plain(name, longest=1000)
+        if "log_history" in self._columns.columns and "log_history" not in self._rows:
+            raise RequestError(
+                f"{shown_name} has an empty log_history: the training was stopped before it logged anything"
+            )
+        for rows in (self._rows.get("log_history"), self._rows.get("")):
+            if rows is not None:
+                return log_of(name, rows.table, named=named, notes=notes)
+        if self._columns.num_rows:
+            return log_of(name, self._columns, named=named, notes=notes)
+        if self._rows:
+            longest = max(self._rows.values(), key=lambda rows: rows.table.num_rows)
+            return log_of(name, longest.table, named=named, notes=notes)
+        raise RequestError(
+            f"{shown_name} holds no log that is known: a list of objects, an object of lists, or Hugging Face's "
+            "trainer_state"
+        )
+
+
+def _pieces(cursor: Cursor, name: str = "", depth: int = 0) -> Iterator[Piece]:
+    """The pieces of a JSON text; what can be no part of a log is skipped."""
+    letter = cursor.peek()
+    if letter == "{" and depth < DEEPEST:
+        for key in cursor.members():
+            yield from _pieces(cursor, _named(name, key), depth + 1)
+    elif letter == "[":
+        yield name, ()  # it is there, should it be empty
+        for element in cursor.elements():
+            if isinstance(element, list):
+                yield name, element
+            elif element == "{":
+                yield name, cursor.row()
+            else:
+                cursor.skip()
+    else:
+        cursor.skip()
+
+
+def _pieces_of(value: Any, name: str = "", depth: int = 0) -> Iterator[Piece]:
+    """The same of a value of Python's."""
     if isinstance(value, Mapping):
-        columns = {str(key): list(cells) for key, cells in value.items() if _is_column(cells)}
-        if columns:
-            return log_of(name, _evened(columns), named=named, notes=notes)
-    raise RequestError(
-        f"{name} holds no log that is known: a list of objects, an object of lists, or Hugging Face's trainer_state"
-    )
+        if depth < DEEPEST:
+            for key, inner in value.items():
+                yield from _pieces_of(inner, _named(name, str(key)), depth + 1)
+        return
+    cells = value.tolist() if hasattr(value, "tolist") else value  # an array of NumPy's, a tensor
+    if isinstance(cells, Sequence) and not isinstance(cells, str | bytes):
+        yield name, ()
+        if cells and all(isinstance(row, Mapping) for row in cells):
+            yield from ((name, row) for row in cells)
+        else:
+            yield name, cells
 
 
-def _log_of_trainer(name: str, state: Mapping[str, Any], *, named: Mapping[str, str], notes: Sequence[str]) -> Log:
-    """Hugging Face's Trainer writes training and evaluation as separate rows, and a summary at the end."""
-    rows = [dict(row) for row in state["log_history"] if isinstance(row, Mapping)]
-    steps = [row for row in rows if "train_runtime" not in row]  # its train_loss is a mean over the whole training
-    if not steps:
-        raise RequestError(f"{name} has an empty log_history: the training was stopped before it logged anything")
-    merged: dict[Any, dict[str, Any]] = {}
-    for row in steps:
-        merged.setdefault(row.get("step"), {}).update(row)
-    return log_of(name, columns_of(list(merged.values())), named=named, notes=notes)
-
-
-def _is_column(cells: Any) -> bool:
-    return isinstance(cells, Sequence) and not isinstance(cells, str | bytes) and len(cells) > 0
-
-
-def _evened(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """All as long as the longest: shorter ones began at the same place."""
-    longest = max(map(len, columns.values()))
-    return {name: cells + [None] * (longest - len(cells)) for name, cells in columns.items()}
+def _named(before: str, key: str) -> str:
+    if key == _HISTORY and not before:
+        return ""
+    return f"{before}/{key}" if before else key

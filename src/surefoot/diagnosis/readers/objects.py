@@ -8,6 +8,7 @@ from typing import Any
 from surefoot.diagnosis.assembling import log_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.readers.json_logs import log_of_value
+from surefoot.diagnosis.table import Table
 from surefoot.errors import RequestError
 
 __all__ = ["read_object"]
@@ -36,10 +37,10 @@ def read_object(source: Any, *, named: Mapping[str, str]) -> Log:
     if hasattr(recorder, "metric_names") and hasattr(recorder, "values"):
         names = [name for name in recorder.metric_names if name not in ("epoch", "time")]
         columns = {name: [row[place] for row in recorder.values] for place, name in enumerate(names)}
-        return log_of(kind, columns, named=named)
+        return log_of(kind, Table.of(columns), named=named)
     if hasattr(source, "to_dict") and hasattr(source, "columns"):  # a pandas or polars table
         columns = {str(name): list(source[name]) for name in source.columns}
-        return log_of(kind, columns, named=named)
+        return log_of(kind, Table.of(columns), named=named)
     if isinstance(source, Mapping | list):
         return log_of_value(kind, source, named=named)
     raise RequestError(

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from surefoot.diagnosis.readers.opening import kind_of, shown
 from surefoot.errors import RequestError
 from surefoot.records import Study
 
@@ -28,9 +29,11 @@ def own_study(source: Any) -> Study | None:
         study = getattr(source, "study", None)
         return study if isinstance(study, Study) else None
     path = Path(os.fspath(source)) / RECORDS
-    if not path.is_file():
+    if kind_of(path.parent) != "folder" or not path.is_file():
         return None
     try:
         return Study.model_validate_json(path.read_bytes())
     except (OSError, ValidationError, ValueError) as error:
-        raise RequestError(f"{path} is no record that this version reads: {str(error).splitlines()[0]}") from None
+        raise RequestError(
+            f"{shown(path)} is no record that this version reads: {str(error).splitlines()[0]}"
+        ) from None

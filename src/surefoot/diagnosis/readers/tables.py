@@ -2,117 +2,190 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from surefoot.diagnosis.assembling import log_of
+from surefoot.diagnosis.columns import is_place, part_of
 from surefoot.diagnosis.log import Log
+from surefoot.diagnosis.readers.opening import LONGEST_LINE, Lines, shown
+from surefoot.diagnosis.table import Cells, Table
 from surefoot.errors import RequestError
 
-__all__ = ["read_json_lines", "read_table", "text_of"]
+__all__ = ["Rows", "read_json_lines", "read_table"]
 
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _SEPARATORS = (",", ";", "\t", "|")
-LONGEST_CELL = 100_000
+# A column of these names says of which part of the data a row is, where its cells do.
+_PART_COLUMNS = ("phase", "split", "mode", "stage", "subset", "part", "set")
+DEEPEST = 3
+NEAR = 1000  # rows of one place stand near each other
 
 
-def text_of(path: Path) -> tuple[str, list[str]]:
-    """What is in a file, and what could not be read of it.
+class Rows:
+    """Rows of named cells on their way into a table.
 
-    Raises:
-        RequestError: it cannot be opened, or is no text.
+    A row of a part of the data ("phase": "val") says so in its names and belongs to the other parts' row of the same
+    place; so does a row that goes on where the one before stood and says other things. What a row holds in a group of
+    its own ("train": {"loss": 1.0}) is called "train/loss".
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise RequestError(f"{path} cannot be read: {error.strerror or error}") from None
-    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
-    if encoding == "utf-8" and b"\0" in content[:1024]:
-        raise RequestError(
-            f"{path} is not text; logs are CSV, JSON, JSON lines, TensorBoard event files or an Optuna database"
-        )
-    text = content.decode(encoding, errors="replace")
-    broken = text.count("\ufffd")
-    return text, [f"{broken} characters are not {encoding} and were replaced"] if broken else []
+
+    def __init__(self) -> None:
+        self.table = Table()
+        self._of_place: dict[Any, int] = {}
+        self._last: dict[str, Any] = {}
+
+    def add(self, row: Mapping[Any, Any]) -> None:
+        """Add a row."""
+        cells = dict(_flat(row))
+        told = next((name for name in cells if name.lower() in _PART_COLUMNS), None)
+        part = cells.get(told) if told is not None else None
+        if not isinstance(part, str) or part_of(part) is None:
+            goes_on = self._goes_on(cells)
+            self.table.add(cells, at=self.table.num_rows - 1 if goes_on else None)
+            self._last = {**self._last, **cells} if goes_on else cells
+            return
+        places = {name: cell for name, cell in cells.items() if is_place(name)}
+        rest = {f"{part}/{name}": cell for name, cell in cells.items() if name not in places and name != told}
+        self.add_at(tuple(str(cell) for cell in places.values() if cell is not None), {**places, **rest})
+
+    def _goes_on(self, cells: Mapping[str, Any]) -> bool:
+        """Whether cells say other things about the place of the row before, as an evaluation after a training."""
+        both = cells.keys() & self._last.keys()
+        return bool(both) and all(is_place(name) and cells[name] == self._last[name] for name in both)
+
+    def add_at(self, place: Any, cells: Mapping[str, Any]) -> None:
+        """Add cells to the row of a place, a new one where none is near."""
+        if place not in self._of_place:
+            self._of_place[place] = self.table.num_rows
+            if len(self._of_place) > NEAR:
+                del self._of_place[next(iter(self._of_place))]
+        self.table.add(cells, at=self._of_place[place])
+
+
+def _flat(row: Mapping[Any, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Cells by name; lists in a row are left out, such as the batches that skorch keeps inside an epoch."""
+    for key, cell in row.items():
+        name = f"{before}{key}"
+        if isinstance(cell, Mapping):
+            if depth < DEEPEST:
+                yield from _flat(cell, f"{name}/", depth + 1)
+        elif not isinstance(cell, list):
+            yield name, cell
 
 
 def read_table(path: Path, *, named: Mapping[str, str]) -> Log:
-    """CSV with a header, separated by commas, semicolons, tabs or bars.
+    """CSV with a header, separated by commas, semicolons, tabs or bars; a quoted cell ends with its line.
 
     Raises:
         RequestError: there is no header, or nothing below it.
     """
-    text, notes = text_of(path)
-    lines = io.StringIO(text)
-    header = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    lines = Lines(path)
+    rest = iter(lines)
+    header = next((line for line in rest if line.strip() and not line.startswith("#")), "")
     separator = max(_SEPARATORS, key=header.count)
-    csv.field_size_limit(LONGEST_CELL)
-    try:
-        names = _distinct(next(csv.reader([header], delimiter=separator, strict=False), []))
-        columns: dict[str, list[str]] = {name: [] for name in names}
-        uneven = _fill(columns, csv.reader(lines, delimiter=separator, strict=False))
-    except csv.Error as error:
-        raise RequestError(f"{path} is not CSV: {error}") from None
-    if uneven:
-        lines_had = "1 line has" if uneven == 1 else f"{uneven} lines have"
-        notes.append(f"{lines_had} another number of cells than the header; what is missing is blank")
-    if not names or not columns[names[0]]:
-        raise RequestError(f"{path} has no rows below a header of column names")
-    return log_of(str(path), columns, named=named, notes=notes)
+    names = _cells(header, separator)
+    rows = _below(rest, names, separator)
+    has_parts = any(name.strip().lower() in _PART_COLUMNS for name in names)
+    table, notes = (_by_part if has_parts else _by_column)(_distinct(names), rows)
+    if not names or not table.num_rows:
+        raise RequestError(f"{shown(path)} has no rows below a header of column names")
+    return log_of(str(path), table, named=named, notes=[*lines.notes(), *notes])
 
 
-def _fill(columns: dict[str, list[str]], rows: Iterator[list[str]]) -> int:
-    """Put rows into columns; how many had another length."""
-    uneven = 0
-    names = list(columns)
-    for row in rows:
-        if not row or row == names:  # a blank line, or the header again where a run was resumed
-            continue
-        uneven += len(row) != len(names)
-        for place, name in enumerate(names):
-            columns[name].append(row[place] if place < len(row) else "")
-    return uneven
+def _below(lines: Iterable[str], header: list[str], separator: str) -> Iterator[list[str]]:
+    """The cells of every row that is one."""
+    has_commas = separator == ";"  # where semicolons separate, the comma is the mark of decimals
+    for line in lines:
+        if line.strip():
+            cells = _cells(line.replace(",", ".") if has_commas else line, separator)
+            if cells != header:  # the header again, where a run was resumed
+                yield cells
+
+
+def _by_column(names: list[str], rows: Iterable[list[str]]) -> tuple[Table, list[str]]:
+    table, uneven = Table(), 0
+    for name in names:
+        table.column(name)
+    columns: list[Cells] = list(table.columns.values())
+    row = 0
+    for cells in rows:
+        uneven += len(cells) != len(names)
+        for column, cell in zip(columns, cells, strict=False):
+            if cell:
+                column.put(row, cell)
+        row += 1
+    table.num_rows = row
+    return table, _uneven(uneven)
+
+
+def _uneven(count: int) -> list[str]:
+    had = "1 line has" if count == 1 else f"{count} lines have"
+    return [f"{had} another number of cells than the header; what is missing is blank"] if count else []
+
+
+def _by_part(names: list[str], rows: Iterable[list[str]]) -> tuple[Table, list[str]]:
+    found, uneven = Rows(), 0
+    for cells in rows:
+        uneven += len(cells) != len(names)
+        found.add(dict(zip(names, (cell.strip() for cell in cells), strict=False)))
+    return found.table, _uneven(uneven)
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    if '"' not in line:
+        return line.split(separator)
+    csv.field_size_limit(LONGEST_LINE)
+    return next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
 
 
 def _distinct(names: list[str]) -> list[str]:
-    found: list[str] = []
+    seen: dict[str, int] = {}
+    found = []
     for name in (name.strip() for name in names):
-        found.append(name if name not in found else f"{name} ({found.count(name) + 1})")
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return found if len(set(found)) == len(found) else [f"{name} {place}" for place, name in enumerate(found)]
 
 
 def read_json_lines(path: Path, *, named: Mapping[str, str]) -> Log:
-    """A JSON object a line.
+    """A JSON object a line, also behind the time and the level that a logger writes, as fairseq's.
 
     Raises:
         RequestError: no line is one.
     """
-    text, notes = text_of(path)
-    rows, unread = [], 0
-    for line in text.splitlines():
+    lines = Lines(path)
+    rows, unread = Rows(), 0
+    for line in lines:
         if line.strip():
-            try:
-                row: Any = json.loads(line)
-            except (ValueError, RecursionError):
-                row = None
-            if isinstance(row, dict):
-                rows.append(row)
-            else:
+            row = _object_in(line)
+            if row is None:
                 unread += 1
-    if not rows:
-        raise RequestError(f"{path} has no line that is a JSON object")
+            else:
+                rows.add(row)
+    if not rows.table.num_rows:
+        raise RequestError(f"{shown(path)} has no line that is a JSON object")
+    notes = lines.notes()
     if unread:
         notes.append(f"{unread} lines were no JSON objects and were left out")
-    return log_of(str(path), columns_of(rows), named=named, notes=notes)
+    return log_of(str(path), rows.table, named=named, notes=notes)
 
 
-def columns_of(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Rows as columns; None where a row says nothing."""
-    names = dict.fromkeys(str(name) for row in rows for name in row)
-    texts = [{str(name): value for name, value in row.items()} for row in rows]
-    return {name: [row.get(name) for row in texts] for name in names}
+def _object_in(line: str) -> Mapping[str, Any] | None:
+    start = line.find("{")
+    if start < 0:
+        return None
+    text = line[start:]
+    if text.startswith("{'"):  # Hugging Face's Trainer prints Python's dicts
+        text = text.replace("'", '"')
+    try:
+        found, _ = _DECODER.raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+# a whole number of any length is a float; Python's own limit on them is an error
+_DECODER = json.JSONDecoder(parse_int=float)

@@ -1,0 +1,138 @@
+"""A log while it is read: its columns, in twelve bytes a cell."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = ["LONGEST_PATH", "MOST_COLUMNS", "Cells", "Table", "number", "plain"]
+
+# A training logs tens of columns; past this many a file is something else, and its memory would grow with its header.
+MOST_COLUMNS = 10_000
+# Beyond any loss, so that sums and squares of what remains are numbers.
+LARGEST = 1e100
+LONGEST_NAME, LONGEST_PATH = 80, 1000
+_BLANK = frozenset({"", "none", "null", "na", "n/a", "-"})
+_UNREAD = object()
+
+
+class Cells:
+    """One column: the rows that say a number and what they say; and how many said something else."""
+
+    __slots__ = ("rows", "unread", "values")
+
+    def __init__(self) -> None:
+        self.rows = array("I")
+        self.values = array("d")
+        self.unread = 0
+
+    def put(self, row: int, cell: Any) -> None:
+        """Keep a cell; one that is blank says nothing."""
+        value = number(cell)
+        if value is _UNREAD:
+            self.unread += 1
+        elif value is not None:
+            self.rows.append(row)
+            self.values.append(value)
+
+
+class Table:
+    """Rows as they come.
+
+    Attributes:
+        columns: by name, in the order in which they came.
+        num_rows: how many rows there are.
+        num_unkept: how many columns had no room.
+    """
+
+    def __init__(self) -> None:
+        self.columns: dict[str, Cells] = {}
+        self.num_rows = 0
+        self.num_unkept = 0
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Iterable[Any]]) -> Table:
+        """A table of columns that are in memory; a shorter one began at the same row."""
+        table = cls()
+        for name, cells in columns.items():
+            table.extend(name, cells)
+        return table
+
+    def column(self, name: str) -> Cells | None:
+        """A column to put cells into, a new one if need be; None where there are too many."""
+        found = self.columns.get(name)
+        if found is None:
+            if len(self.columns) >= MOST_COLUMNS:
+                self.num_unkept += 1
+                return None
+            found = self.columns[name] = Cells()
+        return found
+
+    def extend(self, name: str, cells: Iterable[Any], *, start: int = 0) -> int:
+        """Put cells into a column from a row on; the row after them."""
+        column = self.column(name)
+        row = start
+        for cell in cells:
+            if column is not None:
+                column.put(row, cell)
+            row += 1
+        self.num_rows = max(self.num_rows, row)
+        return row
+
+    def add(self, row: Mapping[str, Any], *, at: int | None = None) -> None:
+        """Add a row at the end, or to one that is there already."""
+        place = self.num_rows if at is None else at
+        for name, cell in row.items():
+            column = self.column(name)
+            if column is not None:
+                column.put(place, cell)
+        self.num_rows = max(self.num_rows, place + 1)
+
+    def notes(self) -> list[str]:
+        """What had no room, a sentence."""
+        if not self.num_unkept:
+            return []
+        return [f"it has more than {MOST_COLUMNS:,} columns; those after them were left out"]
+
+
+def number(cell: Any) -> Any:
+    """A cell as a float, None where it is blank; something else where it says no number.
+
+    >>> number("0.5"), number(" NaN "), number(""), number("12%")
+    (0.5, nan, None, 0.12)
+    """
+    if cell is None:
+        return None
+    try:
+        value = float(cell)
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # a tensor of many numbers raises the last
+        return _number_in(cell) if isinstance(cell, str) else _too_large(cell)
+    return value if -LARGEST <= value <= LARGEST or value != value else math.copysign(math.inf, value)
+
+
+def _number_in(cell: str) -> Any:
+    """A text that is no number by itself: blank, or a share in percent."""
+    text = cell.strip()
+    if text.lower() in _BLANK:
+        return None
+    if text.endswith("%"):
+        share = number(text[:-1].strip() or "%")
+        return share / 100.0 if isinstance(share, float) else _UNREAD
+    return _UNREAD
+
+
+def _too_large(cell: Any) -> Any:
+    """A whole number of Python's beyond what a float holds is as good as infinite."""
+    return math.copysign(math.inf, 1 if cell > 0 else -1) if isinstance(cell, int) else _UNREAD
+
+
+def plain(text: str, *, longest: int = LONGEST_NAME) -> str:
+    r"""A name out of a log as it may be shown: one line, no control characters, not too long.
+
+    >>> plain("loss\n\x1b[31m")
+    'loss??[31m'
+    """
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text[: longest + 1])
+    return shown if len(shown) <= longest else f"{shown[:longest]}..."
