@@ -16,6 +16,7 @@ from surefoot.cli.options import (
     GroupsOption,
     JsonOption,
     KindOption,
+    LanguageOption,
     OutOption,
     OverwriteOption,
     RecipeOption,
@@ -28,6 +29,7 @@ from surefoot.cli.options import (
     WeightsOption,
 )
 from surefoot.cli.refit import refit
+from surefoot.cli.report import report
 from surefoot.cli.request import observers_of, place_of, recipe_of, task_of
 from surefoot.cli.rescale import rescale
 from surefoot.cli.use import export, measure
@@ -94,6 +96,7 @@ def tune(
         typer.Option("--storage", metavar="URL", help="Keep the ledger in a database, such as postgresql://..."),
     ] = None,
     as_json: JsonOption = False,
+    lang: LanguageOption = "en",
 ) -> None:
     """Find a recipe and train the model, for the price of two trainings.
 
@@ -104,13 +107,14 @@ def tune(
     """
     from surefoot import workflows
     from surefoot.cli.progress import watching
+    from surefoot.language import language
     from surefoot.tuning import Budget
 
     limit = Budget.parse(budget)
     task = task_of(target, column, kind, weights, epochs, groups=groups, time=time)
     base = recipe_of(recipe, changes)
     place = place_of(out, task)
-    with watching(f"Tuning {task.name}", budget=limit) as observer:
+    with language(lang), watching(f"Tuning {task.name}", budget=limit) as observer:
         result = workflows.tune(
             task, budget=budget, seed=seed, directory=place, recipe=base, resume=resume, overwrite=overwrite,
             observer=observer, workers=workers, searcher=searcher, storage=storage,
@@ -135,6 +139,7 @@ def fit(
     overwrite: OverwriteOption = False,
     tensorboard: TensorBoardOption = None,
     as_json: JsonOption = False,
+    lang: LanguageOption = "en",
 ) -> None:
     """Train one recipe and print the losses of every epoch.
 
@@ -142,11 +147,12 @@ def fit(
     """
     from surefoot import workflows
     from surefoot.cli.progress import watching
+    from surefoot.language import language
 
     task = task_of(target, column, kind, weights, epochs, groups=groups, time=time)
     base = recipe_of(recipe, changes)
     place = place_of(out, task)
-    with watching(f"Training {task.name}", every_look=True) as observer:
+    with language(lang), watching(f"Training {task.name}", every_look=True) as observer:
         result = workflows.fit(
             task, base, seed=seed, directory=place, resume=resume, overwrite=overwrite,
             observer=observers_of(observer, tensorboard),
@@ -170,6 +176,7 @@ def probe(
         Path | None, typer.Option("--plot", help="Write what was measured: a page (.html) or a picture (.png).")
     ] = None,
     as_json: JsonOption = False,
+    lang: LanguageOption = "en",
 ) -> None:
     """Measure in seconds which learning rate fits this model.
 
@@ -179,6 +186,7 @@ def probe(
     """
     from surefoot import reports, workflows
     from surefoot.cli.show import print_json
+    from surefoot.language import language
 
     if plot is not None:
         reports.require_probe_file(plot)
@@ -189,7 +197,8 @@ def probe(
     else:
         typer.echo(reports.probe_text(record))
     if plot is not None:
-        typer.echo(f"Wrote {reports.write_probe(record, plot)}", err=as_json)
+        with language(lang):
+            typer.echo(f"Wrote {reports.write_probe(record, plot)}", err=as_json)
 
 
 @app.command()
@@ -220,6 +229,7 @@ def compare(
     overwrite: OverwriteOption = False,
     tensorboard: TensorBoardOption = None,
     as_json: JsonOption = False,
+    lang: LanguageOption = "en",
 ) -> None:
     """Train several recipes side by side and draw all curves, training and test, on one page.
 
@@ -231,12 +241,13 @@ def compare(
     from surefoot import workflows
     from surefoot.cli.progress import watching
     from surefoot.cli.show import comparison_json, comparison_text, grid_axes, print_json
+    from surefoot.language import language
 
     axes = grid_axes(grid or [])
     chosen, base = _compared(recipes or [], axes, recipe, changes)
     task = task_of(target, column, kind, weights, epochs, groups=groups, time=time)
     place = place_of(out, task)
-    with watching(f"Comparing recipes on {task.name}", every_look=not axes) as observer:
+    with language(lang), watching(f"Comparing recipes on {task.name}", every_look=not axes) as observer:
         results = workflows.compare(
             task, chosen, grid=axes or None, recipe=base, seed=seed, directory=place, overwrite=overwrite,
             observer=observers_of(observer, tensorboard),
@@ -309,6 +320,7 @@ def schedule(
 
 app.command()(ablate)
 app.command()(diagnose)
+app.command()(report)
 app.command()(rescale)
 app.command()(refit)
 app.command()(export)

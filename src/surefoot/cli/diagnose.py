@@ -20,17 +20,25 @@ def diagnose(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
     lang: LanguageOption = "en",
+    page: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write a page (.html) with the curves, or a picture (.png)."),
+    ] = None,
 ) -> None:
     """Say what went wrong in a training, from the log of any tool.
 
-    Example:  surefoot diagnose history.csv lightning_logs/version_0/metrics.csv
+    Examples:  surefoot diagnose history.csv lightning_logs/version_0/metrics.csv  |
+    surefoot diagnose history.csv --report page.html
     """
+    from surefoot import reports
     from surefoot.cli.show import print_json
     from surefoot.diagnosis import diagnosed
     from surefoot.errors import RequestError
     from surefoot.language import language
     from surefoot.reports.verdicts import verdicts_text
 
+    if page is not None:
+        reports.require_report_file(page)
     named = {}
     for pair in column or []:
         role, mark, name = pair.partition("=")
@@ -48,5 +56,10 @@ def diagnose(
                 }
                 for one in found
             ])  # fmt: skip
-            return
-        typer.echo("\n\n".join(verdicts_text(one.name, one.findings, one.left_out) for one in found))
+        else:
+            typer.echo("\n\n".join(verdicts_text(one.name, one.findings, one.left_out) for one in found))
+        if page is not None:
+            written = reports.write_as(
+                page, page=lambda: reports.diagnosis_page(found), pictures=lambda: reports.diagnosis_pictures(found)
+            )
+            typer.echo(f"Report    {written}", err=as_json)

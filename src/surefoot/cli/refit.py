@@ -13,6 +13,7 @@ from surefoot.cli.options import (
     EpochsOption,
     JsonOption,
     KindOption,
+    LanguageOption,
     OutOption,
     OverwriteOption,
     ResumeOption,
@@ -39,6 +40,7 @@ def refit(
     resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
+    lang: LanguageOption = "en",
 ) -> None:
     """Train on the training and the validation rows together, with the recipe that was chosen before.
 
@@ -48,10 +50,11 @@ def refit(
     """
     from surefoot import workflows
     from surefoot.cli.progress import watching
+    from surefoot.language import language
 
     task = task_of(target, column, kind, weights, epochs)
     place = place_of(out, task)
-    with watching(f"Training {task.name} on all rows", every_look=True) as observer:
+    with language(lang), watching(f"Training {task.name} on all rows", every_look=True) as observer:
         result = workflows.refit(
             source, task, seed=seed, directory=place, resume=resume, overwrite=overwrite, observer=observer
         )

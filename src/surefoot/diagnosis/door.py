@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from surefoot.diagnosis.judging import verdicts
+from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.optuna_verdicts import is_optuna_study, optuna_verdicts
 from surefoot.diagnosis.readers import read_logs
 from surefoot.diagnosis.readers.opening import kind_of
@@ -17,7 +18,7 @@ from surefoot.diagnosis.readers.own import own_study
 from surefoot.diagnosis.study_verdicts import findings
 from surefoot.diagnosis.table import plain
 from surefoot.language import language as spoken_in
-from surefoot.records import Finding
+from surefoot.records import Finding, Study
 
 __all__ = ["Diagnosed", "diagnose", "diagnosed"]
 
@@ -63,22 +64,26 @@ class Diagnosed:
         name: of it.
         findings: the verdicts.
         left_out: what could not be read, a sentence each.
+        log: what the verdicts were read off, where it was one training's.
+        study: likewise, where it was one of ours.
     """
 
     name: str
     findings: list[Finding]
     left_out: tuple[str, ...] = ()
+    log: Log | None = None
+    study: Study | None = None
 
 
 def diagnosed(source: Any, *, columns: Mapping[str, str] | None = None) -> list[Diagnosed]:
     """As ``diagnose``, log by log, with what was left out of each."""
     study = own_study(source)
     if study is not None:
-        return [Diagnosed(study.task, findings(study))]
+        return [Diagnosed(study.task, findings(study), study=study)]
     studies = _optuna_studies(source)
     if studies:
         return [Diagnosed(plain(one.study_name), optuna_verdicts(one), tuple(notes)) for one, notes in studies]
-    return [Diagnosed(log.name, verdicts(log), log.notes) for log in read_logs(source, columns=columns)]
+    return [Diagnosed(log.name, verdicts(log), log.notes, log) for log in read_logs(source, columns=columns)]
 
 
 def _optuna_studies(source: Any) -> list[tuple[Any, list[str]]]:

@@ -28,15 +28,25 @@ class Entry:
         label: of a curve or a group of curves.
         colour: theirs.
         dash: of a line, in pixels; "" where it is solid.
-        shape: of marks without a line, as the corners of an SVG polygon; "" where there is a line.
+        symbol: of marks without a line, as Plotly calls it; "" where there is a line.
         traces: which they are.
     """
 
     label: str
     colour: str
     dash: str
-    shape: str
+    symbol: str
     traces: list[int]
+
+    @property
+    def shape(self) -> str:
+        """The corners of the mark as an SVG polygon; "" where there is a line."""
+        return _shape(self.symbol) if self.symbol else ""
+
+    @property
+    def ink(self) -> str:
+        """The colour for paper, where there is no colour of the text around to take."""
+        return "#333333" if self.colour == "currentColor" else self.colour
 
 
 @dataclass(frozen=True)
@@ -93,16 +103,20 @@ def _legend(traces: Sequence[Any]) -> list[Entry]:
         if trace.showlegend is False and label not in found:
             continue
         if label not in found:
-            shape = "" if trace.mode is None or "lines" in trace.mode else _shape(trace.marker.symbol)
-            found[label] = Entry(label, _colour(trace, bool(shape)), _dash(trace), shape, [])
+            symbol = "" if trace.mode is None or "lines" in trace.mode else _symbol(trace.marker.symbol)
+            found[label] = Entry(label, _colour(trace, bool(symbol)), _dash(trace), symbol, [])
             ranks[label] = 1000 if trace.legendrank is None else trace.legendrank
         found[label].traces.append(place)
     entries = sorted(found.values(), key=lambda entry: ranks[entry.label])
     return entries if len(entries) > 1 else []
 
 
-def _shape(symbol: Any) -> str:
-    name = str(symbol or "circle").removesuffix("-open")
+def _symbol(symbol: Any) -> str:
+    """One symbol for a trace of marks; a circle where each has its own."""
+    return symbol.removesuffix("-open") if isinstance(symbol, str) else "circle"
+
+
+def _shape(name: str) -> str:
     if name == "x":
         return "8,1 13,4 18,1 18,2 15,6 18,10 18,11 13,8 8,11 8,10 11,6 8,2"
     corners, turn = _CORNERS.get(name, (16, 0.0))

@@ -48,7 +48,7 @@ def write_comparison(
     }
     axes = None if grid is None else {key: list(values) for key, values in grid.axes.items()}
     files.write_text(directory / "report.html", comparison_page(studies, grid=grid, remarks=remarks))
-    record = {"schema_version": SCHEMA_VERSION, "results": results, "grid": axes}
+    record = {"schema_version": SCHEMA_VERSION, "results": results, "grid": axes, "is_lesson": bool(remarks)}
     files.write_json(directory / "result.json", record)
 
 

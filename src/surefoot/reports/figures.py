@@ -19,6 +19,7 @@ from surefoot.reports.appearance import (
     styled,
 )
 from surefoot.reports.escaping import plain
+from surefoot.reports.retelling import said_name
 
 __all__ = ["has_noise", "losses_figure", "noise_over_samples", "rates_figure"]
 
@@ -56,30 +57,36 @@ def _is_about(finding: Finding, runs: Sequence[Run], winner: int | None) -> bool
     return finding.run in kept
 
 
-def _groups(runs: Sequence[Run], winner: int | None) -> dict[int, tuple[str, str]]:
-    """The name and the colour that each run has in the legend: its own, or where there are many that of its length."""
+def _groups(runs: Sequence[Run], winner: int | None) -> dict[int, tuple[str, str, bool]]:
+    """The name and the colour of each run in the legend, and whether it is the only one.
+
+    Its own, or where there are many that of its length.
+    """
     if len(runs) <= MOST_NAMED:
-        names = {run.number: f"{run.name} ({run.stage})" for run in runs}
+        names = {run.number: f"{said_name(run.name)} ({run.stage})" for run in runs}
     else:
         names = {run.number: say("runs of share {stage}", stage=run.stage) for run in runs}
-        names |= {run.number: f"{run.name} ({run.stage})" for run in runs if run.number == winner}
+        names |= {run.number: f"{said_name(run.name)} ({run.stage})" for run in runs if run.number == winner}
     others = CURVES if winner is None else CURVES[1:]
     rest = list(dict.fromkeys(name for number, name in names.items() if number != winner))
     colours = {name: others[place % len(others)] for place, name in enumerate(rest)}
-    return {number: (plain(name), PALETTE[0] if number == winner else colours[name]) for number, name in names.items()}
+    return {
+        number: (plain(name), PALETTE[0] if number == winner else colours[name], len(runs) == 1)
+        for number, name in names.items()
+    }
 
 
-def _draw_losses(figure: go.Figure, run: Run, group: tuple[str, str], *, is_kept: bool, most: int) -> None:
-    looks, (name, colour) = run.evaluations, group
+def _draw_losses(figure: go.Figure, run: Run, group: tuple[str, str, bool], *, is_kept: bool, most: int) -> None:
+    looks, (name, colour, is_alone) = run.evaluations, group
     curves = [(say("training"), [look.train_loss for look in looks], "dot")]
     if run.objective.chooses:
         curves.insert(0, (say("validation"), [look.metrics["validation_loss"] for look in looks], "solid"))
     for kind, values, dash in curves:
-        own = plain(f"{run.name} ({run.stage}), {kind}")
+        own = kind if is_alone else plain(f"{said_name(run.name)} ({run.stage}), {kind}")
         figure.add_scatter(
             **curve_points([look.epoch for look in looks], values, most),
             name=own,
-            legendgroup=name,
+            legendgroup=None if is_alone else name,
             mode="lines+markers" if len(looks) < 8 else "lines",
             line={"color": colour, "dash": dash, "width": 3 if is_kept else 1.5},
             opacity=1.0 if is_kept else 0.65,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from surefoot import diagnosis, files
+from surefoot import diagnosis
 from surefoot.language import say
 from surefoot.recipe import Recipe
 from surefoot.records import Change, Finding, Run, Study
@@ -16,13 +16,14 @@ from surefoot.reports.figures import has_noise, losses_figure, noise_over_sample
 from surefoot.reports.probe_figures import range_test_figure
 from surefoot.reports.pytorch_code import is_steered, pytorch_code
 from surefoot.reports.rendering import render
-from surefoot.reports.retelling import retold
+from surefoot.reports.retelling import retold, said_name
 from surefoot.reports.study_figures import ladder_figure, map_figure, varies_batch
 from surefoot.reports.terminal import forecast_line, metrics_table, recipe_in_words
 from surefoot.reports.thinning import kept_places
 from surefoot.reports.words import in_words
+from surefoot.reports.writing import write_as
 
-__all__ = ["page", "pictures_of", "write_page"]
+__all__ = ["page", "pictures_of", "write_report"]
 
 # A table of thousands of changes says no more than its most distant ones.
 MOST_CHANGES = 200
@@ -32,10 +33,14 @@ model = sf.load("{folder}")
 model.predict(rows)"""
 
 
-def write_page(study: Study, path: Path) -> Path:
-    """Write a study's page, in the language of the moment, and give back its path."""
-    files.write_text(path, page(study))
-    return path
+def write_report(study: Study, path: Path) -> Path:
+    """Write a study's page, or its pictures below each other, as the path's ending says; give back the path.
+
+    Raises:
+        OutputError: the ending is neither .html nor .png, or the file cannot be written.
+        MissingExtraError: a picture needs matplotlib, which is not installed.
+    """
+    return write_as(path, page=lambda: page(study), pictures=lambda: pictures_of(study, diagnosis.findings(study)))
 
 
 def page(study: Study) -> str:
@@ -57,6 +62,7 @@ def page(study: Study) -> str:
         is_steered=recipe is not None and is_steered(recipe),
         metrics=_lines(metrics_table(study)),
         findings=findings,
+        about=_about,
         notes=[retold(note) for note in study.notes],
         rows=[_row(run, study, story, has_story=has_story) for run in study.runs],
         runs_head=_runs_head(study, has_story=has_story),
@@ -75,6 +81,8 @@ def pictures_of(study: Study, findings: Sequence[Finding] = ()) -> dict[str, Cha
     found, winner = {}, study.winning_run
     if any(run.evaluations for run in study.runs):
         caption = say("Every run: validation full, training dotted. The kept run is thick and blue.")
+        if len(study.runs) == 1:
+            caption = say("Validation full, training dotted.")
         if not study.objective.chooses:
             caption = say("Training loss. No row was held out, so there is no validation loss.")
         figure = losses_figure(study.runs, winner=study.winner, findings=findings)
@@ -108,6 +116,12 @@ def _map_caption(study: Study) -> str:
         return caption
     size = study.runs[0].recipe["batch"]["size"]
     return caption + say(" All runs had batches of {size}, so the height is the weight decay.", size=size)
+
+
+def _about(finding: Finding) -> str:
+    """The runs that a verdict is about; "" where it is about all of them."""
+    names = finding.run.split(", ")
+    return "" if finding.run == "all" else say(", ").join(said_name(name) for name in names)
 
 
 def _outcome(study: Study) -> str:
@@ -169,7 +183,7 @@ def _row(run: Run, study: Study, story: Explanation, *, has_story: bool) -> dict
     settings, kept = run.recipe["optimizer"], run.number == study.winner
     status = in_words(run.status)
     cells = [
-        say("{name} (kept)", name=run.name) if kept else run.name,
+        say("{name} (kept)", name=said_name(run.name)) if kept else said_name(run.name),
         run.stage,
         settings["name"],
         f"{settings['learning_rate']:.3g}",

@@ -12,6 +12,7 @@ from surefoot.language import say
 from surefoot.records import Run, Study
 from surefoot.reports.appearance import CURVES, GREY, PALETTE, log_if_positive, styled
 from surefoot.reports.escaping import plain
+from surefoot.reports.retelling import said_name
 from surefoot.reports.words import in_words
 
 __all__ = ["ladder_figure", "map_figure", "varies_batch"]
@@ -203,7 +204,7 @@ def _told(run: Run, value: str = "") -> str:
     """A run's name, length and settings, for a hover text."""
     settings = run.recipe["optimizer"]
     lines = [
-        say("{name}, share {stage}", name=run.name, stage=run.stage),
+        say("{name}, share {stage}", name=said_name(run.name), stage=run.stage),
         say(
             "{optimizer}, rate {rate:.3g}, decay {decay:.3g}, batch {size}",
             optimizer=settings["name"],

@@ -22,7 +22,7 @@ from surefoot.records import Evaluation, Objective, RangeTest, Run
 if TYPE_CHECKING:
     from surefoot.tuning.trials import Trials
 
-__all__ = ["ELSEWHERE_FILE", "STUDY_FILE", "STUDY_FILES", "Ledger"]
+__all__ = ["ELSEWHERE_FILE", "STUDY_FILE", "STUDY_FILES", "Ledger", "recorded_runs"]
 
 STUDY_FILE = "study.db"
 ELSEWHERE_FILE = "study.json"
@@ -51,7 +51,7 @@ class Ledger:
         self._facts: dict[str, Any] = self._trials.facts() if self._trials is not None else {}
         self._reported: dict[int, int] = {}
         self._last_report = 0.0
-        self._runs = [] if directory is None else _recorded(directory)
+        self._runs = [] if directory is None else recorded_runs(directory)
         if self._trials is not None:
             self._trials.repair(self._runs)
 
@@ -140,7 +140,7 @@ def _name_elsewhere(directory: Path | None) -> str:
     return str(files.read_json(path)["study"])
 
 
-def _recorded(directory: Path) -> list[Run]:
+def recorded_runs(directory: Path) -> list[Run]:
     """The runs with a record, in the order of their numbers."""
     records = (directory / "runs").glob("*/record.json")
     runs = [Run.model_validate_json(path.read_bytes()) for path in records]

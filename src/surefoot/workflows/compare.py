@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from surefoot import reports
-from surefoot.errors import OutputError, RecipeError
+from surefoot.errors import RecipeError
 from surefoot.protocols import Observer, Together
 from surefoot.recipe import Recipe
 from surefoot.tasks import Task
@@ -98,7 +97,7 @@ def _trained(
     observer: Observer,
 ) -> tuple[Path | None, dict[str, Result]]:
     """The folder and the results by name, one recipe after the other."""
-    folders = {name: _folder(name) for name in recipes}
+    folders = {name: output.folder_name(name) for name in recipes}
     if len(set(folders.values())) < len(folders):
         raise RecipeError(f"two recipes would share a folder: {', '.join(folders)}; give them names that differ more")
     for recipe in recipes.values():
@@ -129,10 +128,3 @@ def expand_grid(base: Recipe, axes: Mapping[str, Sequence[Any]]) -> dict[str, Re
             raise RecipeError(f"grid[{key!r}] names a value twice: {', '.join(map(str, values))}")
     drawn = reports.Grid(axes)
     return {name: base.with_changes(changes) for name, changes in zip(drawn.names(), drawn.changes(), strict=True)}
-
-
-def _folder(name: str) -> str:
-    folder = re.sub(r"[^\w.=+-]+", "_", name).strip("._")
-    if not folder:
-        raise OutputError(f"{name!r} cannot name a recipe: use letters and digits")
-    return folder

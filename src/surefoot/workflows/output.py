@@ -26,6 +26,7 @@ __all__ = [
     "WEIGHTS",
     "NewFolder",
     "claim",
+    "folder_name",
     "history_csv",
     "result_json",
     "same_request",
@@ -130,6 +131,18 @@ def _remove_ours(path: Path) -> None:
     for folder in sorted(runs.iterdir()) if runs.is_dir() else ():
         if folder.name.isdigit():
             shutil.rmtree(folder)
+
+
+def folder_name(name: str) -> str:
+    """The folder of one recipe of a comparison.
+
+    Raises:
+        OutputError: nothing of the name can be part of a folder's.
+    """
+    folder = re.sub(r"[^\w.=+-]+", "_", name).strip("._")
+    if not folder:
+        raise OutputError(f"{name!r} cannot name a recipe: use letters and digits")
+    return folder
 
 
 def same_request(ledger: Ledger, request: Mapping[str, Any]) -> None:

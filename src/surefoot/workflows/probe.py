@@ -14,6 +14,7 @@ from surefoot.batching import HOLD_DECAY, NoiseSample
 from surefoot.curves.ends import horizon_factor
 from surefoot.curves.sweep import BELOW_MINIMUM
 from surefoot.errors import UnsupportedError
+from surefoot.language import language as spoken_in
 from surefoot.probes import capacity, range_test, read_noise, sharpness, short_trainings
 from surefoot.probes.frontier import frontier, suggest_batch
 from surefoot.probes.noise_scale import last_known
@@ -123,9 +124,10 @@ class Probe:
         """What the suggested rate follows from, or why there is none."""
         return self.record.learning_rate.reason
 
-    def report(self, path: str | Path) -> Path:
-        """Write what was measured as a page (.html) or a picture (.png)."""
-        return reports.write_probe(self.record, Path(path))
+    def report(self, path: str | Path, *, language: str = "en") -> Path:
+        """Write what was measured as a page (.html), in English or Chinese ("zh"), or as a picture (.png)."""
+        with spoken_in(language):
+            return reports.write_probe(self.record, Path(path))
 
 
 def probe(task: Task, recipe: Recipe | None = None, *, seed: int = 0) -> Probe:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from surefoot import diagnosis, reports
+from surefoot.language import language as spoken_in
 from surefoot.protocols import Finishes, Split, Trainable, TrainableFactory
 from surefoot.recipe import Data, Recipe
 from surefoot.records import SCHEMA_VERSION, Cost, Finding, Forecast, RangeTest, Study, StudyStatus
@@ -92,9 +93,18 @@ class Result:
         """What was done otherwise than asked or than is usual, a line each; ``print(result)`` shows them too."""
         return list(self.study.notes)
 
-    def report(self, path: str | Path) -> Path:
-        """Write the report, one HTML page that needs nothing else, and give back its path."""
-        return reports.write_page(self.study, Path(path))
+    def report(self, path: str | Path, *, language: str = "en") -> Path:
+        """Write the report, and give back its path.
+
+        Args:
+            path: one HTML page that needs nothing else, or all its pictures in one .png.
+            language: "en" or "zh".
+
+        Raises:
+            OutputError: it ends in neither, or it cannot be written.
+        """
+        with spoken_in(language):
+            return reports.write_report(self.study, Path(path))
 
 
 @dataclass(frozen=True)
@@ -154,7 +164,8 @@ def conclude(
         notes=(*task.notes, *notes, *finished, *_loading(task, directory)),
         versions=versions(),
     )
-    study = study.model_copy(update={"findings": tuple(diagnosis.findings(study))})
+    with spoken_in("en"):  # records hold English, whatever the page is written in
+        study = study.model_copy(update={"findings": tuple(diagnosis.findings(study))})
     card = None if outcome.trainable is None else _card(task, study)
     if directory is not None:
         _write(study, directory, outcome.trainable, card)

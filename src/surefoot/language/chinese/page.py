@@ -110,6 +110,7 @@ _PICTURES = {
     "Every run: validation full, training dotted. The kept run is thick and blue.": (
         "每一次训练：验证损失为实线，训练损失为点线。被保留的那次为蓝色粗线。"
     ),
+    "Validation full, training dotted.": "验证损失为实线，训练损失为点线。",
     "Training loss. No row was held out, so there is no validation loss.": (
         "训练损失。没有留出任何数据行，因此没有验证损失。"
     ),
@@ -202,4 +203,16 @@ _RUNS = {
     "The recipe in plain PyTorch": "用纯 PyTorch 写出的配方",
 }
 
-PAGE: dict[str, str] = {**_WORDS, **_FRAME, **_TOP, **_PICTURES, **_STORY, **_RUNS}
+_DIAGNOSIS = {
+    "The dotted lines say where a verdict begins.": "点线标出各项诊断开始之处。",
+    "Accuracy": "准确率",
+    "Rate and batch": "学习率与批大小",
+    "Gradient norm": "梯度范数",
+    "{count} logs diagnosed": "诊断了 {count} 份日志",
+    "Overview": "总览",
+    "log": "日志",
+    "The last {count} have their verdicts alone, without pictures.": "最后 {count} 份只有诊断，没有图。",
+    "Left out: {what}": "略去：{what}",
+}
+
+PAGE: dict[str, str] = {**_WORDS, **_FRAME, **_TOP, **_PICTURES, **_STORY, **_RUNS, **_DIAGNOSIS}

@@ -1,0 +1,148 @@
+"""``surefoot report`` and the files it writes: the same page again, pictures, and pages of foreign logs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import surefoot as sf
+from surefoot import reports, tasks
+from surefoot.errors import MissingExtraError, OutputError
+from surefoot.workflows.rebuild import read_records
+
+Call = Callable[..., tuple[int, str, str]]
+LOGS = Path(__file__).parent / "logs"
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("tuned") / "iris"
+    sf.tune(tasks.builtin("iris"), budget=0.5, directory=place)
+    return place
+
+
+def is_png(path: Path) -> bool:
+    return path.read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_a_page_made_again_is_the_page_that_was_written(tuned: Path, call: Call, tmp_path: Path) -> None:
+    code, text, _ = call("report", str(tuned), "--out", str(tmp_path / "again.html"))
+    assert code == 0
+    assert text.startswith("Report    ")
+    assert (tmp_path / "again.html").read_bytes() == (tuned / "report.html").read_bytes()
+    code, _, _ = call("report", str(tuned), "--lang", "zh", "--out", str(tmp_path / "zh.html"))
+    assert '<html lang="zh-Hans">' in (tmp_path / "zh.html").read_text(encoding="utf-8")
+
+
+def test_a_comparison_and_a_grid_are_made_again(make_task: Callable[..., Any], call: Call, tmp_path: Path) -> None:
+    recipes = {"a b": sf.Recipe(), "c": sf.Recipe(optimizer={"name": "sgd"})}
+    sf.compare(make_task(), recipes, directory=tmp_path / "named")
+    sf.compare(make_task(), grid={"batch.size": [8, 16]}, directory=tmp_path / "grid")
+    lesson = tasks.builtin("iris")
+    lesson.epochs = 1.0
+    sf.compare(lesson, directory=tmp_path / "lesson")
+    for name in ("named", "grid", "lesson"):
+        first = (tmp_path / name / "report.html").read_bytes()
+        code, _, error = call("report", str(tmp_path / name))
+        assert code == 0, error
+        assert (tmp_path / name / "report.html").read_bytes() == first
+
+
+def test_a_study_without_its_end_is_shown_as_far_as_it_came(tuned: Path, call: Call, tmp_path: Path) -> None:
+    shutil.copytree(tuned / "runs", tmp_path / "killed" / "runs")
+    code, _, error = call("report", str(tmp_path / "killed"))
+    assert code == 0, error
+    page = (tmp_path / "killed" / "report.html").read_text(encoding="utf-8")
+    assert "interrupted: it was stopped before its end" in page
+    assert page.count('<th scope="row">run ') == len(list((tmp_path / "killed/runs").iterdir()))
+
+
+def test_what_cannot_be_shown_is_one_line(tuned: Path, call: Call, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "records.json").write_text('{"kind": "tune"')
+    (tmp_path / "empty").mkdir()
+    for arguments, said in (
+        (["nowhere"], "nowhere is no folder"),
+        (["empty"], "surefoot diagnose LOG --report page.html"),
+        (["broken"], "is no record that this version reads"),
+        ([str(tuned), "--out", "page.pdf"], 'a report ends in .html or .png, not "page.pdf"'),
+        ([str(tuned), "--out", "broken/records.json/page.html"], "cannot write"),
+        ([str(tuned), "--png", "broken/records.json"], "cannot write"),
+        ([str(tuned), "--lang", "fr"], "'en', 'zh'"),
+    ):
+        code, _, error = call("report", *arguments)
+        assert code == 2, arguments
+        assert said in error
+        assert "Traceback" not in error
+
+
+def test_every_picture_of_a_study_becomes_a_png(tuned: Path, call: Call, tmp_path: Path) -> None:
+    code, text, error = call("report", str(tuned), "--png", str(tmp_path / "pictures"), "--lang", "zh")
+    assert code == 0, error
+    names = [Path(line.split()[-1]).stem for line in text.splitlines() if line.startswith("Picture")]
+    assert names == list(read_records(tuned).pictures())
+    assert all(is_png(tmp_path / "pictures" / f"{name}.png") for name in names)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_result_writes_its_report_as_its_ending_says(
+    make_task: Callable[..., Any], tmp_path: Path, language: str
+) -> None:
+    recipe = sf.Recipe(batch={"policy": "noise_scale", "size": 4, "reference_size": 4})
+    result = sf.fit(make_task(name="$x$ <b> \u5b57 \ufdd0"), recipe)
+    assert is_png(result.report(tmp_path / "report.PNG", language=language))
+    assert "<html lang=" in result.report(tmp_path / "report.html", language=language).read_text(encoding="utf-8")
+    with pytest.raises(OutputError, match=r'ends in .html or .png, not "report"'):
+        result.report(tmp_path / "report")
+
+
+def test_a_grid_becomes_a_png_with_its_cells(make_task: Callable[..., Any], tmp_path: Path) -> None:
+    grid = {"batch.size": [8, 16], "optimizer.learning_rate": [1e-3, 1e9]}
+    sf.compare(make_task(), grid=grid, recipe=sf.Recipe(optimizer={"name": "sgd"}), directory=tmp_path / "grid")
+    records = read_records(tmp_path / "grid")
+    assert all(map(is_png, reports.write_pictures(records.pictures, tmp_path / "pictures")))
+
+
+def test_pictures_without_matplotlib_name_what_to_install(tuned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"surefoot\[torch\]"):
+        reports.write_pictures(read_records(tuned).pictures, tuned / "pictures")
+    assert not (tuned / "pictures").exists()
+
+
+def test_foreign_logs_get_a_page_with_their_curves(tuned: Path, call: Call, tmp_path: Path) -> None:
+    files = [LOGS / name for name in ("keras_csvlogger.csv", "lightning_metrics.csv", "trainer_state.json")]
+    code, text, error = call("diagnose", *map(str, files), str(tuned), "--report", "page.html")
+    assert code == 0, error
+    assert text.splitlines()[-1] == "Report    page.html"
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for name in ("keras_csvlogger.csv", "lightning_metrics.csv", "trainer_state.json"):
+        assert name in page
+    assert page.count('class="plot"') > 6
+    code, text, _ = call("diagnose", str(files[0]), "--report", "one.png", "--json")
+    assert code == 0
+    assert json.loads(text)[0]["findings"]
+    assert is_png(tmp_path / "one.png")
+    code, _, error = call("diagnose", str(files[0]), "--report", "page.txt")
+    assert code == 2
+    assert "ends in .html or .png" in error
+
+
+def test_the_epoch_of_a_verdict_is_marked(tmp_path: Path) -> None:
+    from surefoot.diagnosis import diagnosed
+
+    losses = {
+        "epoch": [*range(1, 8)],
+        "loss": [1.0, 0.6, 0.4, 0.3, 0.2, 0.15, 0.1],
+        "val_loss": [1.0, 0.7, 0.6, 0.65, 0.8, 0.95, 1.1],
+    }
+    (one,) = diagnosed(losses)
+    figure = reports.diagnosis_pictures([one])["losses"].figure
+    assert [shape.x0 for shape in figure.layout.shapes] == [one.findings[0].epoch]
+    assert figure.layout.annotations[0].text == "overfitting"
