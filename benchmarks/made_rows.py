@@ -24,7 +24,7 @@ HELD_OUT = ("wine", "fashion", "adult")
 SIZES = {
     "digits": (1000, 300),
     "breast_cancer": (250, 120),
-    "wine": (80, 40),
+    "wine": (70, 54),
     "fashion": (2500, 1000),
     "adult": (2500, 1000),
 }
@@ -63,7 +63,7 @@ def _split(
 ) -> Rows:
     usual = SIZES[name]
     # where rows are few, a third of them must be left to tell the truth
-    usual = (min(usual[0], len(inputs) // 2), min(usual[1], len(inputs) // 5))
+    usual = (min(usual[0], len(inputs) // 2), min(usual[1], len(inputs) // 3))
     order = seeds.stream(seed, "rows").permutation(len(inputs))
     parts = np.split(order, [usual[0], usual[0] + usual[1], usual[0] + usual[1] + 3000])[:3]
     if is_scaled and name != "adult":  # its numbers are standardised already, and its categories one-hot

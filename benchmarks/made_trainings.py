@@ -33,6 +33,7 @@ class Rows:
 
     @property
     def classes(self) -> int:
+        """How many there are."""
         return int(max(part[1].max() for part in (self.train, self.validation, self.test))) + 1
 
 
@@ -57,6 +58,7 @@ class Setting:
     by_steps: bool = False
 
     def but(self, **changes: Any) -> Setting:
+        """The same with changes."""
         return replace(self, **changes)
 
 
@@ -77,7 +79,7 @@ def network(rows: Rows, setting: Setting) -> nn.Sequential:
         side = int(width**0.5)
         layers += [nn.Unflatten(1, (1, side, side)), nn.Conv2d(1, 8, 3, stride=2, padding=1), setting.activation()]
         layers += [nn.Conv2d(8, 16, 3, stride=2, padding=1), setting.activation(), nn.Flatten()]
-        width = 16 * (-(-(-(-side // 2)) // 2)) ** 2
+        width = 16 * ((side + 3) // 4) ** 2
     for hidden in setting.hidden:
         layers += [nn.Linear(width, hidden), setting.activation()]
         layers += [nn.Dropout(setting.dropout)] if setting.dropout else []
@@ -120,14 +122,18 @@ def train(rows: Rows, setting: Setting, *, seed: int) -> Trained:
             optimizer.zero_grad()
             loss.backward()
             norm = nn.utils.clip_grad_norm_(model.parameters(), setting.clip or float("inf"))
-            seen.add(float(loss.detach()), float((outputs.argmax(1) == targets[chosen]).float().mean()), float(norm), rate)
+            seen.add(
+                float(loss.detach()), float((outputs.argmax(1) == targets[chosen]).float().mean()), float(norm), rate
+            )
             optimizer.step()
             step += 1
-            if setting.by_steps and step % every == 0 and step % steps_an_epoch:
+            if setting.by_steps and step % every == 0:
                 _write(log, {"step": step, **seen.taken()})
         looked = _look(model, rows, setting)
-        place = {"step": float(step)} if setting.by_steps else {"epoch": float(epoch)}
-        _write(log, {**place, **seen.taken(), **looked})
+        if setting.by_steps:
+            _write(log, {"step": float(step), **looked})
+        else:
+            _write(log, {"epoch": float(epoch), **seen.taken(), **looked})
         best = min(best, _loss(model, rows.test))
     return Trained(log, _loss(model, rows.test), best, _balanced(model, rows.test))
 
@@ -230,4 +236,3 @@ def _balanced(model: nn.Module, part: tuple[Tensor, Tensor]) -> float:
     with torch.no_grad():
         right = model(part[0]).argmax(1) == part[1]
     return float(np.mean([float(right[part[1] == label].float().mean()) for label in part[1].unique()]))
-

@@ -16,6 +16,7 @@ _PARTS = {
     "validation": ("val", "valid", "validation", "eval", "evaluation", "dev", "test", "testing", "holdout"),
 }
 _MEASURES = {
+    "balanced_accuracy": ("balanced_accuracy", "balanced_acc", "bal_acc", "bacc", "macro_recall", "uar"),
     "loss": (
         *("loss", "nll", "nll_loss", "cross_entropy", "objective", "cost"),
         *("logloss", "mlogloss", "binary_logloss", "multi_logloss"),  # XGBoost and LightGBM
@@ -34,6 +35,8 @@ _ALONE = {
         "x_lr0",  # YOLOv5
     ),
     "batch_size": ("batch_size", "batchsize", "bs", "train_batch_size"),
+    "noise_scale": ("noise_scale", "gradient_noise_scale", "grad_noise_scale", "gns", "b_simple"),
+    "dead_units": ("dead_units", "dead_relus", "dead_relu", "dead_neurons", "dead_fraction", "dead_share"),
     "gradient_norm": ("grad_norm", "gradient_norm", "gnorm", "grad_2_norm_total"),
 }
 # Words that tools add and that change nothing; a value a step is as good as one an epoch.

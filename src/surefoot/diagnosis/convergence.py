@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from surefoot.diagnosis.accuracy import says_one_class
 from surefoot.diagnosis.curve import Curve, curve_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.wording import at_place, place_of, share
@@ -21,8 +22,8 @@ MORE = 1.5
 GAINED = 3.0
 LEAST_GAIN = 0.01  # and less than this share of its start
 # A floor of noise: over the last third the loss falls by less than a deviation of a point, and that deviation is this
-# share of all that was gained.
-LOUD = 0.02
+# share of all that was gained; or, where both losses jump, this share of where they stand.
+LOUD, LOUD_BESIDE = 0.02, 0.15
 
 
 def convergence(log: Log) -> Finding | None:
@@ -31,9 +32,15 @@ def convergence(log: Log) -> Finding | None:
     if curve is None or len(curve.smooth) < FEWEST_POINTS:
         return None
     gained = float(curve.smooth[0] - curve.smooth.min())
-    if gained < max(GAINED * curve.noise, LEAST_GAIN * abs(float(curve.smooth[0]))):
+    training = curve_of(log, "train") or curve
+    if (_gained_nothing(curve) and _gained_nothing(training)) or says_one_class(log):
         return _never_began(log, curve, gained)
     return _still_falling(log, curve, gained) or _held_up(log)
+
+
+def _gained_nothing(curve: Curve) -> bool:
+    gained = float(curve.smooth[0] - curve.smooth.min())
+    return gained < max(GAINED * curve.noise, LEAST_GAIN * abs(float(curve.smooth[0])))
 
 
 def _never_began(log: Log, curve: Curve, gained: float) -> Finding:
@@ -125,8 +132,8 @@ def _held_up(log: Log) -> Finding | None:
     third = len(values) // 3
     gained = float(curve.smooth[0] - curve.smooth.min())
     fell = float(values[-2 * third : -third].mean() - values[-third:].mean())
-    noise = float(np.median(np.abs(np.diff(values[-2 * third :])))) / 0.6745 / np.sqrt(2.0)
-    if fell > noise / np.sqrt(max(third, 1)) or noise < LOUD * gained:
+    noise = _jump(values[-2 * third :])
+    if fell > noise / np.sqrt(max(third, 1)) or (noise < LOUD * gained and not _both_jump(log)):
         return None
     if rates is not None and rates.values[-1] < 0.5 * rates.values.max():  # it has come down already
         return None
@@ -146,3 +153,20 @@ def _held_up(log: Log) -> Finding | None:
         ),
         certainty="likely",
     )
+
+
+def _jump(values: npt.NDArray[np.float64]) -> float:
+    """The deviation of a point from its neighbours, of values without a course."""
+    return float(np.median(np.abs(np.diff(values)))) / 0.6745 / float(np.sqrt(2.0))
+
+
+def _both_jump(log: Log) -> bool:
+    """Whether both losses jump by a good share of their level in the last third: the weights do, not the rows."""
+    for part in ("train", "validation"):
+        curve = curve_of(log, part)
+        if curve is None or len(curve.finite_at) < 2 * FEWEST_POINTS:
+            return False
+        last = curve.values[np.isfinite(curve.values)][-(len(curve.finite_at) // 3) :]
+        if _jump(last) < LOUD_BESIDE * abs(float(np.median(last))):
+            return False
+    return True

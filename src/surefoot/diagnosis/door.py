@@ -41,7 +41,7 @@ def diagnose(source: Any, *, columns: Mapping[str, str] | None = None, language:
         source: a path, or an object.
         columns: which column is what, where no name is recognised: {"train_loss": "my loss"}. It can be: epoch, step,
             train_loss, train_accuracy, validation_loss, validation_accuracy, learning_rate, batch_size,
-            gradient_norm.
+            gradient_norm, train_balanced_accuracy, validation_balanced_accuracy, noise_scale, dead_units.
         language: of evidence and advice: "en" or "zh". Verdicts keep their English names, for programs.
 
     Returns:

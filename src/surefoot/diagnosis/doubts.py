@@ -1,12 +1,13 @@
-"""What makes one doubt the numbers themselves: parts that leak, too few rows, an accuracy that stands."""
+"""What makes one doubt the numbers themselves: parts that are swapped or leak, and too few rows."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from surefoot.diagnosis.curve import curve_of
+from surefoot.diagnosis.curve import Curve, curve_of
 from surefoot.diagnosis.log import Log
-from surefoot.diagnosis.wording import at_place, place_of, share
+from surefoot.diagnosis.wording import share
 from surefoot.language import say
 from surefoot.records import Finding
 
@@ -15,16 +16,18 @@ __all__ = ["doubts"]
 FEWEST_POINTS = 6
 # Validation clearly below training for nine tenths of the second half.
 BELOW, MOSTLY = 0.1, 0.9
+# A training loss this small beside its start, with a validation loss no more than so far above it: rows that were not
+# learned from end several times higher.
+BY_HEART, AS_GOOD, ALL_RIGHT = 0.02, 1.25, 0.99
 # A validation loss whose neighbours differ by this share of all that it moved tells little between them.
 RESTLESS = 0.1
-# An accuracy that moves by less than this, while the loss gained a tenth, says one class for all.
-STANDS = 1e-3
-VANISHED, EXPLODED = 1e-7, 1e3
+# With fewer validation rows than this, one row is two percent of the accuracy.
+FEW_ROWS, FEWEST_SHARES = 50, 3
 
 
 def doubts(log: Log) -> list[Finding]:
     """All that applies."""
-    found = (_swapped(log), _too_few_rows(log), _accuracy_stands(log), _gradients(log))
+    found = (_swapped(log) or _follows(log), _counted_rows(log) or _too_few_rows(log))
     return [finding for finding in found if finding is not None]
 
 
@@ -33,10 +36,26 @@ def _swapped(log: Log) -> Finding | None:
     if training is None or validation is None or len(validation.smooth) < FEWEST_POINTS:
         return None
     half = len(validation.smooth) // 2
-    beside = np.interp(validation.finite_at[half:], training.finite_at, training.smooth)
-    is_below = validation.smooth[half:] < beside - BELOW * np.abs(beside)
+    beside = np.interp(validation.finite_at, training.finite_at, training.smooth)
+    is_below = validation.smooth[half:] < beside[half:] - BELOW * np.abs(beside[half:])
     if is_below.mean() < MOSTLY:
         return None
+    if _crossed(training, validation):
+        return Finding(
+            verdict="train and validation swapped",
+            run=log.name,
+            evidence=say(
+                "the validation loss begins above the training loss, {first:.3g} against {beside:.3g}, and ends below "
+                "it, {last:.3g} against {training:.3g}: the other way round would be usual, since a mean over the "
+                "first epoch lags behind",
+                first=validation.first,
+                beside=training.first,
+                last=validation.last,
+                training=training.last,
+            ),
+            advice=say("look where the two are measured and logged, and give each its own name"),
+            certainty="likely",
+        )
     return Finding(
         verdict="validation better than training",
         run=log.name,
@@ -52,6 +71,85 @@ def _swapped(log: Log) -> Finding | None:
         ),
         certainty="possible",
     )
+
+
+def _crossed(training: Curve, validation: Curve) -> bool:
+    """Whether the two were logged at the same places and the validation loss began clearly above the training loss."""
+    is_beside = training.at[0] == validation.at[0]
+    return bool(is_beside and validation.first > (1.0 + BELOW) * training.first)
+
+
+def _follows(log: Log) -> Finding | None:
+    """A validation loss that falls as far as a training loss of rows known by heart."""
+    training, validation = curve_of(log, "train"), curve_of(log, "validation")
+    if training is None or validation is None or len(validation.smooth) < FEWEST_POINTS:
+        return None
+    ends = [float(np.median(curve.smooth[-max(2, len(curve.smooth) // 5) :])) for curve in (training, validation)]
+    start = float(training.smooth[0])
+    if not 0.0 < ends[0] <= BY_HEART * start or ends[1] > AS_GOOD * ends[0] or not _knows_all(log):
+        return None
+    return Finding(
+        verdict="validation follows training",
+        run=log.name,
+        evidence=say(
+            "the training loss fell to {training:.3g}, {share} of its first value, as where rows are known by heart, "
+            "and the validation loss with it, to {validation:.3g}",
+            training=ends[0],
+            share=share(ends[0] / start),
+            validation=ends[1],
+        ),
+        advice=say(
+            "look for rows that are in both parts: copies, neighbours in time, rows of the same person; only a very "
+            "easy task does this by itself"
+        ),
+        certainty="possible",
+    )
+
+
+def _knows_all(log: Log) -> bool:
+    """Whether all but every hundredth training row is answered right, as far as that was logged."""
+    known = log.get("train_accuracy")
+    return known is None or not len(known.finite) or bool(np.median(known.finite.values[-3:]) > ALL_RIGHT)
+
+
+def _counted_rows(log: Log) -> Finding | None:
+    """The number of validation rows, read off accuracies that are all multiples of one small share."""
+    accuracy, losses = log.get("validation_accuracy"), log.get("validation_loss")
+    if accuracy is None or losses is None or len(accuracy.finite) < FEWEST_POINTS:
+        return None
+    rows = _rows_behind(accuracy.finite.values)
+    if rows is None or rows >= FEW_ROWS:
+        return None
+    return Finding(
+        verdict="validation too small to tell",
+        run=log.name,
+        evidence=say(
+            "all its accuracies are multiples of 1/{rows}, as of {rows} rows: one row is {share} of the accuracy",
+            rows=rows,
+            share=share(1.0 / rows),
+        ),
+        advice=say("hold out several hundred rows, or judge by cross-validation"),
+        certainty="likely",
+    )
+
+
+def _rows_behind(accuracies: npt.NDArray[np.float64]) -> int | None:
+    """The smallest number of rows whose shares these are; None where they do not tell.
+
+    >>> _rows_behind(np.array([1, 7, 8, 9, 11]) / 12)
+    12
+    >>> _rows_behind(np.array([0.61, 0.73, 0.85, 0.92]))
+
+    Written with few digits, every number is a multiple of a power of ten: there only shares far coarser count.
+    """
+    shares = np.unique(accuracies[(accuracies > 0.0) & (accuracies < 1.0)])
+    if len(shares) < FEWEST_SHARES:
+        return None
+    digits = next((count for count in range(1, 7) if np.allclose(shares, np.round(shares, count), atol=1e-9)), 7)
+    for rows in range(2, FEW_ROWS):
+        if np.abs(shares * rows - np.round(shares * rows)).max() <= 0.51 * rows * 10.0**-digits:
+            return rows if rows < 0.2 * 10.0**digits else None
+    return None
 
 
 def _too_few_rows(log: Log) -> Finding | None:
@@ -76,64 +174,3 @@ def _too_few_rows(log: Log) -> Finding | None:
         advice=say("hold out 4 times as many rows, or choose by the mean of several neighbouring points"),
         certainty="likely",
     )
-
-
-def _accuracy_stands(log: Log) -> Finding | None:
-    accuracy = log.get("validation_accuracy") or log.get("train_accuracy")
-    curve = curve_of(log, "validation") or curve_of(log, "train")
-    if accuracy is None or curve is None or len(accuracy.finite) < FEWEST_POINTS or len(curve.smooth) < FEWEST_POINTS:
-        return None
-    values = accuracy.finite.values
-    if values.max() - values.min() > STANDS * max(1.0, values.max()) or curve.smooth.min() > 0.9 * curve.smooth[0]:
-        return None
-    return Finding(
-        verdict="accuracy stands still",
-        run=log.name,
-        evidence=say(
-            "the loss fell from {first:.3g} to {best:.3g} while the accuracy stayed at {accuracy:.4g}: as if one class "
-            "were said for every row",
-            first=curve.first,
-            best=curve.best[1],
-            accuracy=values[-1],
-        ),
-        advice=say("look at the shares of the classes; judge by balanced accuracy or AUC, and move the threshold"),
-        certainty="likely",
-    )
-
-
-def _gradients(log: Log) -> Finding | None:
-    norms = log.get("gradient_norm")
-    if norms is None or len(norms.finite) < FEWEST_POINTS:
-        return None
-    values = norms.finite.values
-    start, end = float(np.median(values[: FEWEST_POINTS // 2])), float(np.median(values[-(FEWEST_POINTS // 2) :]))
-    place = norms.finite.at[-1]
-    if end < VANISHED or values.max() == 0.0:
-        return Finding(
-            verdict="gradients vanished",
-            run=log.name,
-            epoch=place_of(log, place),
-            evidence=say(
-                "the gradient's norm is {end:.2g} at {place}; it was {start:.2g} at the beginning",
-                end=end,
-                place=at_place(log, place),
-                start=start,
-            ),
-            advice=say("lower the learning rate; look for units that never answer and saturated outputs"),
-            certainty="certain",
-        )
-    if end > EXPLODED * max(start, 1e-12):
-        return Finding(
-            verdict="gradients explode",
-            run=log.name,
-            epoch=place_of(log, place),
-            evidence=say(
-                "the gradient's norm grew from {start:.2g} to {end:.2g} by {place}",
-                start=start,
-                end=end,
-                place=at_place(log, place),
-            ),
-            advice=say("clip it near its first size, and lower the learning rate 3 times"),
-            certainty="certain",
-        )
-    return None

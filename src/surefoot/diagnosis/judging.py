@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from surefoot.diagnosis.accuracy import accuracy
+from surefoot.diagnosis.batch_size import batch_size
+from surefoot.diagnosis.beginning import too_large_at_first, warmup_missing
 from surefoot.diagnosis.convergence import convergence
 from surefoot.diagnosis.curve import curve_of
 from surefoot.diagnosis.divergence import divergence, spikes
 from surefoot.diagnosis.doubts import doubts
+from surefoot.diagnosis.gradients import dead_units, gradients
 from surefoot.diagnosis.learning_rate import learning_rate
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.overfitting import overfitting
+from surefoot.diagnosis.underfitting import underfitting
 from surefoot.diagnosis.wording import at_place
 from surefoot.language import say
 from surefoot.records import Finding
@@ -26,9 +31,14 @@ def verdicts(log: Log) -> list[Finding]:
     Only what is in the log counts: for a verdict while a training runs, give the log so far (``log.until``).
     """
     fatal = divergence(log)
-    if fatal is not None:
-        return [fatal]
-    found = [overfitting(log) or convergence(log), spikes(log), *doubts(log)]
+    seen = [finding for judge in (gradients, dead_units, too_large_at_first, warmup_missing) if (finding := judge(log))]
+    if fatal is not None:  # what the course looks like no longer counts, what led to it does
+        return [fatal, *seen]
+    course = overfitting(log) or convergence(log)
+    # a model is not too small where a cause was seen, or nothing learned at all
+    is_open = not seen and (course is None or course.verdict != "learned nothing")
+    found = [course, underfitting(log) if is_open else None, spikes(log), *seen, *doubts(log), accuracy(log)]
+    found.append(batch_size(log))
     said = [finding for finding in found if finding is not None]
     rate = learning_rate(log) if said else None  # a guess from one curve is said only beside something to explain
     return [*said, *([rate] if rate else [])] or [_nothing(log)]

@@ -1,0 +1,101 @@
+"""Verdicts on trainings with one known fault: small real ones (``benchmarks.made_faults --write`` wrote their logs)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from benchmarks.made_faults import FAULTS, cases, judge
+
+import surefoot as sf
+from surefoot.diagnosis.doubts import _rows_behind
+from surefoot.records import Finding
+
+LOGS = Path(__file__).parent / "logs" / "made"
+# Faults that a log does not show, on the data sets whose logs are kept.
+UNSEEN = {"too much decay", "batch far too small"}
+
+
+@pytest.mark.parametrize("log", sorted(LOGS.glob("*.csv")), ids=lambda log: log.stem)
+def test_a_fault_that_was_made_is_named(log: Path) -> None:
+    fault = next(fault for fault in FAULTS if fault.name == log.stem.replace("_", " "))
+    said = [finding.verdict for finding in sf.diagnose(log)]
+    assert bool(set(said) & set(fault.verdicts)) == (fault.name not in UNSEEN), said
+
+
+def test_every_fault_has_its_log() -> None:
+    assert {log.stem.replace("_", " ") for log in LOGS.glob("*.csv")} == {fault.name for fault in FAULTS}
+
+
+def test_the_fault_is_made_by_training() -> None:
+    fault = next(fault for fault in FAULTS if fault.name == "batch far too large")
+    case = next(case for case in cases(fault, "chosen on") if case.data == "breast_cancer")
+    columns, is_real = fault.make(case)
+    assert is_real, "the training without the fault ends no better"
+    assert set(judge(columns, is_plain=False)) & set(fault.verdicts)
+    assert "batch far above the noise" not in judge(columns, is_plain=True)  # such a log does not hold the noise
+
+
+AT = np.arange(1, 31)
+FALLS = 0.1 + np.exp(-AT / 4.0)
+
+
+def found(**columns: Any) -> dict[str, Finding]:
+    lists = {name.replace("__", "/"): [float(value) for value in values] for name, values in columns.items()}
+    return {finding.verdict: finding for finding in sf.diagnose({"epoch": AT.tolist(), **lists})}
+
+
+def test_layers_that_get_no_gradient_are_named() -> None:
+    norms = {"grad_norm__conv1.weight": 1e-6 + 0 * AT, "grad_norm__conv1.bias": 1 + 0 * AT, "grad_norm__fc": 1 + 0 * AT}
+    said = found(train_loss=FALLS, **norms)["gradients vanished"]
+    assert said.evidence.startswith(
+        "of the gradient that reaches grad_norm/fc, 1 in the middle of the log, grad_norm/c"
+    )
+    assert said.certainty == "likely"
+    norms["grad_norm__conv1.weight"] = 0.01 + 0 * AT
+    assert "gradients vanished" not in found(train_loss=FALLS, **norms)
+
+
+def test_the_rows_behind_an_accuracy() -> None:
+    draw = np.random.default_rng(0)
+    for rows in (7, 12, 44):
+        shares = draw.integers(1, rows, 12) / rows
+        assert _rows_behind(np.append(shares, 1 / rows)) == rows
+    assert _rows_behind(draw.integers(1, 300, 30) / 300) is None
+    assert _rows_behind(np.round(draw.uniform(size=30), 2)) is None
+    assert _rows_behind(np.round(draw.uniform(size=30), 4)) is None
+    assert _rows_behind(np.array([0.5, 1.0, 0.5])) is None
+
+
+def test_a_batch_is_judged_by_the_noise_scale_beside_it() -> None:
+    small = found(train_loss=FALLS, batch_size=8 + 0 * AT, noise_scale=200.0 + AT)
+    assert "grow the batch towards 10" in small["batch far below the noise"].advice
+    large = found(train_loss=FALLS, batch_size=1024 + 0 * AT, gns=20.0 + AT)
+    assert "lower the batch towards 5" in large["batch far above the noise"].advice
+    assert list(found(train_loss=FALLS, batch_size=64 + 0 * AT, noise_scale=20.0 + 10 * AT)) == ["nothing wrong"]
+    assert list(found(train_loss=FALLS, batch_size=64 + 0 * AT, noise_scale=np.nan + AT)) == ["nothing wrong"]
+
+
+def test_a_rate_that_was_warmed_up_is_not_blamed_for_it() -> None:
+    leaves = np.where((AT > 4) & (AT < 12), 2.5, FALLS)
+    assert "warmup missing" in found(train_loss=leaves, lr=0.1 + 0 * AT)
+    warmed = found(train_loss=leaves, lr=np.minimum(AT / 3.0, 1.0) * 0.1)
+    assert "warmup missing" not in warmed
+    assert "warmup missing" not in found(train_loss=leaves)  # nothing is known of the rate
+
+
+def test_a_rare_class_is_seen_beside_the_accuracy() -> None:
+    shares = {"val_loss": FALLS, "val_accuracy": 0.9 + AT / 1000, "val_balanced_accuracy": 0.5 + AT / 1000}
+    said = found(train_loss=FALLS, **shares)["imbalance hidden by accuracy"]
+    assert "93 % of the rows are right, but in the mean over classes 53 %" in said.evidence
+    shares["val_balanced_accuracy"] = 0.85 + AT / 1000
+    assert "imbalance hidden by accuracy" not in found(train_loss=FALLS, **shares)
+
+
+def test_an_accuracy_of_one_class_is_not_learning() -> None:
+    said = found(train_loss=0.69 - 0.001 * AT, val_loss=0.68 - 0.001 * AT, val_accuracy=0.62 + 0 * AT)
+    assert next(iter(said)) == "learned nothing"
+    right = found(train_loss=FALLS, val_loss=FALLS, val_accuracy=1.0 + 0 * AT)
+    assert not {"learned nothing", "accuracy stands still"} & set(right)
