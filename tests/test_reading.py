@@ -209,6 +209,21 @@ def test_what_was_left_out_of_a_hostile_log_is_said(tmp_path: Path) -> None:
     assert "1 cell of 'loss'" not in notes("a lone quote")
 
 
+# What atheris found (benchmarks/fuzz_readers.py), made short.
+FOUND: dict[str, tuple[str, bytes]] = {
+    "a training loss that gained nothing beside a validation loss that did": (
+        "a.csv",
+        b"train_loss,val_loss\n" + b"".join(b"%d,%.9f\n" % (place, 1 + 9.0 / 4**place) for place in range(1, 17)),
+    ),
+    "nothing but a percent sign": ("a.csv", b"loss\n3\n2\n%\n%%\n1"),
+}
+
+
+@pytest.mark.parametrize("what", FOUND)
+def test_what_atheris_found(tmp_path: Path, what: str) -> None:
+    assert sf.diagnose(written(tmp_path, *FOUND[what]))
+
+
 REFUSED: dict[str, tuple[str, bytes, str]] = {
     "gzip": ("a.csv.gz", gzip.compress(b"epoch,loss\n1,2\n"), "packed with gzip; unpack it"),
     "a table of a spreadsheet": ("a.xlsx", b"PK\x03\x04" + b"\0" * 50, "packed with zip"),

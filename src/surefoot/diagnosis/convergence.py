@@ -146,7 +146,7 @@ def _held_up(log: Log) -> Finding | None:
             "all that it fell",
             place=at_place(log, curve.at[-2 * third]),
             noise=noise,
-            share=share(noise / gained),
+            share=share(noise / max(gained, 1e-12)),
         ),
         advice=say(
             "let the learning rate decay to a tenth over the last third, or grow the batch 4 times there instead"

@@ -117,10 +117,10 @@ def _number_in(cell: str) -> Any:
     text = cell.strip()
     if text.lower() in _BLANK:
         return None
-    if text.endswith("%"):
-        share = number(text[:-1].strip() or "%")
-        return share / 100.0 if isinstance(share, float) else _UNREAD
-    return _UNREAD
+    try:
+        return number(float(text[:-1]) / 100.0) if text.endswith("%") else _UNREAD
+    except ValueError:
+        return _UNREAD
 
 
 def _too_large(cell: Any) -> Any:

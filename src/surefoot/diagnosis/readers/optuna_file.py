@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from surefoot.diagnosis.readers.opening import shown
+from surefoot.diagnosis.table import plain
 from surefoot.errors import RequestError
 
 __all__ = ["is_database", "studies_in"]
@@ -46,7 +47,7 @@ def studies_in(path: Path) -> list[tuple[Any, list[str]]]:
             studies = database.execute("SELECT study_id, study_name FROM studies ORDER BY study_id").fetchall()
             found = [_study(database, key, str(name)) for key, name in studies]
     except Exception as error:  # noqa: BLE001 - whatever SQLite and Optuna make of cells that are damaged
-        why = (str(error).splitlines() or [type(error).__name__])[0]
+        why = plain(str(error) or type(error).__name__, longest=300)
         raise RequestError(f"{shown(path)} is no database of Optuna's that can be read: {why}") from None
     if not found:
         raise RequestError(f"{shown(path)} has no study in it")

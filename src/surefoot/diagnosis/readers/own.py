@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from surefoot.diagnosis.readers.opening import kind_of, shown
+from surefoot.diagnosis.table import plain
 from surefoot.errors import RequestError
 from surefoot.records import Study
 
@@ -34,6 +35,5 @@ def own_study(source: Any) -> Study | None:
     try:
         return Study.model_validate_json(path.read_bytes())
     except (OSError, ValidationError, ValueError) as error:
-        raise RequestError(
-            f"{shown(path)} is no record that this version reads: {str(error).splitlines()[0]}"
-        ) from None
+        why = plain(str(error).partition("\n")[0], longest=200)
+        raise RequestError(f"{shown(path)} is no record that this version reads: {why}") from None
