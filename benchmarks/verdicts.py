@@ -15,7 +15,7 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from benchmarks.tasks import ROOT
 from surefoot.curves import zero_lag
 from surefoot.diagnosis.divergence import divergence
 from surefoot.diagnosis.judging import verdicts
-from surefoot.diagnosis.learning_rate import judged_rate
+from surefoot.diagnosis.learning_rate import Shares, judged_rate
 from surefoot.diagnosis.log import Log, Series
 from surefoot.diagnosis.overfitting import overfitting
 
@@ -120,28 +120,54 @@ def healthy_curves() -> None:
     print(f"  {dict(said)}")
 
 
-def rates() -> None:
-    """DeepOBS's sweeps: whether the first half of a run tells on which side of the best rate it lies."""
+class HalfRun(NamedTuple):
+    """The first half of a run of DeepOBS's sweeps, and on which side of the sweep's best rate it lies."""
+
+    problem: str
+    optimizer: str
+    log: Log
+    truth: str
+
+
+BY = {"test_losses": "loss", "test_accuracies": "accuracy where there is one"}
+
+
+def half_runs(by: str) -> list[HalfRun]:
+    """Every run, its truth by the loss or the accuracy at the end."""
     sweeps: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for file in sorted((ROOT / "tables" / "deepobs_baselines").glob("*.jsonl.gz")):
         with gzip.open(file, "rt") as lines:
             for run in map(json.loads, lines):
                 sweeps.setdefault((run["testproblem"], run["optimizer"]), []).append(run)
-    for by in ("test_losses", "test_accuracies"):
-        agree: Counter[tuple[str, bool]] = Counter()
-        for (problem, _), runs in sweeps.items():
-            best = _best_rate(runs, by)
-            for run in runs:
-                judged = judged_rate(_first_half(run, with_accuracy=by == "test_accuracies"))
-                agree[problem, judged is not None and judged[0] == _truth(run["learning_rate"], best)] += 1
-        right = sum(count for (_, is_right), count in agree.items() if is_right)
-        of = "accuracy where there is one" if by == "test_accuracies" else "loss"
-        print(
-            f"DeepOBS, the rate from the first half, best by {of}: {right / agree.total():.3f} of {agree.total()} (.85)"
-        )
-        problems = sorted({problem for problem, _ in agree})
-        shares = (f"{name} {agree[name, True] / (agree[name, True] + agree[name, False]):.2f}" for name in problems)
-        print("  " + ", ".join(shares))
+    found = []
+    for (problem, optimizer), runs in sweeps.items():
+        best = _best_rate(runs, by)
+        for run in runs:
+            log = _first_half(run, with_accuracy=by == "test_accuracies")
+            found.append(HalfRun(problem, optimizer, log, _truth(run["learning_rate"], best)))
+    return found
+
+
+def without_start(log: Log) -> Log:
+    """As most tools write it: the first value belongs to the end of the first epoch."""
+    return Log(log.name, log.unit, {name: Series(one.at[1:], one.values[1:]) for name, one in log.series.items()})
+
+
+def is_right(run: HalfRun, *, shares: Shares | None = None) -> bool:
+    judged = judged_rate(run.log, shares=shares)
+    return judged is not None and judged[0] == run.truth
+
+
+def rates() -> None:
+    """DeepOBS's sweeps: whether the first half of a run tells on which side of the best rate it lies."""
+    for by, of in BY.items():
+        runs = half_runs(by)
+        right = np.array([is_right(run) for run in runs])
+        print(f"DeepOBS, the rate from the first half, best by {of}: {right.mean():.3f} of {len(right)} (.85)")
+        for groups in (np.array([run.problem for run in runs]), np.array([run.optimizer for run in runs])):
+            print("  " + ", ".join(f"{name} {right[groups == name].mean():.2f}" for name in np.unique(groups)))
+        later = np.mean([is_right(run._replace(log=without_start(run.log))) for run in runs])
+        print(f"  from logs that begin after the first epoch: {later:.3f}")
 
 
 def _best_rate(runs: list[dict[str, Any]], by: str) -> float:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import surefoot as sf
-from surefoot.diagnosis import read_logs
+from surefoot.diagnosis import Log, Series, read_logs
 from surefoot.diagnosis.learning_rate import judged_rate
 from surefoot.errors import RequestError, SurefootError
 
@@ -204,8 +204,26 @@ def test_the_rate_is_guessed_from_a_curve(train: Any, validation: Any, judgement
     assert judged is not None and judged[0] == judgement, judged
 
 
+@pytest.mark.parametrize(
+    ("train", "with_start", "without"),
+    [
+        (np.array([2.3, *[1.9] * 39]), "too high", "about right"),  # it fell once, and its units died
+        (2.3 - 0.035 * EPOCHS - 0.2 * (-1.0) ** EPOCHS, "about right", "about right"),  # less than up and down
+        (3.0 * EPOCHS**-0.5, "too low", "about right"),  # the half before the log is the faster one
+        (2.3 - 0.035 * EPOCHS, "too low", "too low"),
+    ],
+)
+def test_the_guess_knows_whether_a_log_has_its_start(train: np.ndarray, with_start: str, without: str) -> None:
+    for first, judgement in ((0.0, with_start), (1.0, without)):
+        places = EPOCHS - 1.0 + first
+        validation = np.minimum.accumulate(train)
+        log = {"train_loss": Series(places, train), "validation_loss": Series(places, validation)}
+        judged = judged_rate(Log("run", "epoch", log))
+        assert judged is not None and judged[0] == judgement, judged
+
+
 def test_a_guess_about_the_rate_stands_beside_what_it_explains() -> None:
-    found = sf.diagnose(course(3.0 * EPOCHS**-0.5, lr=[0.01] * 40))
+    found = sf.diagnose(course(3.0 * EPOCHS**-0.3, lr=[0.01] * 40))
     assert [finding.verdict for finding in found] == ["not converged", "learning rate too low"]
     assert found[1].certainty == "possible"
 

@@ -172,8 +172,12 @@ _RATE = {
     "the training loss goes up and down by {share} of its gain in the second half": (
         "后半程训练损失起伏不定，合计为其降幅的 {share}"
     ),
-    "less than half of the gain of the training loss came with its first looks": (
-        "训练损失的降幅只有不到一半来自最初几次记录"
+    "all that the training loss gained came with its first look, and nothing since": (
+        "训练损失的下降全部发生在第一次记录，之后再无进展"
+    ),
+    "the loss still falls, by less than it goes up and down": "损失仍在下降，但降幅小于其上下起伏",
+    "only {share} of the gain of the training loss came with its first looks": (
+        "训练损失的降幅只有 {share} 来自最初几次记录"
     ),
     "the loss fell fast at first, then levelled out": "损失先快速下降，然后走平",
     "try 3 times the learning rate; a range test finds its upper end: surefoot probe": (
