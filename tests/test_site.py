@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import griffe
 import pytest
 from mkdocs.exceptions import PluginError
 
@@ -52,6 +53,13 @@ def project(tmp_path: Path) -> Path:
         '"""A room."""\n\nfrom surefoot.inner import Full\n\nfull = Full\n\n__all__ = ["full"]\n'
     )
     return tmp_path
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """The modules of docs_build/, which stand beside each other."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs_build"))
+    return importlib.import_module
 
 
 def build(project: Path) -> tuple[int, str]:
@@ -104,6 +112,35 @@ def test_a_dead_link_or_a_lost_page_breaks_the_build(project: Path, name: str, t
     assert complaint in said
 
 
+def test_what_a_public_name_takes_is_named_in_its_docstring(parts: Callable[[str], Any]) -> None:
+    reference = parts("reference")
+    package = griffe.load("surefoot", search_paths=[ROOT / "src"])
+    origins = reference.imports(ROOT / "src")
+    unnamed = []
+    for name in sorted(reference.public_names(ROOT / "src") - reference.PLAIN):
+        found = package[reference.origin(name, origins).removeprefix("surefoot.")]
+        text = found.docstring.value if found.docstring else ""
+        unnamed += [f"{name}: {taken}" for taken in takes(found) if not re.search(rf"\b{taken}\b", text)]
+    assert not unnamed
+
+
+def takes(found: Any) -> list[str]:
+    """The arguments of a function, the fields of a record or of a dataclass."""
+    if found.is_function:
+        return [argument.name for argument in found.parameters if not argument.kind.value.startswith("variadic")]
+    if not found.is_class or "__init__" in found.members:
+        return []
+    fields = (field for field in found.members.values() if field.is_attribute and "property" not in field.labels)
+    return [
+        field.name
+        for field in fields
+        if field.name[0] != "_"
+        and not str(field.annotation).startswith("ClassVar")
+        and field.annotation is not None
+        and str(field.annotation) != "KW_ONLY"
+    ]
+
+
 def test_every_page_has_its_line_in_the_navigation() -> None:
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2].partition("\nvalidation:")[0]
     lines = [line.partition("#")[0].strip() for line in nav.splitlines()]
@@ -111,13 +148,6 @@ def test_every_page_has_its_line_in_the_navigation() -> None:
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
     assert pages - listed == set(), "mkdocs.yml does not name these pages"
     assert listed - pages == {"examples.md"}, "mkdocs.yml names pages that are not there"
-
-
-@pytest.fixture
-def parts(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """The modules of docs_build/, which stand beside each other."""
-    monkeypatch.syspath_prepend(str(ROOT / "docs_build"))
-    return importlib.import_module
 
 
 def test_a_picture_that_its_schedule_no_longer_draws_breaks_the_build(

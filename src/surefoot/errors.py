@@ -126,7 +126,7 @@ class MissingExtraError(RequestError, ImportError):
 
 
 def nearest(given: object, allowed: Iterable[str]) -> str:
-    """Finish a message about an unknown name: what is allowed, the likely one first.
+    """Finish a message about an unknown name that was ``given``: what is ``allowed``, the likely one first.
 
     >>> nearest("cosin", ["cosine", "linear"])
     'did you mean "cosine"? Allowed: cosine, linear'
@@ -141,7 +141,7 @@ def nearest(given: object, allowed: Iterable[str]) -> str:
 
 
 def raised_at(error: BaseException) -> str:
-    """Where and what somebody else's code raised, in one line: ``my_model.py:12: ValueError: ...``."""
+    """Where and what ``error`` somebody else's code raised, in one line: ``my_model.py:12: ValueError: ...``."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not _is_installed(frame.filename)]
     place = f"{Path(own[-1].filename).name}:{own[-1].lineno}: " if own else ""

@@ -46,7 +46,7 @@ class Dimension(Protocol):
 
 @dataclass(frozen=True)
 class Log:
-    """A number between two others, spread evenly over its logarithm: for rates and strengths."""
+    """A number from ``low`` above 0 to ``high``, spread evenly over its logarithm: for rates and strengths."""
 
     low: float
     high: float
@@ -66,7 +66,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Uniform:
-    """A number between two others, spread evenly: for shares and probabilities."""
+    """A number from ``low`` to ``high``, spread evenly: for shares and probabilities."""
 
     low: float
     high: float
@@ -86,7 +86,7 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Integer:
-    """A whole number between two others, both included."""
+    """A whole number from ``low`` to ``high``, both included."""
 
     low: int
     high: int
@@ -106,7 +106,7 @@ class Integer:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several values."""
+    """One of ``options``, one or more values of any kind that a recipe's key takes."""
 
     options: tuple[Any, ...]
 
@@ -134,7 +134,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class When:
-    """A dimension that counts only where another key has one of some values."""
+    """A ``dimension`` that counts only where another ``key`` has one of some ``values``."""
 
     dimension: Log | Uniform | Integer | Choice
     key: str
@@ -156,7 +156,11 @@ class When:
 
 
 def log(low: float, high: float) -> Log:
-    """A number between ``low`` and ``high`` on a logarithmic scale, both above 0."""
+    """A number between ``low`` and ``high`` on a logarithmic scale, both above 0.
+
+    >>> log(1e-4, 1.0).at(0.5)
+    0.01
+    """
     return Log(low, high)
 
 
@@ -187,7 +191,7 @@ def when(dimension: Log | Uniform | Integer | Choice, key: str, *values: Any) ->
 
 
 def active(space: Mapping[str, Dimension], values: Mapping[str, Any]) -> dict[str, Any]:
-    """``values`` without those whose condition does not hold; a condition on a key that is left out does not hold."""
+    """``values`` without those whose condition in ``space`` does not hold; one on a key that is left out does not."""
     found = dict(values)
     for _ in space:  # a condition may hang on a key that has one itself
         for key, dimension in space.items():
@@ -245,7 +249,7 @@ def _with(base: Recipe, optimizer: str) -> Recipe:
 
 
 def samples(dimension: Dimension) -> Sequence[Any]:
-    """Values that stand for all: every option, or both ends and two between."""
+    """Values of a ``dimension`` that stand for all: every option, or both ends and two between."""
     if isinstance(dimension, When):
         return samples(dimension.dimension)
     if isinstance(dimension, Choice):

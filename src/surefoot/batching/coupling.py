@@ -48,7 +48,14 @@ class Knobs:
 
 
 class Change(NamedTuple):
-    """A setting that moved, and why."""
+    """A setting that moved, and why.
+
+    Attributes:
+        name: of the field of ``Knobs``.
+        before: its value until then.
+        after: its value from then on.
+        reason: one line.
+    """
 
     name: str
     before: float

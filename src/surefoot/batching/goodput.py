@@ -27,6 +27,13 @@ def goodput(
 
     Qiao et al. 2021 (OSDI, "Pollux").
 
+    Args:
+        batch_size: B, in rows over all ranks.
+        noise_scale: B_s, in rows.
+        step_time: T(B), see ``fit_step_time``.
+        reference: B₀, in rows.
+        num_ranks: K devices that share a batch.
+
     >>> time = StepTime(overhead=0.01, per_row=0.001)
     >>> round(goodput(90, noise_scale=100.0, step_time=time, reference=10), 1)
     521.1

@@ -42,7 +42,12 @@ class Observation:
 
 
 class Decision(NamedTuple):
-    """A policy's answer: another batch size and why, or None for "leave it"."""
+    """A policy's answer.
+
+    Attributes:
+        batch_size: in rows; None for "leave it".
+        reason: one line; "" where nothing was near to moving.
+    """
 
     batch_size: int | None = None
     reason: str = ""
@@ -65,7 +70,13 @@ class MeasuredPolicy(Protocol, Generic[State]):
 
 @dataclass(frozen=True, slots=True)
 class MeasuredState:
-    """The noise so far, and how many samples went by since the batch last changed and since the last look."""
+    """What a measured policy remembers; through JSON and back.
+
+    Attributes:
+        noise: so far.
+        since_change: samples since the batch last changed.
+        since_look: samples since the last look.
+    """
 
     noise: NoiseState = field(default_factory=NoiseState)
     since_change: int = 0

@@ -170,6 +170,13 @@ def from_two_sizes(
 
     ‖G‖²^ = (B‖g_B‖² − b‖g_b‖²)/(B − b),  S^ = (‖g_b‖² − ‖g_B‖²)/(1/b − 1/B); McCandlish et al. 2018, appendix A.1.
 
+    Args:
+        small_squared_norm: ‖g_b‖² over ``small_size`` rows.
+        small_size: b ≥ 1.
+        large_squared_norm: ‖g_B‖² over ``large_size`` rows.
+        large_size: B > b.
+        num_rows: of the data; takes back what drawing without replacement does.
+
     >>> from_two_sizes(6.0, small_size=1, large_squared_norm=1.5, large_size=10)
     NoiseSample(noise=5.0, signal=1.0, samples=10, along=None)
     """

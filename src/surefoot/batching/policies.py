@@ -137,6 +137,10 @@ class Random:
 def mean_inverse_size(policy: BatchPolicy, num_rows: int) -> float:
     """The mean of 1/B over the positions: optimizer steps a sample, by the midpoint rule.
 
+    Args:
+        policy: over positions in [0, 1].
+        num_rows: of the data.
+
     >>> round(1000 * mean_inverse_size(Fixed(20), num_rows=500), 9)
     50.0
     """

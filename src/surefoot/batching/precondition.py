@@ -42,7 +42,7 @@ def adam_preconditioner(
 
 
 def squared_norm(gradient: Numbers, preconditioner: Numbers | None = None) -> float:
-    """‖P g‖², or ‖g‖² without a preconditioner.
+    """‖P g‖² of a ``gradient`` g, or ‖g‖² without a ``preconditioner``, P's diagonal.
 
     Qiao et al. 2021 (OSDI, "Pollux") precondition their statistics in the same way.
 

@@ -43,7 +43,7 @@ class Situation(NamedTuple):
 
 
 class Reading(Protocol):
-    """A rule's view of the stream."""
+    """A rule's view of the stream; ``grows_only`` says that it never asks for a smaller batch."""
 
     grows_only: ClassVar[bool]
 

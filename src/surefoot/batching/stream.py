@@ -24,8 +24,9 @@ class NoiseState:
     Attributes:
         weight: Σ w of what is remembered; it rises to 1.
         squared_weight: Σ w².
-        noise: Σ w S^; likewise ``signal`` for ‖G‖²^ and ``along`` for the part of S along the gradient.
-        noise_noise: Σ w (S^)²; likewise the other two second moments.
+        noise: Σ w S^; likewise ``signal`` for ‖G‖²^ and ``along`` for the part of S along the gradient, whose own
+            Σ w is ``along_weight``.
+        noise_noise: Σ w (S^)²; likewise ``noise_signal`` and ``signal_signal``.
         samples: rows behind all looks so far.
         looks: how many there were.
         skipped: looks that were not finite.

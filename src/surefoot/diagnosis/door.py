@@ -76,7 +76,7 @@ class Diagnosed:
 
 
 def diagnosed(source: Any, *, columns: Mapping[str, str] | None = None) -> list[Diagnosed]:
-    """As ``diagnose``, log by log, with what was left out of each."""
+    """As ``diagnose`` with the same ``source`` and ``columns``, log by log, with what was left out of each."""
     study = own_study(source)
     if study is not None:
         return [Diagnosed(study.task, findings(study), study=study)]

@@ -19,7 +19,7 @@ _CURRENT: ContextVar[str] = ContextVar("language", default="en")
 
 @contextmanager
 def language(code: str) -> Iterator[None]:
-    """Within it, sentences are said in a language.
+    """Within it, sentences are said in the language ``code``.
 
     >>> with language("zh"):
     ...     say("overfitting")

@@ -39,7 +39,11 @@ def _precision(value: Any) -> Any:
 
 
 class Precision(Section):
-    """In which numbers the forward and backward pass of a training compute; weights and metrics are float32 anyway."""
+    """In which numbers the forward and backward pass of a training compute; weights and metrics are float32 anyway.
+
+    Attributes:
+        name: "float32", "bf16", or "fp16" with a loss scale.
+    """
 
     name: Annotated[PrecisionName, BeforeValidator(_precision)] = "float32"
 
@@ -47,8 +51,12 @@ class Precision(Section):
 class Hardware(Section):
     """Where a training computes, and how that machine is used.
 
-    ``device`` left out is where the model's builder puts it; "auto" the first there is of cuda, mps and cpu.
-    ``pin_memory`` left out pins what worker processes read for a GPU, and nothing else.
+    Attributes:
+        device: "cpu", "cuda", "cuda:1", "mps", or "auto", the first there is of cuda, mps and cpu; left out, where the
+            model's builder puts it.
+        channels_last: the memory layout of convolutions.
+        compile: ``torch.compile`` for the steps.
+        pin_memory: left out, what worker processes read for a GPU is pinned, and nothing else.
     """
 
     device: Annotated[str | None, BeforeValidator(_device)] = None

@@ -50,11 +50,15 @@ def _is_weight(value: Any) -> bool:
 
 
 class Loss(Section):
-    """Which loss, when not the task's own, and its arguments.
+    """Which loss, when not the task's own, and its arguments; what is left out is the loss's default.
 
-    ``class_weights`` are numbers by class, or "balanced": rows ÷ (classes × rows of the class), which gives every class
-    the same say. The weighted loss is a mean over them, as PyTorch's. What is left out is the loss's default: ``gamma``
-    2, ``delta`` 1.
+    Attributes:
+        name: see ``LossName``.
+        label_smoothing: the share of each label that is spread over all classes, in [0, 1).
+        class_weights: numbers by class, or "balanced": rows ÷ (classes × rows of the class), which gives every class
+            the same say. The weighted loss is a mean over them, as PyTorch's.
+        gamma: γ ≥ 0 of the focal loss; 2.
+        delta: δ > 0 of Huber's; 1.
     """
 
     name: LossName | None = None

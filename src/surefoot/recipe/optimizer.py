@@ -56,9 +56,25 @@ _BETA_ABOVE_ZERO = {"schedule_free_sgd": "momentum", "schedule_free_adamw": "bet
 class Optimizer(Section):
     """Which optimizer, its learning rate, its weight decay and its own arguments.
 
-    ``weight_decay`` is decoupled for adamw, nadamw, prodigy and the two Schedule-Free ones, and stands in the gradient
-    (½λ‖θ‖²) for the others, as in PyTorch. Biases and normalisation parameters do not decay unless a rule says so.
-    ``max_gradient_norm`` scales a longer gradient down to this Euclidean norm over all parameters, once a step.
+    An argument that the optimizer does not have is refused; one that is left out is its library's default, but for
+    SGD's momentum (0.9, Nesterov's) and Prodigy's two safeguards (on).
+
+    Attributes:
+        name: which.
+        learning_rate: η > 0; left out, the optimizer's usual one.
+        weight_decay: λ ≥ 0, decoupled for adamw, nadamw, prodigy and the two Schedule-Free ones, and in the gradient
+            (½λ‖θ‖²) for the others, as in PyTorch. Biases and normalisation parameters do not decay unless a rule says
+            so.
+        max_gradient_norm: a longer gradient is scaled down to this Euclidean norm over all parameters, once a step.
+        momentum: μ in [0, 1), of sgd, rmsprop and schedule_free_sgd.
+        nesterov: of sgd.
+        beta1: β₁ in [0, 1), of Adam's family; likewise ``beta2``.
+        epsilon: ε > 0, beside √v̂.
+        average_power: r of the Schedule-Free ones: how much later weights count in the average.
+        rate_power: how much higher rates count in it.
+        d_coefficient: of prodigy: multiplies the rate it estimates.
+        bias_correction: of prodigy.
+        safeguard_warmup: of prodigy: keeps a warmup out of its estimate.
     """
 
     name: OptimizerName = "adamw"

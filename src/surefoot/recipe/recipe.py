@@ -41,8 +41,17 @@ class Recipe(BaseModel):
     """Every choice of one training.
 
     Attributes:
-        optimizer: see ``Optimizer``; likewise ``schedule``, ``batch``, ``loss``, ``regularization``,
-            ``initialization``, ``data``, ``network``, ``precision``, ``hardware``, ``stopping``.
+        optimizer: its name, learning rate, decay and momenta.
+        schedule: the rate over time, with its warmup.
+        batch: the batch size or its policy, and how the rate follows it.
+        loss: by name, with smoothing and class weights.
+        regularization: L1 and L2, by groups of parameters too.
+        initialization: how the first weights are drawn.
+        data: units, missing values, augmentation, balance, worker processes.
+        network: averaging of the weights, pruning.
+        precision: of the steps.
+        hardware: device, compilation, memory layout.
+        stopping: patience and limits.
         model: arguments for the task's model builder.
 
     Raises:

@@ -13,10 +13,14 @@ __all__ = ["Schedule", "Stopping"]
 
 
 class Schedule(Section):
-    """How the learning rate moves: a name, a warmup as a share of the horizon, the schedule's own arguments.
+    """How the learning rate moves: a name, a warmup, the schedule's own arguments as further keys.
 
-    Left out, ``warmup`` is 0.05, and 0 in front of a schedule that begins low itself. The name is one of
-    ``surefoot.schedules`` or ``package.module:Class``, which is imported: read a stranger's recipe before you run it.
+    Attributes:
+        name: one of ``surefoot.schedules``, or ``package.module:Class``, which is imported: read a stranger's recipe
+            before you run it.
+        warmup: a share of the horizon; left out 0.05, and 0 in front of a schedule that begins low itself.
+        warmup_shape: of the rise.
+        warmup_start: where it begins, as a share of where it ends; 0 when linear, 0.01 when exponential.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")

@@ -49,8 +49,13 @@ def _patterns(value: Any) -> Any:
 class ParameterRule(Section):
     """What holds for the parameters that the patterns name; what it leaves out is as without the rule.
 
-    ``learning_rate_multiplier`` multiplies the rate of every step; 0 is not allowed: freeze such parameters in the
-    builder with ``requires_grad_(False)``.
+    Attributes:
+        parameters: patterns over parameter names, such as "head.*".
+        l1: λ₁ for them.
+        l2: λ₂ for them.
+        weight_decay: the optimizer's, for them.
+        learning_rate_multiplier: of the rate of every step; 0 is not allowed: freeze such parameters in the builder
+            with ``requires_grad_(False)``.
     """
 
     parameters: Annotated[list[str], BeforeValidator(_patterns)]
@@ -61,10 +66,16 @@ class ParameterRule(Section):
 
 
 class Regularization(Section):
-    """λ₁ and λ₂ of J = J₁ + λ₁‖θ‖₁ + ½λ₂‖θ‖², and rules for groups of parameters; the first that matches holds.
+    """λ₁ and λ₂ of J = J₁ + λ₁‖θ‖₁ + ½λ₂‖θ‖², and rules for groups of parameters.
 
-    Biases and normalisation parameters are left out unless a rule gives them a penalty. ``l1_method`` is "gradient"
-    (λ₁·sign θ in the gradient) or "proximal" (weights move towards zero after the step, and stop there).
+    Biases and normalisation parameters are left out unless a rule gives them a penalty.
+
+    Attributes:
+        l1: λ₁ ≥ 0.
+        l2: λ₂ ≥ 0.
+        l1_method: "gradient" (λ₁·sign θ in the gradient) or "proximal" (weights move towards zero after the step, and
+            stop there).
+        groups: rules; the first that matches a parameter holds.
     """
 
     l1: Strength = 0.0

@@ -11,15 +11,13 @@ from surefoot.records.judging import belief, gains, is_preferred, ranked
 from surefoot.records.probes import (
     Capacity,
     CapacityPoint,
-    FrontierPoint,
     NoiseReading,
-    ProbeReport,
     RangeTest,
     Sharpness,
     ShortTrainings,
-    Suggestion,
 )
 from surefoot.records.study import Forecast, Study, StudyStatus
+from surefoot.records.suggestions import FrontierPoint, ProbeReport, Suggestion
 from surefoot.records.training import TRAIN_LOSS, Change, Cost, Evaluation, Finding, Objective, Run, RunStatus
 
 __all__ = [

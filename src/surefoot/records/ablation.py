@@ -16,9 +16,15 @@ WHOLE = "as it is"
 class Trial(Record):
     """One recipe trained once, and what it took.
 
-    ``variant`` is what it is called; ``seconds`` are those of the training with its looks; ``device_use`` is the share
-    of the processor's threads, or of the accelerator, that was busy, where it can be told; ``step_bytes`` is the memory
-    in use during one step, at most.
+    Attributes:
+        variant: what it is called.
+        seed: of weights and order.
+        status: how it ended.
+        metrics: by name.
+        samples: that ran forward and backward.
+        seconds: of the training with its looks.
+        device_use: the share of the processor's threads, or of the accelerator, that was busy, where it can be told.
+        step_bytes: memory in use during one step, at most.
     """
 
     variant: str
@@ -34,7 +40,14 @@ class Trial(Record):
 class Ablation(Record):
     """All trials of an ablation, in the order in which they ran.
 
-    ``recipes`` are the variants by name; ``device`` is what was trained on, as a person would say it.
+    Attributes:
+        schema_version: of this form.
+        task: its name.
+        objective: what is compared.
+        device: what was trained on, as a person would say it.
+        recipes: the variants by name.
+        trials: all of them.
+        interrupted: whether somebody stopped it.
     """
 
     schema_version: int = SCHEMA_VERSION

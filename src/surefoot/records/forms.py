@@ -12,7 +12,13 @@ __all__ = ["Form", "Latency", "Measured"]
 
 
 class Latency(Record):
-    """Milliseconds a call: the median of interleaved repeats, with their first and ninth decile."""
+    """Milliseconds a call.
+
+    Attributes:
+        median: of interleaved repeats.
+        low: their first decile.
+        high: their ninth.
+    """
 
     median: float
     low: float
@@ -22,9 +28,13 @@ class Latency(Record):
 class Form(Record):
     """One form of a model.
 
-    ``name`` is "as trained", "fused", "onnx" or "onnx int8", after the folder's where two models are measured; ``size``
-    is in bytes on disk, without the code that a PyTorch module needs beside its weights; ``zeros`` is the share of
-    zeros among the weights of its matrices and kernels as trained; ``latency`` goes by rows a call.
+    Attributes:
+        name: "as trained", "fused", "onnx" or "onnx int8", after the folder's where two models are measured.
+        size: in bytes on disk, without the code that a PyTorch module needs beside its weights.
+        num_parameters: trained numbers.
+        zeros: the share of zeros among the weights of its matrices and kernels as trained.
+        latency: by rows a call.
+        metrics: its quality, by name.
     """
 
     name: str
@@ -38,8 +48,16 @@ class Form(Record):
 class Measured(Record):
     """The forms of a model, the first of them as it was trained.
 
-    ``part`` is where the quality was measured, test or validation, and ``rows`` are those of it; ``repeats`` stand
-    behind each latency; ``notes`` say what could not be made, and what the figures do not say by themselves.
+    Attributes:
+        schema_version: of this form.
+        task: its name.
+        part: where the quality was measured, test or validation.
+        rows: of that part.
+        num_threads: of a call.
+        repeats: behind each latency.
+        forms: that were measured.
+        notes: what could not be made, and what the figures do not say by themselves.
+        versions: of the packages that took part.
     """
 
     schema_version: int = SCHEMA_VERSION

@@ -1,31 +1,40 @@
-"""Records of what probes measured, and of what they suggest together."""
+"""Records of what probes measured."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from surefoot.records.base import SCHEMA_VERSION, Number, Record
+from surefoot.records.base import Number, Record
 
 __all__ = [
     "Capacity",
     "CapacityPoint",
-    "FrontierPoint",
     "NoiseReading",
-    "ProbeReport",
     "RangeTest",
     "Sharpness",
     "ShortTrainings",
-    "Suggestion",
 ]
 
 
 class RangeTest(Record):
     """A learning-rate range test: what was swept, what it says.
 
-    ``losses`` is the mean of ``curves``, one curve a seed; a seed whose loss left ends there, and so may the mean.
-    ``low``, ``value`` and ``high`` are None when the sweep does not say; ``reason`` tells why.
+    ``low``, ``value`` and ``high`` are None when the sweep does not say.
+
+    Attributes:
+        optimizer: its name in a recipe.
+        batch_size: of every step, in rows.
+        rates: that were tried, rising.
+        losses: the mean of ``curves``; where a seed left, the mean may end too.
+        smoothed: the same, smoothed.
+        curves: the loss by rate, one curve a seed; one whose loss left ends there.
+        low: the lowest rate that would do.
+        value: the rate it speaks for.
+        high: the highest rate that would do.
+        diverged_above: the lowest rate that did not hold.
+        reason: why it does not say, or what to know.
+        samples: its price.
+        seconds: it took.
     """
 
     optimizer: str
@@ -46,9 +55,16 @@ class RangeTest(Record):
 class ShortTrainings(Record):
     """A few trainings of some dozen steps from the same weights, each with a whole schedule at its own peak rate.
 
-    ``curves`` hold the loss at evenly spaced moments, one curve a rate; a shorter one left before its end. ``ends`` are
-    the last losses, not-a-number for one that left. ``value`` is the rate for the whole training that they speak for,
-    None when they do not say.
+    Attributes:
+        batch_size: of every step, in rows.
+        steps: of each.
+        rates: their peaks, rising.
+        curves: the loss at evenly spaced moments, one curve a rate; a shorter one left before its end.
+        ends: the last losses, not-a-number for one that left.
+        value: the rate for the whole training that they speak for; None when they do not say.
+        reason: why, or what to know.
+        samples: their price.
+        seconds: they took.
     """
 
     batch_size: int
@@ -65,8 +81,14 @@ class ShortTrainings(Record):
 class NoiseReading(Record):
     """The gradient noise scale S/‖G‖², in rows, at one moment of a training.
 
-    ``samples_seen`` is the clock at that moment. ``value`` is None when the gradient drowns in the noise and only
-    ``low`` is known, or when nothing is; ``low`` and ``high`` hold it with 90 % confidence, where they are known.
+    Attributes:
+        samples_seen: the clock at that moment.
+        value: None when the gradient drowns in the noise and only ``low`` is known, or when nothing is.
+        low: with ``high`` the interval of 90 % confidence, where it is known.
+        high: None where there is no upper end.
+        looks: how many gradients stand behind it.
+        reason: why it is not known, or what to know.
+        samples: its price.
     """
 
     samples_seen: int
@@ -81,8 +103,11 @@ class NoiseReading(Record):
 class CapacityPoint(Record):
     """Steps that were really run at one batch size, with the optimizer's state in place.
 
-    ``seconds`` is the median of one step in the quietest of several visits; ``peak_bytes`` what it needed at most, None
-    where it cannot be told.
+    Attributes:
+        batch_size: in rows.
+        seconds: the median of one step in the quietest of several visits.
+        steps: that were timed.
+        peak_bytes: what a step needed at most; None where it cannot be told.
     """
 
     batch_size: int
@@ -94,8 +119,20 @@ class CapacityPoint(Record):
 class Capacity(Record):
     """How fast and how large a step can be: T(B) = overhead + per_row · B, M(B) = fixed_bytes + bytes_per_row · B.
 
-    ``knee`` is the smallest batch within a tenth of the best throughput that was run, ``largest`` the largest batch
-    that was, and ``limited_by`` what stopped it there.
+    Attributes:
+        points: what was run.
+        overhead: of T, in seconds; None where nothing was fitted.
+        per_row: of T, in seconds.
+        error: the root mean square error of log T.
+        fixed_bytes: of M.
+        bytes_per_row: of M.
+        knee: the smallest batch within a tenth of the best throughput that was run.
+        largest: the largest batch that was run.
+        limited_by: what stopped it there.
+        device: as a person would say it.
+        reason: why something is not known.
+        samples: its price.
+        seconds: it took.
     """
 
     points: tuple[CapacityPoint, ...]
@@ -116,8 +153,16 @@ class Capacity(Record):
 class Sharpness(Record):
     """The largest eigenvalue of the loss's Hessian, and the rate it forbids.
 
-    ``value`` is that of D^-1/2 H D^-1/2 where the optimizer divides by √v̂ (``is_preconditioned``), else of H; ``limit``
-    is the rate above which a quadratic of that curvature diverges under the optimizer, None where it sets none.
+    Attributes:
+        optimizer: its name in a recipe.
+        value: of D^-1/2 H D^-1/2 where the optimizer divides by √v̂, else of H.
+        limit: the rate above which a quadratic of that curvature diverges under the optimizer; None where it sets none.
+        is_preconditioned: whether the optimizer divides by √v̂.
+        products: of the Hessian with a vector.
+        rows: it was measured on.
+        reason: why it is not known, or what to know.
+        samples: its price; a product counts twice.
+        seconds: it took.
     """
 
     optimizer: str
@@ -129,50 +174,3 @@ class Sharpness(Record):
     reason: str = ""
     samples: int
     seconds: float
-
-
-class Suggestion(Record):
-    """A value with the interval it is believed to lie in; None throughout when the data do not say."""
-
-    low: float | None = None
-    value: float | None = None
-    high: float | None = None
-    reason: str = ""
-
-
-class FrontierPoint(Record):
-    """What training with one batch size is predicted to take, to reach the loss that the recipe's own reaches."""
-
-    batch_size: int
-    learning_rate: float | None
-    steps: float
-    samples: float
-    seconds: float | None
-    is_suggested: bool = False
-    was_run: bool = False
-
-
-class ProbeReport(Record):
-    """Everything one probe measured and what it suggests.
-
-    ``trainings`` is the price; ``notes`` say what was left out, and why.
-    """
-
-    schema_version: int = SCHEMA_VERSION
-    task: str
-    seed: int
-    recipe: dict[str, Any]
-    range_test: RangeTest | None = None
-    short_trainings: ShortTrainings | None = None
-    noise: tuple[NoiseReading, ...] = ()
-    capacity: Capacity | None = None
-    sharpness: Sharpness | None = None
-    learning_rate: Suggestion
-    weight_decay: Suggestion
-    batch_size: Suggestion
-    frontier: tuple[FrontierPoint, ...] = ()
-    notes: tuple[str, ...] = ()
-    trainings: float
-    samples: int
-    seconds: float
-    versions: dict[str, str] = Field(default_factory=dict)

@@ -19,7 +19,13 @@ StudyStatus = Literal["completed", "interrupted", "diverged", "out_of_memory"]
 class Forecast(Record):
     """A whole training that the budget had no room for: its recipe, and the validation loss expected at its end.
 
-    ``low`` to ``high`` is where the loss lies with 90 %; the three are None where shorter runs do not tell.
+    The three numbers are None where shorter runs do not tell.
+
+    Attributes:
+        recipe: every section.
+        value: the expected loss.
+        low: where it lies with 90 %, from here
+        high: to here.
     """
 
     recipe: dict[str, Any]
@@ -31,9 +37,30 @@ class Forecast(Record):
 class Study(Record):
     """Everything one command did: probes, runs, the model that was kept, what it cost.
 
-    ``guess`` is the validation loss of always giving the same answer: the class shares or the mean of the training
-    targets; None where the loss has no such answer. ``forecast`` stands where the budget had no room for a whole
-    training.
+    Attributes:
+        schema_version: of this form.
+        kind: "tune" or "fit".
+        task: its name.
+        status: how it ended.
+        reason: why, where that is not plain.
+        seed: of everything random.
+        budget: what was allowed, as a person would say it; None where nothing limits.
+        rows: how many train, validate and test.
+        epochs: of one whole training.
+        loss: that is trained on, by name.
+        objective: what chooses.
+        probes: the range tests.
+        runs: all of them, in order.
+        winner: the number of the run that is the result.
+        recipe: of the model that was kept, every section.
+        metrics: of that model on each part.
+        guess: the validation loss of always giving the same answer, the class shares or the mean of the training
+            targets; None where the loss has no such answer.
+        forecast: stands where the budget had no room for a whole training.
+        cost: all that was spent.
+        findings: the verdicts.
+        notes: what a person should know besides.
+        versions: of the packages that took part.
     """
 
     schema_version: int = SCHEMA_VERSION

@@ -21,6 +21,10 @@ class Objective(Record):
     """What decides between two models: a validation metric and whether less or more of it is better.
 
     A model that was trained on all rows has none: its objective is called ``train_loss``, and the end is what is kept.
+
+    Attributes:
+        name: the metric, as ``Evaluation.metrics`` names it.
+        direction: "min" where less is better, "max" where more is.
     """
 
     name: str = "validation_loss"
@@ -41,10 +45,17 @@ class Objective(Record):
 class Evaluation(Record):
     """One look at a run: where it was, what it measured.
 
-    ``train_loss`` is the mean over the batches since the look before, without penalties and smoothing;
-    ``metrics`` holds what the validation data gave; ``noise_scale`` is S/‖G‖² in samples, where it is measured and
-    finite. ``judged`` is what decides between looks and runs of a study, the objective made cautious, and
-    ``standard_error`` that of the objective, where they are known.
+    Attributes:
+        samples: that ran forward and backward so far; the clock.
+        epoch: the same in passes over the training rows.
+        train_loss: the mean over the batches since the look before, without penalties and smoothing.
+        metrics: what the validation rows gave, by name.
+        learning_rate: of the last step.
+        batch_size: of the last step, in rows.
+        seconds: since the run began.
+        noise_scale: S/‖G‖² in samples, where it is measured and finite.
+        judged: what decides between looks and runs of a study, the objective made cautious, where that is known.
+        standard_error: of the objective, where it is known.
     """
 
     samples: int
@@ -62,8 +73,13 @@ class Evaluation(Record):
 class Change(Record):
     """A setting that moved while a run went on, and why.
 
-    ``samples`` is the clock; ``name`` is batch_size, micro_batch, loss_scale, learning_rate (before the schedule),
-    weight_decay, beta1, beta2, epsilon, rate_multiplier (of a reactive schedule) or rate_factor (of retries).
+    Attributes:
+        samples: the clock when it moved.
+        name: batch_size, micro_batch, loss_scale, learning_rate (before the schedule), weight_decay, beta1, beta2,
+            epsilon, rate_multiplier (of a reactive schedule) or rate_factor (of retries).
+        before: its value until then.
+        after: its value from then on.
+        reason: one line.
     """
 
     samples: int
@@ -76,8 +92,25 @@ class Change(Record):
 class Run(Record):
     """One recipe trained on a share of the horizon, from its first sample to its last.
 
-    ``samples`` counts all that ran forward and backward, those of a lost stretch included; ``changes`` are the settings
-    that moved, and ``remark`` is what a moving batch bought.
+    Attributes:
+        name: what reports call it.
+        number: its place in the study, from 0.
+        stage: the share of the horizon as reports print it, or "fit".
+        share: of the horizon of one whole training.
+        recipe: every section, as ``Recipe`` takes them.
+        coordinates: what the searcher needs to know it again.
+        seed: of its weights and the order of its rows.
+        horizon: in samples.
+        status: how it ended.
+        reason: why, where that is not plain.
+        samples: all that ran forward and backward, those of a lost stretch included.
+        steps: of the optimizer.
+        seconds: it took.
+        evaluations: the looks, in order.
+        best: the place among them of the look whose weights were kept; None when nothing usable was reached.
+        objective: what chose that look.
+        changes: the settings that moved.
+        remark: what a moving batch bought.
     """
 
     name: str
@@ -118,7 +151,13 @@ class Run(Record):
 
 
 class Cost(Record):
-    """What was spent. One training is ``epochs × rows``; every sample that ran forward and backward counts."""
+    """What was spent: every sample that ran forward and backward counts, evaluation is free.
+
+    Attributes:
+        trainings: the price; one training is ``epochs × rows``.
+        samples: forward and backward.
+        seconds: on the clock.
+    """
 
     trainings: float
     samples: int

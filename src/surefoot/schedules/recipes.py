@@ -95,7 +95,7 @@ def from_recipe(
 
 
 def reactive(name: str, arguments: Mapping[str, Any] | None = None) -> Plateau | ReduceThenRaise:
-    """The reactive schedule called ``name``, whose positions are shares of the horizon.
+    """The reactive schedule called ``name`` with these ``arguments``, whose positions are shares of the horizon.
 
     >>> reactive("reduce_then_raise", {"peak": 0.5, "plateau": {"floor": 0.1}}).plateau.floor
     0.1
@@ -128,7 +128,7 @@ def require_shares(arguments: Mapping[str, Any], *, where: str) -> None:
 
 
 def default_warmup(name: str) -> float:
-    """The share of the horizon that a recipe's warmup takes when nobody said: none where the schedule begins low.
+    """The share of the horizon that a warmup before ``name`` takes when nobody said: none where that begins low.
 
     A twentieth stood in front of every trial that the tuner's ladder was built on.
     """

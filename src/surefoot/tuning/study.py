@@ -41,7 +41,15 @@ def climb(
     *,
     executor: Executor | None = None,
 ) -> Outcome:
-    """Run what the searcher proposes until it is content or somebody asks to stop; the best run is the result."""
+    """Run what the searcher proposes until it is content or somebody asks to stop; the best run is the result.
+
+    Args:
+        factory: makes the runs.
+        searcher: proposes them.
+        ledger: keeps them; what it holds already counts.
+        supervision: who is told, when to stop, what was spent before.
+        executor: where they are made; None is one after the other, in this process.
+    """
     executor = executor or InProcess()
     study = _Standing(factory, ledger, supervision.spent)
     while wave := searcher.propose(ledger.runs):
