@@ -23,7 +23,7 @@ help:
 tune: $(VENV)/.torch
 	$(BIN)/surefoot tune digits
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(VENV)/.browser
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev
@@ -57,10 +57,19 @@ $(VENV)/.torch: $(VENV)/.python pyproject.toml constraints.txt
 	@echo "Installing Surefoot with PyTorch into $(VENV) (once; the download is large) ..."
 	$(PIP) --editable '.[torch]'
 	@touch $@
-
 $(VENV)/.dev: $(VENV)/.torch
 	@echo "Installing the tools that the tests need ..."
 	$(PIP) --editable '.[dev]'
+	@touch $@
+
+# A browser for the tests of the page, from Debian, where there is none and we may install one. Without it those tests are
+# skipped and say so; nothing else hangs on it, so this never fails.
+BROWSERS := chromium chromium-browser google-chrome
+$(VENV)/.browser: $(VENV)/.python
+	@for name in $(BROWSERS); do command -v $$name >/dev/null && exit 0; done; \
+	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing a browser for the tests of the page ..." && \
+	timeout 300 sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	chromium fonts-wqy-microhei' >/dev/null 2>&1 || echo "No browser could be installed: the tests of the page in one will be skipped."
 	@touch $@
 
 clean:

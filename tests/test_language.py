@@ -96,7 +96,7 @@ def test_what_is_told_again_from_records_is_what_the_engine_writes() -> None:
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 written.add(node.value)
     everything = "\n".join(sorted(written))
-    assert not [template for template in RECORDED if skeleton(template) not in everything]
+    assert not [template for template in RECORDED if skeleton(template).removeprefix("{}") not in everything]
 
 
 @pytest.mark.parametrize("sentence", sorted(CHINESE))

@@ -14,7 +14,7 @@ from surefoot.reports.thinning import kept_places
 __all__ = ["Chart", "chart"]
 
 # Of a table that stands for a picture: rows a curve, and of all curves together about so many.
-MOST_ROWS, MOST_TOGETHER, FEWEST_ROWS = 40, 240, 4
+MOST_ROWS, MOST_TOGETHER, FEWEST_ROWS, MOST_MARKS = 40, 240, 4, 300
 NO_VALUE = "no value"
 # How many corners a mark has, and by which part of a corner it is turned from standing on its end.
 _CORNERS = {"square": (4, 0.5), "diamond": (4, 0.0), "triangle-up": (3, 0.0), "pentagon": (5, 0.0), "hexagon": (6, 0.0)}
@@ -141,7 +141,7 @@ def _points(traces: Sequence[Any]) -> tuple[list[list[str]], bool]:
     rows, is_thinned = [], False
     for trace in told:
         is_listed = trace.mode == "markers" and trace.text is not None  # every mark is a thing of its own
-        places = range(len(trace.x)) if is_listed else kept_places(trace.y, most)
+        places = range(len(trace.x)) if is_listed and len(trace.x) <= MOST_MARKS else kept_places(trace.y, most)
         is_thinned = is_thinned or len(places) < len(trace.x)
         rows += [_row(trace, place) for place in places if _is_number(trace.y[place])]
     return rows, is_thinned

@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from surefoot.language import say
-from surefoot.records import Finding, Run
+from surefoot.records import Finding, Run, ranked
 from surefoot.reports.appearance import (
     CURVES,
     PALETTE,
@@ -21,10 +21,12 @@ from surefoot.reports.appearance import (
 from surefoot.reports.escaping import plain
 from surefoot.reports.retelling import said_name
 
-__all__ = ["has_noise", "losses_figure", "noise_over_samples", "rates_figure"]
+__all__ = ["drawn_runs", "has_noise", "losses_figure", "noise_over_samples", "rates_figure"]
 
 # More runs than this share the colours of their lengths.
 MOST_NAMED = 12
+# More curves than this are one blot; what the others came to stands in the table of runs.
+MOST_DRAWN = 150
 MOST_MARKS = 4
 
 
@@ -36,7 +38,7 @@ def losses_figure(runs: Sequence[Run], *, winner: int | None, findings: Sequence
         winner: the number of the kept one.
         findings: verdicts whose epoch is marked, where they are about the kept run.
     """
-    figure = go.Figure()
+    figure, runs = go.Figure(), drawn_runs(runs, winner)
     groups = _groups(runs, winner)
     most = points_each(2 * len(runs))
     for run in sorted(runs, key=lambda run: run.number == winner):
@@ -50,6 +52,14 @@ def losses_figure(runs: Sequence[Run], *, winner: int | None, findings: Sequence
         assert finding.epoch is not None
         mark_place(figure, finding.epoch, plain(finding.verdict), height=1.0 - 0.08 * place)
     return figure
+
+
+def drawn_runs(runs: Sequence[Run], winner: int | None) -> list[Run]:
+    """The runs whose losses are drawn: all, or of many those that were judged best, with the kept one."""
+    if len(runs) <= MOST_DRAWN:
+        return list(runs)
+    chosen = {run.number for run in ranked(runs)[: MOST_DRAWN - 1]} | {winner}
+    return [run for run in runs if run.number in chosen]
 
 
 def _is_about(finding: Finding, runs: Sequence[Run], winner: int | None) -> bool:

@@ -12,7 +12,7 @@ from surefoot.recipe import Recipe
 from surefoot.records import Change, Finding, Run, Study
 from surefoot.reports.chart import Chart, chart
 from surefoot.reports.explanation import Explanation, explained
-from surefoot.reports.figures import has_noise, losses_figure, noise_over_samples, rates_figure
+from surefoot.reports.figures import drawn_runs, has_noise, losses_figure, noise_over_samples, rates_figure
 from surefoot.reports.probe_figures import range_test_figure
 from surefoot.reports.pytorch_code import is_steered, pytorch_code
 from surefoot.reports.rendering import render
@@ -27,6 +27,7 @@ __all__ = ["page", "pictures_of", "write_report"]
 
 # A table of thousands of changes says no more than its most distant ones.
 MOST_CHANGES = 200
+MOST_ABOUT = 6
 _USAGE = """import surefoot as sf
 
 model = sf.load("{folder}")
@@ -83,6 +84,9 @@ def pictures_of(study: Study, findings: Sequence[Finding] = ()) -> dict[str, Cha
         caption = say("Every run: validation full, training dotted. The kept run is thick and blue.")
         if len(study.runs) == 1:
             caption = say("Validation full, training dotted.")
+        left = len(study.runs) - len(drawn_runs(study.runs, study.winner))
+        if left:
+            caption += say(" {count:,} runs that ended higher or lost their model are left out.", count=left)
         if not study.objective.chooses:
             caption = say("Training loss. No row was held out, so there is no validation loss.")
         figure = losses_figure(study.runs, winner=study.winner, findings=findings)
@@ -120,8 +124,12 @@ def _map_caption(study: Study) -> str:
 
 def _about(finding: Finding) -> str:
     """The runs that a verdict is about; "" where it is about all of them."""
-    names = finding.run.split(", ")
-    return "" if finding.run == "all" else say(", ").join(said_name(name) for name in names)
+    names = [said_name(name) for name in finding.run.split(", ")]
+    if finding.run == "all":
+        return ""
+    if len(names) > MOST_ABOUT:
+        return say("{name} and {count} more", name=names[0], count=len(names) - 1)
+    return say(", ").join(names)
 
 
 def _outcome(study: Study) -> str:

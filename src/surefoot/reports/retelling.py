@@ -50,7 +50,7 @@ def _patterns() -> list[tuple[str, re.Pattern[str]]]:
 
 
 # What may stand in a field: a sentence of its own, or one word or number.
-_SENTENCES, _WORD = frozenset({"name", "reason", "kept", "rest"}), r"[^\s;:]*[^\s;:,.]"
+_SENTENCES, _WORD = frozenset({"name", "reason", "kept"}), r"[^\s;:]*[^\s;:,.]"
 
 
 def _expression(template: str) -> str:

@@ -159,7 +159,7 @@ def _set_heights(figure: go.Figure, study: Study) -> None:
         sizes = sorted(set(heights))
         figure.update_yaxes(type="log")
         if len(sizes) <= 12:
-            figure.update_yaxes(tickmode="array", tickvals=sizes, ticktext=[f"{size:,}" for size in sizes])
+            figure.update_yaxes(tickmode="array", tickvals=sizes, ticktext=[f"{size:,.0f}" for size in sizes])
     else:
         log_if_positive(figure, heights)
 

@@ -110,6 +110,9 @@ _PICTURES = {
     "Every run: validation full, training dotted. The kept run is thick and blue.": (
         "每一次训练：验证损失为实线，训练损失为点线。被保留的那次为蓝色粗线。"
     ),
+    " {count:,} runs that ended higher or lost their model are left out.": (
+        "另有 {count:,} 次结果较差或没有可用模型的训练未画出。"
+    ),
     "Validation full, training dotted.": "验证损失为实线，训练损失为点线。",
     "Training loss. No row was held out, so there is no validation loss.": (
         "训练损失。没有留出任何数据行，因此没有验证损失。"
@@ -191,6 +194,7 @@ _RUNS = {
     "{count:,} changes between them are left out; records.json has all.": (
         "其间还有 {count:,} 次变动未列出；records.json 中有全部记录。"
     ),
+    "{name} and {count} more": "{name}及另外 {count} 次",
     "Every run": "每一次训练",
     "share of the horizon": "占完整时长的份额",
     "tried because": "为何而试",
