@@ -57,7 +57,12 @@ def _is_above(values: npt.NDArray[np.float64], least: float, share_of_it: float)
 def _overfitting(log: Log, validation: Curve, training: Curve) -> Finding:
     (onset, least), end = validation.best, validation.last
     at = max(int(np.searchsorted(training.finite_at, onset, side="right")) - 1, 0)
-    then = float(training.values[np.isfinite(training.values)][at])
+    then, last = float(training.values[np.isfinite(training.values)][at]), training.last
+    if last >= then:  # single points say otherwise than the smoothed course that the rule goes by
+        start = max(
+            int(np.searchsorted(training.finite_at, validation.finite_at[validation.lowest], side="right")) - 1, 0
+        )
+        then, last = float(training.smooth[start]), float(training.smooth[-1])
     wasted = (validation.finite_at[-1] - onset) / max(
         validation.finite_at[-1] - min(validation.finite_at[0], 0.0), 1e-12
     )
@@ -74,7 +79,7 @@ def _overfitting(log: Log, validation: Curve, training: Curve) -> Finding:
             end=end,
             rise=share((end - least) / max(abs(least), 1e-12)),
             then=then,
-            last=training.last,
+            last=last,
             wasted=share(wasted),
         ),
         advice=say(

@@ -8,14 +8,19 @@ import numpy as np
 
 from surefoot.diagnosis.log import Log, Series
 from surefoot.diagnosis.overfitting import overfitting
+from surefoot.diagnosis.run_verdicts import of_the_course
+from surefoot.diagnosis.study_data import of_the_data, too_much_decay
+from surefoot.diagnosis.study_search import of_the_search
 from surefoot.language import say
-from surefoot.records import Finding, Run, Study
+from surefoot.records import Evaluation, Finding, Run, Study
 
 __all__ = ["findings"]
 
 # Overfitting is said of a run of ours from this rise on, not from the first hundredth: its best weights were kept.
 CLEAR_RISE = 0.05
 FEWEST_LOOKS = 6
+# The same rows are looked at twice, so a difference has less error than either look: this share of it, as between runs.
+SAME_ROWS = 0.5
 FEW_ROWS = 100
 # No network we know diverges below this rate because of it.
 HOPELESS_RATE = 1e-5
@@ -28,8 +33,12 @@ def findings(study: Study) -> list[Finding]:
     longest = max((run.share for run in study.runs), default=1.0)
     found = [finding for run in study.runs if run.share == longest for finding in _overfitting(run)]
     found += _failures(study)
+    found += _of_the_winner(study)
     found += _guessing(study)
+    found += of_the_data(study)
+    found += too_much_decay(study)
     found += _small_validation(study)
+    found += of_the_search(study)
     if not found:
         found.append(
             Finding(
@@ -61,11 +70,27 @@ def _overfitting(run: Run) -> Iterator[Finding]:
         "validation_loss": Series(at, np.array([look.metrics["validation_loss"] for look in looks])),
     }
     found = overfitting(Log(run.name, "epoch", series), rise=CLEAR_RISE)
-    if found is not None and found.verdict == "overfitting":
+    if found is not None and found.verdict == "overfitting" and not _is_within_the_error(run, looks):
         advice = say(
             "the best weights were kept; train for fewer epochs, raise optimizer.weight_decay, or bring more data"
         )
         yield found.model_copy(update={"advice": advice})
+
+
+def _is_within_the_error(run: Run, looks: Sequence[Evaluation]) -> bool:
+    """Whether so few rows were looked at that the rise could be chance, where that error is known."""
+    errors = [look.standard_error for look in looks if look.standard_error is not None]
+    if not errors or run.objective.name != "validation_loss":
+        return False
+    losses = [look.metrics["validation_loss"] for look in looks]
+    return losses[-1] - min(losses) < SAME_ROWS * max(errors[-1], errors[losses.index(min(losses)) - len(losses)])
+
+
+def _of_the_winner(study: Study) -> Iterator[Finding]:
+    """The course of the run whose weights were kept, where it went to its end."""
+    run = study.winning_run
+    if run is not None and run.status == "completed":
+        yield from of_the_course(run, is_chosen=study.kind == "tune")
 
 
 def _failures(study: Study) -> Iterator[Finding]:

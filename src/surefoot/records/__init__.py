@@ -16,7 +16,7 @@ from surefoot.records.probes import (
     Sharpness,
     ShortTrainings,
 )
-from surefoot.records.study import Forecast, Study, StudyStatus
+from surefoot.records.study import Facts, Forecast, Range, Study, StudyStatus
 from surefoot.records.suggestions import FrontierPoint, ProbeReport, Suggestion
 from surefoot.records.training import TRAIN_LOSS, Change, Cost, Evaluation, Finding, Objective, Run, RunStatus
 
@@ -30,6 +30,7 @@ __all__ = [
     "Change",
     "Cost",
     "Evaluation",
+    "Facts",
     "Finding",
     "Forecast",
     "Form",
@@ -39,6 +40,7 @@ __all__ = [
     "NoiseReading",
     "Objective",
     "ProbeReport",
+    "Range",
     "RangeTest",
     "Run",
     "RunStatus",

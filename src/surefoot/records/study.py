@@ -10,10 +10,36 @@ from surefoot.records.base import SCHEMA_VERSION, Number, Record
 from surefoot.records.probes import RangeTest
 from surefoot.records.training import Cost, Finding, Objective, Run
 
-__all__ = ["Forecast", "Study", "StudyStatus"]
+__all__ = ["Facts", "Forecast", "Range", "Study", "StudyStatus"]
 
 StudyStatus = Literal["completed", "interrupted", "diverged", "out_of_memory"]
 """How a study ended; "diverged" and "out_of_memory" where no run of it was usable."""
+
+
+class Facts(Record):
+    """What the rows tell by themselves; None where it cannot be told.
+
+    Attributes:
+        input_scale: the root mean square of the training inputs as the model gets them.
+        largest_class: the share of the most frequent label among the validation rows.
+    """
+
+    input_scale: float | None = None
+    largest_class: float | None = None
+
+
+class Range(Record):
+    """The numbers a recipe key was allowed to take in a search.
+
+    Attributes:
+        low: the least one, included.
+        high: the largest one, included.
+        is_log: whether they are spread over their logarithm.
+    """
+
+    low: float
+    high: float
+    is_log: bool = False
 
 
 class Forecast(Record):
@@ -57,6 +83,8 @@ class Study(Record):
         guess: the validation loss of always giving the same answer, the class shares or the mean of the training
             targets; None where the loss has no such answer.
         forecast: stands where the budget had no room for a whole training.
+        facts: what the rows tell by themselves.
+        ranges: of numbers, by recipe key, where a space was given.
         cost: all that was spent.
         findings: the verdicts.
         notes: what a person should know besides.
@@ -81,6 +109,8 @@ class Study(Record):
     metrics: dict[str, Number]
     guess: float | None = None
     forecast: Forecast | None = None
+    facts: Facts = Facts()
+    ranges: dict[str, Range] = Field(default_factory=dict)
     cost: Cost
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,11 +17,13 @@ from surefoot.language import language as spoken_in
 from surefoot.protocols import Finishes, Split, Trainable, TrainableFactory
 from surefoot.recipe import Data, Recipe
 from surefoot.records import SCHEMA_VERSION, Cost, Finding, Forecast, RangeTest, Study, StudyStatus
+from surefoot.space import Dimension
 from surefoot.tasks import Task
 from surefoot.tasks.builder import reference_to
 from surefoot.tasks.inputs import input_form
 from surefoot.tuning import Outcome
 from surefoot.workflows import output
+from surefoot.workflows.facts import facts_of, ranges_of
 
 __all__ = ["Result", "Spending", "conclude", "versions"]
 
@@ -135,6 +137,7 @@ def conclude(
     directory: Path | None,
     notes: Sequence[str] = (),
     forecast: Forecast | None = None,
+    space: Mapping[str, Dimension] | None = None,
 ) -> Result:
     """Measure the best model on every part, find what there is to say, write it all down."""
     finished = outcome.trainable.finish() if isinstance(outcome.trainable, Finishes) else ()
@@ -160,6 +163,8 @@ def conclude(
         metrics=metrics,
         guess=_guess(task, _loss_name(task, outcome)),
         forecast=forecast,
+        facts=facts_of(task, outcome.best.recipe if outcome.best else {}),
+        ranges=ranges_of(space or {}),
         cost=Cost(trainings=samples / factory.training_samples, samples=samples, seconds=spending.seconds),
         notes=(*task.notes, *notes, *finished, *_loading(task, directory)),
         versions=versions(),

@@ -109,6 +109,7 @@ def tune(
         return conclude(
             task, factory, outcome, spending,
             kind="tune", seed=wanted.seed, directory=place, notes=notes, forecast=forecast,
+            space=wanted.space,
         )  # fmt: skip
 
 

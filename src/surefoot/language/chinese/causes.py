@@ -12,6 +12,7 @@ _NAMES = {
     "train and validation swapped": "训练集与验证集弄反",
     "validation follows training": "验证损失紧跟训练损失",
     "imbalance hidden by accuracy": "准确率掩盖了类别不平衡",
+    "inputs not scaled": "输入没有缩放",
 }
 
 _TRAINING = {
@@ -103,4 +104,35 @@ _DATA = {
     ),
 }
 
-CAUSES = {**_NAMES, **_TRAINING, **_DATA}
+_STUDY = {
+    "the root mean square of the training inputs is {scale:.3g}, and first weights are made for about 1": (
+        "训练输入的均方根为 {scale:.3g}，而初始权重是按 1 左右设计的"
+    ),
+    "set data.standardize = true, or bring the inputs to mean 0 and deviation 1 yourself (pictures: divide by 255), "
+    "unless the model does it first": (
+        "设 data.standardize = true，或自己把输入变成均值 0、标准差 1（图片可除以 255），除非模型第一步就这样做"
+    ),
+    "{accuracy} of {rows} validation rows are right, and always saying the most frequent class has {largest}": (
+        "{rows} 行验证数据中有 {accuracy} 答对，而永远回答最常见的类别就有 {largest}"
+    ),
+    "judge by the loss or a metric over classes; set loss.class_weights = balanced or data.balance = oversample, and "
+    "move the threshold": (
+        "改用损失或按类别计算的指标来评判；设 loss.class_weights = balanced 或 data.balance = oversample，并调整阈值"
+    ),
+    "weight decay pulls the weights back {decay:.0f} times over the training (rate × decay × steps), where 1 to 3 "
+    "times was best on most tasks": (
+        "整个训练中权重衰减把权重拉回 {decay:.0f} 倍（学习率 × 衰减 × 步数），而多数任务上 1 到 3 倍最好"
+    ),
+    "try optimizer.weight_decay = {value:.2g}": "试试 optimizer.weight_decay = {value:.2g}",
+    "the best run has {parameter} = {value:.4g}, at the upper end of {low:.4g} to {high:.4g}": (
+        "最好的训练里 {parameter} = {value:.4g}，位于 {low:.4g} 到 {high:.4g} 的上端"
+    ),
+    "the best run has {parameter} = {value:.4g}, at the lower end of {low:.4g} to {high:.4g}": (
+        "最好的训练里 {parameter} = {value:.4g}，位于 {low:.4g} 到 {high:.4g} 的下端"
+    ),
+    "{objective} is {first:.4g} and {second:.4g}; that the first is better can be believed to {share}; they differ in "
+    "{keys}": "{objective} 分别为 {first:.4g} 和 {second:.4g}；前者更好的可信度为 {share}；两者的差别在于 {keys}",
+    "nothing but chance": "只有随机性",
+}
+
+CAUSES = {**_NAMES, **_TRAINING, **_DATA, **_STUDY}
