@@ -33,8 +33,10 @@ def findings(study: Study) -> list[Finding]:
     longest = max((run.share for run in study.runs), default=1.0)
     found = [finding for run in study.runs if run.share == longest for finding in _overfitting(run)]
     found += _failures(study)
-    found += _of_the_winner(study)
-    found += _guessing(study)
+    guessing = list(_guessing(study))
+    # "learned almost nothing" says it against a constant answer, which is surer than against the run's own start
+    found += [one for one in _of_the_winner(study) if not (guessing and one.verdict == "learned nothing")]
+    found += guessing
     found += of_the_data(study)
     found += too_much_decay(study)
     found += _small_validation(study)
