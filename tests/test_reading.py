@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
+import re
 import sqlite3
 import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -396,3 +399,65 @@ def test_rows_and_lists_read_as_the_decoder_reads_them(row: dict[str, object], c
     assert repr(Cursor(json.dumps(row)).row()) == repr(json.loads(json.dumps(row)))
     read = [cell for piece in Cursor(json.dumps(cells)).elements() for cell in piece]
     assert read == json.loads(json.dumps(cells))
+
+
+# --- on a terminal
+
+
+def on_a_terminal(*arguments: str, width: int, **environment: str) -> str:
+    """What a command writes when its output is a terminal so wide."""
+    import fcntl
+    import pty
+    import termios
+
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+    started = subprocess.Popen(
+        [sys.executable, "-m", "surefoot", *arguments],
+        stdout=its,
+        stderr=its,
+        env={**kept, "TERM": "xterm-256color", **environment},
+    )
+    os.close(its)
+    said = b""
+    with contextlib.suppress(OSError):  # Linux ends a terminal that nobody holds with an error
+        while part := os.read(ours, 4096):
+            said += part
+    os.close(ours)
+    assert started.wait() == 0
+    return said.decode().replace("\r\n", "\n")
+
+
+def test_a_terminal_has_colours_and_its_own_width() -> None:
+    log = str(LOGS / "keras_csvlogger.csv")
+    said = on_a_terminal("diagnose", log, width=64)
+    assert "\x1b[1;33moverfitting (certain)" in said and "\x1b[1;36mlearning rate too high (possible)" in said
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", said).split("\n")
+    assert all(len(line) <= 64 for line in lines if line != log) and "  ▲ overfitting (certain)" in map(
+        str.rstrip, lines
+    )
+    without = on_a_terminal("diagnose", log, width=64, NO_COLOR="1")
+    assert "overfitting (certain)" in without and not re.search(r"\x1b\[[0-9;]*3[0-7]m", without)
+
+
+def test_what_is_no_terminal_gets_plain_text(call: Any) -> None:
+    code, said, _ = call("diagnose", str(LOGS / "keras_csvlogger.csv"))
+    assert code == 0 and "\n  overfitting (certain)\n    the validation loss" in said and "\x1b" not in said
+
+
+@pytest.mark.parametrize(
+    ("verdict", "certainty", "grave"),
+    [
+        ("diverged", "certain", "broken"),
+        ("overfitting", "likely", "wrong"),
+        ("learning rate too high", "possible", "doubt"),
+        ("too short to tell", None, "doubt"),
+        ("nothing wrong", "likely", "fine"),
+    ],
+)
+def test_how_grave_a_verdict_is(verdict: str, certainty: Any, grave: str) -> None:
+    from surefoot.records import Finding
+    from surefoot.reports.verdicts import gravity
+
+    assert gravity(Finding(verdict=verdict, run="", evidence="", advice="", certainty=certainty)) == grave

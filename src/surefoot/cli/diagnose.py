@@ -32,10 +32,10 @@ def diagnose(
     """
     from surefoot import reports
     from surefoot.cli.show import print_json
+    from surefoot.cli.verdicts import echo_verdicts
     from surefoot.diagnosis import diagnosed
     from surefoot.errors import RequestError
     from surefoot.language import language
-    from surefoot.reports.verdicts import verdicts_text
 
     if page is not None:
         reports.require_report_file(page)
@@ -57,7 +57,7 @@ def diagnose(
                 for one in found
             ])  # fmt: skip
         else:
-            typer.echo("\n\n".join(verdicts_text(one.name, one.findings, one.left_out) for one in found))
+            echo_verdicts(found)
         if page is not None:
             written = reports.write_as(
                 page, page=lambda: reports.diagnosis_page(found), pictures=lambda: reports.diagnosis_pictures(found)

@@ -15,8 +15,8 @@ __all__ = ["leave", "show"]
 
 def show(result: Result, as_json: bool) -> None:
     """Say what was trained and where it lies, then exit as ``leave`` does."""
-    from surefoot import reports
     from surefoot.cli.show import print_json
+    from surefoot.cli.verdicts import echo_summary
     from surefoot.workflows.output import result_json
 
     if result.process:  # process 0 shows it
@@ -24,7 +24,7 @@ def show(result: Result, as_json: bool) -> None:
         return
     if as_json:
         print_json(result_json(result.study))
-    typer.echo("\n" + reports.summary(result.study), err=as_json)
+    echo_summary(result.study, err=as_json)
     if result.stopped_by_person:
         typer.echo(f"Resume    the same command with: --out {result.directory} --resume", err=as_json)
     assert result.directory is not None

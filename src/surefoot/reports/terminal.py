@@ -34,7 +34,7 @@ def metrics_table(study: Study) -> list[list[str]]:
     return lines
 
 
-def summary(study: Study) -> str:
+def summary(study: Study, *, with_findings: bool = True) -> str:
     """The recipe in a line or two, the metrics, the price, the verdicts."""
     lines = []
     if study.recipe:
@@ -52,7 +52,7 @@ def summary(study: Study) -> str:
     lines += [f"Moved     {line}" for line in _moves(study)]
     for note in study.notes:
         lines.append(f"Note      {note}")
-    for finding in study.findings:
+    for finding in study.findings if with_findings else ():
         where = f" ({finding.run})" if finding.run != "all" else ""
         lines.append(f"Finding   {finding.verdict}{where}: {finding.evidence}; {finding.advice}")
     return "\n".join(lines)

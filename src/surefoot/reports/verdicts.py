@@ -4,13 +4,44 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import Literal
 
 from surefoot.language import say
 from surefoot.records import Finding
 
-__all__ = ["verdicts_text"]
+__all__ = ["Gravity", "gravity", "titled", "verdicts_text"]
+
+Gravity = Literal["broken", "wrong", "doubt", "fine"]
 
 WIDTH = 110
+# What leaves no model that is worth having, or numbers that cannot be believed.
+_BROKEN = frozenset({
+    "diverged",
+    "out of memory",
+    "learned nothing",
+    "gradients vanished",
+    "gradients explode",
+    "train and validation swapped",
+    "many trials failed",
+})  # fmt: skip
+_UNTOLD = frozenset({"too short to tell", "too few trials to tell"})
+
+
+def gravity(finding: Finding) -> Gravity:
+    """How grave a verdict is: what is broken, what is wrong, what is only possible, and what is fine."""
+    if finding.verdict == "nothing wrong":
+        return "fine"
+    if finding.verdict in _BROKEN:
+        return "broken"
+    return "doubt" if finding.certainty == "possible" or finding.verdict in _UNTOLD else "wrong"
+
+
+def titled(finding: Finding) -> str:
+    """The name of a verdict and how sure it is, in the language of the moment."""
+    title = say(finding.verdict)
+    if not finding.certainty:
+        return title
+    return say("{verdict} ({certainty})", verdict=title, certainty=say(finding.certainty))
 
 
 def verdicts_text(name: str, findings: Sequence[Finding], notes: Sequence[str] = ()) -> str:
@@ -25,10 +56,7 @@ def verdicts_text(name: str, findings: Sequence[Finding], notes: Sequence[str] =
     """
     lines = [name]
     for finding in findings:
-        title = say(finding.verdict)
-        if finding.certainty:
-            title = say("{verdict} ({certainty})", verdict=title, certainty=say(finding.certainty))
-        lines += [f"  {title}", *_indented(finding.evidence), *_indented(f"→ {finding.advice}")]
+        lines += [f"  {titled(finding)}", *_indented(finding.evidence), *_indented(f"→ {finding.advice}")]
     lines += [line for note in notes for line in _indented(say("Left out: {what}", what=note), 2)]
     return "\n".join(lines)
 
