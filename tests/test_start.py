@@ -13,7 +13,7 @@ import pytest
 from surefoot import cli
 
 DOCS = Path(__file__).parents[1] / "docs"
-BLOCK = re.compile(r"```(python|sh|text)(?: title=\"([\w.]+)\")?\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"```(python|sh|text|toml)(?: title=\"([\w.]+)\")?\n(.*?)```", re.DOTALL)
 
 
 def test_the_five_minutes_run_and_show_what_happens(
@@ -36,6 +36,26 @@ def test_the_five_minutes_run_and_show_what_happens(
             shown += 1
     assert shown == 6
     assert (tmp_path / "runs/digits-1/report.html").is_file()
+
+
+def test_the_comparisons_run_and_show_such_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = BLOCK.findall((DOCS / "comparing.md").read_text(encoding="utf-8"))
+    for _, name, block in blocks:
+        if name:
+            (tmp_path / name).write_text(block, encoding="utf-8")
+    said = ""
+    for language, _, block in blocks:
+        if language == "sh":
+            run(f"{block.strip()} --epochs 1", monkeypatch)  # the page's, but shorter
+            said = "".join(capsys.readouterr())
+        elif language == "text":
+            assert beginnings(block) <= beginnings(said)
+        elif language == "python":
+            exec(compile(block, "docs/comparing.md", "exec"), {})
+    assert capsys.readouterr().out.count("batch.size=") == 4
 
 
 def run(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
