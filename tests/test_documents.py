@@ -114,6 +114,7 @@ def test_the_commands_on_a_table_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "docs/using.md",
         "docs/diagnosing.md",
         "docs/corrections.md",
+        "docs/questions.md",
         "CHANGELOG.md",
     ],
 )

@@ -14,7 +14,7 @@ import surefoot as sf
 from benchmarks.corrections.tables import markdown, spread
 from surefoot import tasks
 
-__all__ = ["noise_by_width", "sampling_variance", "sizes", "steps_to_accuracy"]
+__all__ = ["noise_by_width", "noise_scales", "sampling_variance", "sizes", "steps_to_accuracy"]
 
 SEEDS = range(3)
 SIZES = (16, 64, 256)
@@ -119,14 +119,14 @@ def noise_by_width() -> str:
         found: dict[float, list[float]] = {0.5: [], 0.1: []}
         count = 0
         for seed in SEEDS:
-            scales, count = _noise_scales(width, tuple(found), seed=seed)
+            scales, count = noise_scales(width, tuple(found), seed=seed)
             for level, scale in scales.items():
                 found[level].append(scale)
         rows.append([width, f"{count:,}", *(spread(values, ".0f") for values in found.values())])
     return markdown(["hidden units", "parameters", "noise scale at a training loss of 0.5", "of 0.1"], rows)
 
 
-def _noise_scales(width: int, levels: tuple[float, ...], *, seed: int) -> tuple[dict[float, float], int]:
+def noise_scales(width: int, levels: tuple[float, ...], *, seed: int) -> tuple[dict[float, float], int]:
     """S/‖G‖² over all training rows, each time the training loss first falls below a level."""
     import torch
     from torch import nn
