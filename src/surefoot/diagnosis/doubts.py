@@ -22,7 +22,7 @@ BY_HEART, AS_GOOD, ALL_RIGHT = 0.02, 1.25, 0.99
 # A validation loss whose neighbours differ by this share of all that it moved tells little between them.
 RESTLESS = 0.1
 # With fewer validation rows than this, one row is two percent of the accuracy.
-FEW_ROWS, FEWEST_SHARES = 50, 3
+FEW_ROWS, FEWEST_SHARES = 50, 2
 
 
 def doubts(log: Log) -> list[Finding]:
@@ -142,8 +142,8 @@ def _rows_behind(accuracies: npt.NDArray[np.float64]) -> int | None:
 
     Written with few digits, every number is a multiple of a power of ten: there only shares far coarser count.
     """
-    shares = np.unique(accuracies[(accuracies > 0.0) & (accuracies < 1.0)])
-    if len(shares) < FEWEST_SHARES:
+    shares = np.unique(accuracies)
+    if len(shares) < FEWEST_SHARES or shares[-1] > 1.0 or not ((shares > 0.0) & (shares < 1.0)).any():
         return None
     digits = next((count for count in range(1, 7) if np.allclose(shares, np.round(shares, count), atol=1e-9)), 7)
     for rows in range(2, FEW_ROWS):

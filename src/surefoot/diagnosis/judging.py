@@ -35,8 +35,8 @@ def verdicts(log: Log) -> list[Finding]:
     if fatal is not None:  # what the course looks like no longer counts, what led to it does
         return [fatal, *seen]
     course = overfitting(log) or convergence(log)
-    # a model is not too small where a cause was seen, or nothing learned at all
-    is_open = not seen and (course is None or course.verdict != "learned nothing")
+    # a model is not too small where a cause was seen, it learned nothing at all, or is still learning
+    is_open = not seen and (course is None or course.verdict not in ("learned nothing", "not converged"))
     found = [course, underfitting(log) if is_open else None, spikes(log), *seen, *doubts(log), accuracy(log)]
     found.append(batch_size(log))
     said = [finding for finding in found if finding is not None]

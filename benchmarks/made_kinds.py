@@ -1,0 +1,224 @@
+"""The faults that ``benchmarks.made_faults`` makes: for each, a training with it and the proof that it is one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from benchmarks.made_rows import CHOSEN_ON, HELD_OUT, imbalanced, rows_of
+from benchmarks.made_trainings import Columns, Rows, Setting, Trained, train
+
+__all__ = ["FAULTS", "HEALTHY", "SGD_DECAY", "SGD_RATE", "Case", "Fault"]
+
+# Without a fault; shallow networks need no warmup. Each data set with both optimizers, in turn with the seed.
+HEALTHY = {
+    "digits": Setting(weight_decay=0.1),
+    "breast_cancer": Setting(hidden=(16,), weight_decay=0.3, batch=16, warmup=0.0),
+    "wine": Setting(hidden=(16,), weight_decay=0.3, batch=8, warmup=0.0),
+    "fashion": Setting(epochs=16, dropout=0.3, weight_decay=0.1),
+    "adult": Setting(epochs=12, hidden=(32,), dropout=0.2, learning_rate=1e-3, weight_decay=0.3),
+}
+SGD_DECAY = {"digits": 3e-3, "breast_cancer": 1e-2, "wine": 1e-2, "fashion": 3e-3, "adult": 1e-2}
+SGD_RATE = {"digits": 0.05, "breast_cancer": 0.02, "wine": 0.02, "fashion": 0.05, "adult": 0.02}
+FEW_ROWS = {"digits": 150, "breast_cancer": 60, "wine": 30, "fashion": 300, "adult": 300}
+# A fault is one where the loss on test rows is this much above that of the training without it.
+CLEARLY_WORSE = 1.15
+
+
+@dataclass(frozen=True)
+class Case:
+    """A data set, its setting without a fault, and a seed."""
+
+    data: str
+    setting: Setting
+    seed: int
+
+    @property
+    def rows(self) -> Rows:
+        """Its rows as they are."""
+        return rows_of(self.data, self.seed)
+
+    def train(self, rows: Rows | None = None, **changes: object) -> Trained:
+        """A training with changes."""
+        return train(rows or self.rows, self.setting.but(**changes), seed=self.seed)
+
+
+Made = tuple[Columns, bool]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``make`` gives a log and whether the fault is real; ``verdicts`` are those that name it."""
+
+    name: str
+    verdicts: tuple[str, ...]
+    make: Callable[[Case], Made]
+    data: tuple[str, ...] = (*CHOSEN_ON, *HELD_OUT)
+
+
+def against_cure(case: Case, *, worse: float = CLEARLY_WORSE, rows: Rows | None = None, **changes: object) -> Made:
+    """A training with changes, and whether without them it ends clearly better."""
+    made, cured = case.train(rows, **changes), case.train()
+    return made.columns, not made.end < worse * cured.end
+
+
+def healthy(case: Case) -> Made:
+    made = case.train()
+    return made.columns, made.end <= 1.1 * made.best
+
+
+def overfitting(case: Case) -> Made:
+    few = rows_of(case.data, case.seed, num_train=FEW_ROWS[case.data])
+    made = case.train(
+        few, hidden=(256, 256), epochs=3 * case.setting.epochs, dropout=0.0, weight_decay=0.0, decays=False
+    )
+    return made.columns, made.end > CLEARLY_WORSE * made.best
+
+
+def too_small(case: Case) -> Made:
+    return against_cure(case, hidden=(1,) if case.rows.classes <= 3 else (2,), dropout=0.0)
+
+
+def too_regularised(case: Case) -> Made:
+    by = 30 if case.setting.optimizer == "adamw" else 100
+    return against_cure(case, weight_decay=by * case.setting.weight_decay)
+
+
+def stopped_early(case: Case) -> Made:
+    rate = case.setting.learning_rate / 4
+    return against_cure(case, epochs=max(7, case.setting.epochs // 5), learning_rate=rate, decays=False)
+
+
+def noise_floor(case: Case) -> Made:
+    setting = case.setting.but(learning_rate=4 * case.setting.learning_rate, batch=8)
+    made = train(case.rows, setting.but(decays=False), seed=case.seed)
+    cured = train(case.rows, setting, seed=case.seed)
+    return made.columns, made.end > CLEARLY_WORSE * cured.end
+
+
+def stuck(case: Case) -> Made:
+    return against_cure(case, gain=0.0)
+
+
+def too_high(case: Case) -> Made:
+    return against_cure(
+        case, learning_rate=(60 if case.setting.optimizer == "adamw" else 10) * case.setting.learning_rate
+    )
+
+
+def too_low(case: Case) -> Made:
+    return against_cure(case, learning_rate=case.setting.learning_rate / 100)
+
+
+def diverging(case: Case) -> Made:
+    setting = case.setting.but(optimizer="sgd", learning_rate=SGD_RATE[case.data], activation=nn.LeakyReLU)
+    made = train(case.rows, setting.but(learning_rate=100 * setting.learning_rate, warmup=0.3), seed=case.seed)
+    losses = [loss for loss in made.columns["train_loss"] if loss is not None]
+    return made.columns, not math.isfinite(losses[-1]) or losses[-1] > losses[0]
+
+
+def spiking(case: Case) -> Made:
+    """A few rows were recorded a thousand times too large."""
+    rows = case.rows
+    inputs = rows.train[0].clone()
+    inputs[:3] *= 1000.0
+    made = case.train(Rows((inputs, rows.train[1]), rows.validation, rows.test), by_steps=True, decays=False)
+    return made.columns, made.end > 1.05 * case.train(decays=False).end
+
+
+def no_warmup(case: Case) -> Made:
+    deep = case.setting.but(hidden=(64,) * 6, optimizer="sgd", learning_rate=3 * SGD_RATE[case.data], weight_decay=1e-4)
+    made = train(case.rows, deep.but(warmup=0.0), seed=case.seed)
+    cured = train(case.rows, deep.but(warmup=0.2), seed=case.seed)
+    return made.columns, not made.end < 1.3 * cured.end
+
+
+def batch_too_small(case: Case) -> Made:
+    return against_cure(case, batch=1, epochs=case.setting.epochs // 2)
+
+
+def batch_too_large(case: Case) -> Made:
+    return against_cure(case, batch=len(case.rows.train[0]) // 2)
+
+
+def few_to_watch(case: Case) -> Made:
+    made = case.train(rows_of(case.data, case.seed, num_validation=12))
+    watched = made.columns["val_loss"][-1] or 0.0
+    return made.columns, abs(watched - made.end) > 0.3 * made.end
+
+
+def swapped(case: Case) -> Made:
+    columns = dict(case.train(weight_decay=0.0, dropout=0.0).columns)
+    for measure in ("loss", "accuracy"):
+        columns[f"train_{measure}"], columns[f"val_{measure}"] = columns[f"val_{measure}"], columns[f"train_{measure}"]
+    return columns, (columns["train_loss"][-1] or 0.0) > CLEARLY_WORSE * (columns["val_loss"][-1] or 0.0)
+
+
+def leaking(case: Case) -> Made:
+    """Validation rows that are training rows."""
+    rows = rows_of(case.data, case.seed, num_train=FEW_ROWS[case.data])
+    half = len(rows.train[0]) // 2
+    made = case.train(
+        Rows(rows.train, (rows.train[0][:half], rows.train[1][:half]), rows.test), weight_decay=0.0, dropout=0.0
+    )
+    return made.columns, (made.columns["val_loss"][-1] or 0.0) < made.end / 1.3
+
+
+def dead(case: Case) -> Made:
+    return against_cure(case, bias=-4.0)
+
+
+def exploding(case: Case) -> Made:
+    return against_cure(case, hidden=(64,) * 5, gain=5.0)
+
+
+def vanishing(case: Case) -> Made:
+    deep = {"hidden": (64,) * 6, "optimizer": "sgd", "learning_rate": SGD_RATE[case.data], "weight_decay": 1e-4}
+    made, cured = case.train(activation=nn.Sigmoid, **deep), case.train(**deep)
+    return made.columns, made.end > CLEARLY_WORSE * cured.end
+
+
+def unscaled(case: Case) -> Made:
+    return against_cure(case, rows=rows_of(case.data, case.seed, is_scaled=False))
+
+
+def rare_class(case: Case) -> Made:
+    rows = imbalanced(case.data, case.seed)
+    setting = case.setting.but(learning_rate=case.setting.learning_rate / 10, dropout=0.0)
+    rare = rows.train[1] == 1
+    again = torch.cat([torch.arange(len(rare)), torch.nonzero(rare).flatten().repeat(10)])
+    even = Rows((rows.train[0][again], rows.train[1][again]), rows.validation, rows.test)
+    made = train(rows, setting, seed=case.seed)
+    return made.columns, made.balanced + 0.1 < train(even, setting, seed=case.seed).balanced
+
+
+FAULTS = (
+    Fault("none", ("nothing wrong",), healthy),
+    Fault("overfitting", ("overfitting",), overfitting),
+    Fault("model too small", ("underfitting",), too_small),
+    Fault("too much decay", ("underfitting",), too_regularised),
+    Fault("stopped early", ("not converged",), stopped_early),
+    Fault("rate never decays", ("held up by noise",), noise_floor),
+    Fault("zero weights", ("learned nothing", "dead units"), stuck),
+    Fault("rate too high", ("learning rate too high",), too_high),
+    Fault("rate too low", ("learning rate too low",), too_low),
+    Fault("diverging", ("diverged",), diverging),
+    Fault("broken rows", ("spikes",), spiking),
+    Fault("no warmup", ("warmup missing",), no_warmup),
+    Fault("batch far too small", ("batch far below the noise",), batch_too_small),
+    Fault("batch far too large", ("batch far above the noise",), batch_too_large),
+    Fault("12 validation rows", ("validation too small to tell",), few_to_watch),
+    Fault("parts swapped", ("train and validation swapped", "validation better than training"), swapped),
+    Fault("rows leak", ("validation follows training", "validation better than training"), leaking),
+    Fault("dead units", ("dead units",), dead),
+    Fault("exploding gradients", ("outputs too large at first", "gradients explode"), exploding),
+    Fault("vanishing gradients", ("gradients vanished",), vanishing),
+    Fault(
+        "inputs not scaled", ("outputs too large at first",), unscaled, ("digits", "breast_cancer", "wine", "fashion")
+    ),
+    Fault("rare class", ("imbalance hidden by accuracy",), rare_class, tuple(set(HEALTHY) - {"wine"})),
+)
