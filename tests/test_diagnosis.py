@@ -288,9 +288,9 @@ def test_what_was_left_out_is_said(tmp_path: Path) -> None:
     [read] = read_logs(log)
     assert read.series["train_loss"].values.tolist() == [0.9, 0.8, 0.6, 0.5]
     assert read.notes == (
-        "1 line has another number of cells than the header; what is missing is blank",
-        "1 cell of 'loss' said no number and was left out",
-        "it goes back in time 1 time, as after a resume: what was written last stands",
+        "lines with another number of cells than the header, what is missing being blank: 1",
+        "cells of loss that say no number were left out: 1",
+        "places where it goes back in time, what was written last standing, as after a resume: 1",
     )
 
 

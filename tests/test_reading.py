@@ -125,8 +125,8 @@ def test_losses_of_several_terms_are_summed_and_it_is_said(tmp_path: Path) -> No
     assert log.series["validation_loss"].values == pytest.approx(np.array(FALLING) + 0.6)
     assert log.series["learning_rate"].values.tolist() == [0.01] * 12
     assert log.notes == (
-        "train_loss is the sum of train/box_loss, train/cls_loss",
-        "validation_loss is the sum of val/box_loss, val/cls_loss",
+        "train_loss is the sum of several columns: train/box_loss + train/cls_loss",
+        "validation_loss is the sum of several columns: val/box_loss + val/cls_loss",
     )
     diverged = ULTRALYTICS + rows + "13, nan, 0.5, 0.4, nan, 0.5, 0.01\n"
     assert np.isnan(read_logs(written(tmp_path, "results.csv", diverged))[0].series["train_loss"].values[-1])
@@ -146,6 +146,16 @@ def test_one_term_is_not_taken_for_the_whole_beside_it(tmp_path: Path) -> None:
         (["loss", "loss_scale", "lr-SGD-momentum", "eta"], {"loss_scale": None, "lr-SGD-momentum": None, "eta": None}),
         (["loss", "x/lr0", "grad_norm"], {"x/lr0": "learning_rate", "grad_norm": "gradient_norm"}),
         (["ppl", "loss", "valid_ppl"], {"loss": "train_loss", "ppl": None, "valid_ppl": "validation_loss"}),
+        (["validation_0/logloss"], {"validation_0/logloss": "validation_loss"}),  # XGBoost
+        (
+            ["validation_0/logloss", "validation_1/logloss"],
+            {"validation_0/logloss": "train_loss", "validation_1/logloss": "validation_loss"},
+        ),
+        (["training/l2", "valid_1/l2"], {"training/l2": "train_loss", "valid_1/l2": "validation_loss"}),  # LightGBM
+        (
+            ["loss", "val_loss/dataloader_idx_0", "loss_0"],
+            {"val_loss/dataloader_idx_0": "validation_loss", "loss_0": None},
+        ),
         (["train_loss_step", "train_loss_epoch", "val_loss"], {"train_loss_epoch": "train_loss"}),
     ],
 )
@@ -154,6 +164,29 @@ def test_columns_mean_what_their_tools_mean(columns: list[str], roles: dict[str,
 
     found = meanings(columns)
     assert {column: found.get(column) for column in roles} == roles
+
+
+def test_a_chart_of_several_runs_is_a_log_of_each(tmp_path: Path) -> None:
+    header = '"Step","a-1 - loss","a-1 - loss__MIN","b - x - loss"\n'
+    logs = read_logs(written(tmp_path, "a.csv", header + rows_of('"%(epoch)d","%(t)s","","%(v)s"\n')))
+    assert [log.name.rpartition(": ")[2] for log in logs] == ["a-1", "b - x"]
+    assert logs[0].series["train_loss"].values.tolist() == FALLING
+    assert logs[1].series["train_loss"].values == pytest.approx(np.array(FALLING) + 0.1)
+
+
+def test_a_folder_of_mlflow(tmp_path: Path) -> None:
+    for run, raised in (("0123", 0.0), ("4567", 1.0)):
+        folder = tmp_path / "mlruns/0" / run
+        (folder / "metrics/train").mkdir(parents=True)
+        (folder / "meta.yaml").write_text("run_id: a\n")
+        for name in ("train/loss", "val_loss"):
+            lines = (f"176370000{step:04d} {value + raised} {step}\n" for step, value in enumerate(FALLING))
+            (folder / "metrics" / name).write_text("".join(lines) + "17637000\n1763 oops 3\n")
+    for place in ("mlruns/0/0123", "mlruns/0/0123/metrics"):
+        [log] = read_logs(tmp_path / place)
+        assert log.series["train_loss"].values.tolist() == log.series["validation_loss"].values.tolist() == FALLING
+        assert log.unit == "step" and log.series["train_loss"].at.tolist() == list(range(12))
+    assert len(read_logs(tmp_path / "mlruns")) == 2
 
 
 def test_results_of_xgboost_and_arrays_of_numpy() -> None:
@@ -205,11 +238,11 @@ def test_what_was_left_out_of_a_hostile_log_is_said(tmp_path: Path) -> None:
     def notes(what: str) -> str:
         return " ".join(read_logs(written(tmp_path, *HOSTILE[what]))[0].notes)
 
-    assert "longer than 262,144 characters" in notes("a million columns")
+    assert "longer than 262,144 characters were cut there: 2" in notes("a million columns")
     assert f"more than {MOST_COLUMNS:,} columns" in notes("a million columns")
     assert "ends in the middle" in notes("half a string")
-    assert "are not utf-8 and were replaced" in notes("Latin-1")
-    assert "1 cell of 'loss'" not in notes("a lone quote")
+    assert "that are not utf-8 were replaced: 6" in notes("Latin-1")
+    assert "that say no number" not in notes("a lone quote")
 
 
 # What atheris found (benchmarks/fuzz_readers.py), made short.

@@ -39,7 +39,7 @@ def echo_verdicts(logs: Sequence[Diagnosed]) -> None:
         console.print(Text(one.name, style="bold"), soft_wrap=True)
         console.print(verdict_lines(one.findings, ascii_only=console.options.ascii_only))
         for note in one.left_out:
-            console.print(Padding.indent(Text(say("Left out: {what}", what=note), style="dim"), 2))
+            console.print(Padding.indent(Text(say("While reading: {what}", what=note), style="dim"), 2))
 
 
 def echo_summary(study: Study, *, err: bool = False) -> None:

@@ -13,6 +13,7 @@ from surefoot.diagnosis.log import Log, Series, Unit, neighbours
 from surefoot.diagnosis.places import Place, dense, placed
 from surefoot.diagnosis.table import LONGEST_PATH, Cells, Table, plain
 from surefoot.errors import RequestError
+from surefoot.language import say
 
 __all__ = ["log_of", "log_of_points"]
 
@@ -53,7 +54,9 @@ def _unread(table: Table, roles: Mapping[str, str]) -> list[str]:
     for column in roles:
         unread = table.columns[column].unread
         if unread:
-            notes.append(f"{_counted(unread, 'cell')} of {plain(column)!r} said no number and {_were(unread)} left out")
+            notes.append(
+                say("cells of {column} that say no number were left out: {count}", column=plain(column), count=unread)
+            )
     return notes
 
 
@@ -62,19 +65,18 @@ def _summed(table: Table, roles: dict[str, str]) -> list[str]:
     notes = []
     for role, columns in sums(table.columns, roles).items():
         parts = [table.columns[column] for column in columns]
-        said = functools.reduce(np.intersect1d, (np.frombuffer(part.rows, dtype=np.uint32) for part in parts))
+        said = functools.reduce(np.intersect1d, (part.rows for part in parts))
         total = sum((dense(part, table.num_rows)[said] for part in parts), np.zeros(len(said)))
-        cells = table.columns[role] = Cells()
-        cells.rows.frombytes(said.tobytes())
-        cells.values.frombytes(total.tobytes())
+        table.columns[role] = Cells.of(said, total)
         roles[role] = role
-        notes.append(f"{role} is the sum of {', '.join(plain(column) for column in columns)}")
+        terms = " + ".join(plain(column) for column in columns)
+        notes.append(say("{role} is the sum of several columns: {terms}", role=role, terms=terms))
     return notes
 
 
 def _points(cells: Cells, place: Place) -> tuple[Values, Values]:
     """The places and values of a column."""
-    rows, values = np.frombuffer(cells.rows, dtype=np.uint32), np.frombuffer(cells.values)
+    rows, values = cells.rows, cells.values
     if len(rows) > MOST_POINTS:
         last, values = neighbours(values, MOST_POINTS)
         rows = rows[last]
@@ -105,7 +107,10 @@ def log_of_points(
             backwards = max(backwards, moved)
     if backwards:
         notes.append(
-            f"it goes back in time {_counted(backwards, 'time')}, as after a resume: what was written last stands"
+            say(
+                "places where it goes back in time, what was written last standing, as after a resume: {count}",
+                count=backwards,
+            )
         )
     if not {"train_loss", "validation_loss", "train_accuracy", "validation_accuracy"} & series.keys():
         columns = ", ".join(plain(column) for column in list(seen or points)[:20]) or "none"
@@ -114,11 +119,3 @@ def log_of_points(
             "say which is which: columns={'train_loss': NAME}, or --column train_loss=NAME"
         )
     return Log(name, unit, series, tuple(notes), first)
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"

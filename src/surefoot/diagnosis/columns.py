@@ -41,6 +41,8 @@ _ALONE = {
 }
 # Words that tools add and that change nothing; a value a step is as good as one an epoch.
 _FILLERS = frozenset({"epoch", "step", "avg", "mean", "average", "total", "of", "metrics", "metric"})
+# and by which they count several sets of a part: "valid_1" of LightGBM, "dataloader_idx_0" of Lightning
+_NUMBERS = frozenset({"0", "1", "dataloader", "idx"})
 # What stands beside a rate in the same monitor and is none.
 _NOT_RATES = frozenset({"momentum", "weight", "decay", "loss", "scale", "betas"})
 
@@ -63,10 +65,12 @@ def meanings(columns: Iterable[str], named: Mapping[str, str] | None = None) -> 
     """
     columns, named = list(columns), dict(named or {})
     _require_named(columns, named)
+    is_of_two = any(column.startswith("validation_1/") for column in columns)
     found = {column: role for role, column in named.items()}
     taken = set(named)
     for column in sorted(columns, key=_plainness):
-        role = _role(column)
+        # of two sets of XGBoost's, the first is by custom the one it learns from
+        role = _role(column.replace("validation_0/", "train/") if is_of_two else column)
         if role is not None and role not in taken and column not in found:
             found[column] = role
             taken.add(role)
@@ -158,7 +162,8 @@ def _parts_in(words: list[str]) -> list[str]:
 
 def _measured(words: list[str]) -> str:
     """What a name says beside the part of the data and what changes nothing."""
-    return "_".join(word for word in words if word not in _FILLERS and not any(word in n for n in _PARTS.values()))
+    fillers = _FILLERS | _NUMBERS if _parts_in(words) else _FILLERS
+    return "_".join(word for word in words if word not in fillers and not any(word in n for n in _PARTS.values()))
 
 
 def _role(column: str) -> str | None:

@@ -37,7 +37,7 @@ def placed(epochs: Cells | None, steps: Cells | None, num_rows: int) -> tuple[Un
 def dense(cells: Cells, num_rows: int) -> Values:
     """A column as an array, not-a-number in its blanks."""
     values = np.full(num_rows, np.nan)
-    values[np.frombuffer(cells.rows, dtype=np.uint32)] = np.frombuffer(cells.values)
+    values[cells.rows] = cells.values
     return values
 
 

@@ -1,4 +1,4 @@
-"""A log while it is read: its columns, in twelve bytes a cell."""
+"""A log while it is read: its columns, in eight to twelve bytes a cell."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import math
 from array import array
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from surefoot.language import say
 
 __all__ = ["LONGEST_PATH", "MOST_COLUMNS", "Cells", "Table", "number", "plain"]
 
@@ -21,12 +26,21 @@ _UNREAD = object()
 class Cells:
     """One column: the rows that say a number and what they say; and how many said something else."""
 
-    __slots__ = ("rows", "unread", "values")
+    __slots__ = ("_rows", "_start", "_values", "unread")
 
     def __init__(self) -> None:
-        self.rows = array("I")
-        self.values = array("d")
+        self._values = array("d")
+        self._start = 0
+        self._rows: array[int] | None = None  # None as long as every row since the first one said a number
         self.unread = 0
+
+    @classmethod
+    def of(cls, rows: npt.NDArray[np.uint32], values: npt.NDArray[np.float64]) -> Cells:
+        """A column of what was computed."""
+        found = cls()
+        found._rows = array("I", rows.tobytes())
+        found._values = array("d", values.tobytes())
+        return found
 
     def put(self, row: int, cell: Any) -> None:
         """Keep a cell; one that is blank says nothing."""
@@ -34,8 +48,26 @@ class Cells:
         if value is _UNREAD:
             self.unread += 1
         elif value is not None:
-            self.rows.append(row)
-            self.values.append(value)
+            count = len(self._values)
+            if not count:
+                self._start = row
+            if self._rows is None and row != self._start + count:
+                self._rows = array("I", range(self._start, self._start + count))
+            if self._rows is not None:
+                self._rows.append(row)
+            self._values.append(value)
+
+    @property
+    def rows(self) -> npt.NDArray[np.uint32]:
+        """The rows that say a number."""
+        if self._rows is None:
+            return np.arange(self._start, self._start + len(self._values), dtype=np.uint32)
+        return np.frombuffer(self._rows, dtype=np.uint32)
+
+    @property
+    def values(self) -> npt.NDArray[np.float64]:
+        """What they say."""
+        return np.frombuffer(self._values) if self._values else np.zeros(0)
 
 
 class Table:
@@ -94,7 +126,7 @@ class Table:
         """What had no room, a sentence."""
         if not self.num_unkept:
             return []
-        return [f"it has more than {MOST_COLUMNS:,} columns; those after them were left out"]
+        return [say("it has more than {most:,} columns; those after them were left out", most=MOST_COLUMNS)]
 
 
 def number(cell: Any) -> Any:

@@ -57,7 +57,7 @@ def verdicts_text(name: str, findings: Sequence[Finding], notes: Sequence[str] =
     lines = [name]
     for finding in findings:
         lines += [f"  {titled(finding)}", *_indented(finding.evidence), *_indented(f"→ {finding.advice}")]
-    lines += [line for note in notes for line in _indented(say("Left out: {what}", what=note), 2)]
+    lines += [line for note in notes for line in _indented(say("While reading: {what}", what=note), 2)]
     return "\n".join(lines)
 
 

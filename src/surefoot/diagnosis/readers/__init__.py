@@ -13,6 +13,7 @@ from surefoot.diagnosis.columns import require_roles
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.readers.events import is_event_file, read_events
 from surefoot.diagnosis.readers.json_logs import read_json
+from surefoot.diagnosis.readers.mlflow import metrics_folder, read_metrics
 from surefoot.diagnosis.readers.objects import read_object
 from surefoot.diagnosis.readers.opening import beginning_of, kind_of, shown
 from surefoot.diagnosis.readers.tables import read_json_lines, read_table
@@ -55,7 +56,7 @@ def _read_file(path: Path, named: Mapping[str, str]) -> list[Log]:
     beginning = beginning_of(path)
     if _OBJECT_BEHIND.search(beginning):
         return [read_json_lines(path, named=named)]
-    return [(read_json if beginning[:1] in ("{", "[") else read_table)(path, named=named)]
+    return [read_json(path, named=named)] if beginning[:1] in ("{", "[") else read_table(path, named=named)
 
 
 def _read_folder(path: Path, named: Mapping[str, str]) -> list[Log]:
@@ -69,6 +70,8 @@ def _read_folder(path: Path, named: Mapping[str, str]) -> list[Log]:
     events = [file for file in files if is_event_file(file)]
     if events:
         return read_events(path, events, named=named)
+    if any(metrics_folder(file) for file in files):
+        return read_metrics(files, named=named)
     tables = [file for file in files if file.parent == path and file.suffix == ".csv"]
     if tables:
         return [log for table in tables for log in _read_file(table, named)]

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
-from surefoot.diagnosis.assembling import log_of_points
-from surefoot.diagnosis.columns import meanings
-from surefoot.diagnosis.log import Log, Unit
+from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.readers.opening import shown
-from surefoot.diagnosis.table import MOST_COLUMNS
+from surefoot.diagnosis.readers.tagged import TaggedRun
 from surefoot.errors import MissingExtraError, RequestError
+from surefoot.language import say
 
 __all__ = ["is_event_file", "read_events"]
 
 LONGEST_RECORD = 2**28  # beyond it, what says the length is damaged
-LONGEST_TAG = 1000
 # Keras and PyTorch's add_scalars write each part of the data into a folder of its own.
 _PART_FOLDERS = {
     "train": "train",
@@ -28,36 +23,6 @@ _PART_FOLDERS = {
     "val": "validation",
     "eval": "validation",
 }
-
-
-class _Run:
-    """What the files of one training hold: the steps and the values of every tag."""
-
-    def __init__(self) -> None:
-        self.tags: dict[str, tuple[array[float], array[float]]] = {}
-        self.notes: list[str] = []
-
-    def put(self, tag: str, step: float, value: float) -> None:
-        if tag not in self.tags and len(self.tags) >= MOST_COLUMNS:
-            note = f"it has more than {MOST_COLUMNS:,} tags; those after them were left out"
-            self.notes += [note] if note not in self.notes else []
-            return
-        steps, values = self.tags.setdefault(tag[:LONGEST_TAG], (array("d"), array("d")))
-        steps.append(step)
-        values.append(value)
-
-    def log(self, name: str, named: Mapping[str, str]) -> Log:
-        roles = meanings(self.tags, named)
-        # Keras counts epochs from 0 in tags of their own
-        is_by_epoch = any(Path(tag).name.startswith("epoch_") for tag in roles)
-        unit: Unit
-        unit, first, moved = ("epoch", 0, 1.0) if is_by_epoch else ("step", 1, 0.0)
-        points = {
-            roles.get(tag, tag): (np.array(steps) + moved, np.array(values))
-            for tag, (steps, values) in self.tags.items()
-            if roles.get(tag) not in ("epoch", "step")
-        }
-        return log_of_points(name, unit, points, notes=self.notes, seen=list(self.tags), first=first)
 
 
 def is_event_file(path: Path) -> bool:
@@ -77,10 +42,10 @@ def read_events(path: Path, files: Sequence[Path], *, named: Mapping[str, str]) 
         RequestError: there is no scalar in it.
         MissingExtraError: TensorBoard is not installed.
     """
-    runs: dict[Path, _Run] = {}
+    runs: dict[Path, TaggedRun] = {}
     for file in files:
         part = _PART_FOLDERS.get(file.parent.name.lower(), "") if file.parent != path and file != path else ""
-        run = runs.setdefault(file.parent.parent if part else file.parent, _Run())
+        run = runs.setdefault(file.parent.parent if part else file.parent, TaggedRun())
         for tag, step, value in _scalars(file, run.notes):
             run.put(f"{part}/{tag}" if part else tag, step, value)
     return [run.log(str(path if len(runs) == 1 else place), named) for place, run in runs.items()]
@@ -99,7 +64,7 @@ def _scalars(file: Path, notes: list[str]) -> Iterator[tuple[str, float, float]]
         try:
             event = event_pb2.Event.FromString(record)
         except DecodeError:
-            notes.append(f"{shown(Path(file.name))} is damaged and was read up to there")
+            notes.append(say("{file} is damaged and was read up to there", file=shown(Path(file.name))))
             return
         for value in event.summary.value:
             number = value.simple_value if value.HasField("simple_value") else _in_tensor(value)
@@ -139,8 +104,10 @@ def _whole_records(stream: BinaryIO, file: Path, notes: list[str]) -> Iterator[b
         left -= len(head) + length + 4
         # what claims to be longer than the file is not even asked for
         if left < 0 or length > LONGEST_RECORD:
-            what = "ends in the middle of a record, as while it is written"
-            notes.append(f"{shown(Path(file.name))} {what}; it was read up to there")
+            name = shown(Path(file.name))
+            notes.append(
+                say("{file} ends in the middle of a record, as while it is written; it was read up to there", file=name)
+            )
             return
         yield stream.read(length)
         stream.read(4)

@@ -13,6 +13,7 @@ from surefoot.diagnosis.readers.opening import shown, text_of
 from surefoot.diagnosis.readers.tables import Rows, read_json_lines
 from surefoot.diagnosis.table import Table, plain
 from surefoot.errors import RequestError
+from surefoot.language import say
 
 __all__ = ["log_of_value", "read_json"]
 
@@ -40,7 +41,7 @@ def read_json(path: Path, *, named: Mapping[str, str]) -> Log:
     except JsonCutError:
         if found.is_empty:
             raise RequestError(f"{shown(path)} is not JSON: it ends in the middle") from None
-        notes.append("it ends in the middle, as while it is written; it was read up to there")
+        notes.append(say("it ends in the middle, as while it is written; it was read up to there"))
     except ValueError as error:
         raise RequestError(f"{shown(path)} is not JSON: {error}") from None
     del text, cursor

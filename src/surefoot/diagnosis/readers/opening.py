@@ -9,6 +9,7 @@ from pathlib import Path
 
 from surefoot.diagnosis.table import LONGEST_PATH, plain
 from surefoot.errors import RequestError
+from surefoot.language import say
 
 __all__ = ["LONGEST_LINE", "Lines", "beginning_of", "kind_of", "require_text", "shown", "text_of"]
 
@@ -103,8 +104,13 @@ class Lines:
         """What could not be read, a sentence each."""
         notes = [_broken(self.num_broken, self._encoding)] if self.num_broken else []
         if self.num_cut:
-            lines = "1 line was" if self.num_cut == 1 else f"{self.num_cut} lines were"
-            notes.append(f"{lines} longer than {LONGEST_LINE:,} characters and cut there")
+            notes.append(
+                say(
+                    "lines longer than {most:,} characters were cut there: {count}",
+                    most=LONGEST_LINE,
+                    count=self.num_cut,
+                )
+            )
         return notes
 
 
@@ -127,8 +133,7 @@ def text_of(path: Path) -> tuple[str, list[str]]:
 
 
 def _broken(count: int, encoding: str) -> str:
-    characters = "1 character is" if count == 1 else f"{count} characters are"
-    return f"{characters} not {encoding} and {'was' if count == 1 else 'were'} replaced"
+    return say("characters that are not {encoding} were replaced: {count}", encoding=encoding, count=count)
 
 
 def beginning_of(path: Path) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from surefoot.diagnosis.readers.opening import shown
 from surefoot.diagnosis.table import plain
 from surefoot.errors import RequestError
+from surefoot.language import say
 
 __all__ = ["is_database", "studies_in"]
 
@@ -75,7 +76,7 @@ def _study(database: sqlite3.Connection, key: int, name: str) -> tuple[Any, list
                 study.add_trial(optuna.trial.create_trial(**trial))
             except (ValueError, TypeError):
                 unread += 1
-    return study, [f"{unread} trials say what cannot be and were left out"] if unread else []
+    return study, [say("trials that say what cannot be were left out: {count}", count=unread)] if unread else []
 
 
 def _trials(database: sqlite3.Connection, key: int) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.readers.opening import LONGEST_LINE, Lines, shown
 from surefoot.diagnosis.table import Cells, Table
 from surefoot.errors import RequestError
+from surefoot.language import say
 
 __all__ = ["Rows", "read_json_lines", "read_table"]
 
@@ -54,7 +55,7 @@ class Rows:
     def _goes_on(self, cells: Mapping[str, Any]) -> bool:
         """Whether cells say other things about the place of the row before, as an evaluation after a training."""
         both = cells.keys() & self._last.keys()
-        return bool(both) and all(is_place(name) and cells[name] == self._last[name] for name in both)
+        return bool(both) and all(cells[name] == self._last[name] and is_place(name) for name in both)
 
     def add_at(self, place: Any, cells: Mapping[str, Any]) -> None:
         """Add cells to the row of a place, a new one where none is near."""
@@ -76,8 +77,10 @@ def _flat(row: Mapping[Any, Any], before: str = "", depth: int = 0) -> Iterator[
             yield name, cell
 
 
-def read_table(path: Path, *, named: Mapping[str, str]) -> Log:
+def read_table(path: Path, *, named: Mapping[str, str]) -> list[Log]:
     """CSV with a header, separated by commas, semicolons, tabs or bars; a quoted cell ends with its line.
+
+    A chart of Weights & Biases holds several runs, their columns called "run - metric": a log each.
 
     Raises:
         RequestError: there is no header, or nothing below it.
@@ -92,7 +95,19 @@ def read_table(path: Path, *, named: Mapping[str, str]) -> Log:
     table, notes = (_by_part if has_parts else _by_column)(_distinct(names), rows)
     if not names or not table.num_rows:
         raise RequestError(f"{shown(path)} has no rows below a header of column names")
-    return log_of(str(path), table, named=named, notes=[*lines.notes(), *notes])
+    notes = [*lines.notes(), *notes]
+    runs = {name.rpartition(" - ")[0] for name in table.columns if name.endswith(("loss", "acc", "accuracy"))} - {""}
+    if len(runs) < 2 or named:
+        return [log_of(str(path), table, named=named, notes=notes)]
+    return [log_of(f"{path}: {run}", _of_run(table, run), notes=notes) for run in sorted(runs)]
+
+
+def _of_run(table: Table, run: str) -> Table:
+    """The columns of one run and those of none."""
+    found = Table()
+    found.columns = {name: cells for name, cells in table.columns.items() if name.rpartition(" - ")[0] in ("", run)}
+    found.num_rows = table.num_rows
+    return found
 
 
 def _below(lines: Iterable[str], header: list[str], separator: str) -> Iterator[list[str]]:
@@ -122,8 +137,11 @@ def _by_column(names: list[str], rows: Iterable[list[str]]) -> tuple[Table, list
 
 
 def _uneven(count: int) -> list[str]:
-    had = "1 line has" if count == 1 else f"{count} lines have"
-    return [f"{had} another number of cells than the header; what is missing is blank"] if count else []
+    if not count:
+        return []
+    return [
+        say("lines with another number of cells than the header, what is missing being blank: {count}", count=count)
+    ]
 
 
 def _by_part(names: list[str], rows: Iterable[list[str]]) -> tuple[Table, list[str]]:
@@ -169,7 +187,7 @@ def read_json_lines(path: Path, *, named: Mapping[str, str]) -> Log:
         raise RequestError(f"{shown(path)} has no line that is a JSON object")
     notes = lines.notes()
     if unread:
-        notes.append(f"{unread} lines were no JSON objects and were left out")
+        notes.append(say("lines that are no JSON objects were left out: {count}", count=unread))
     return log_of(str(path), rows.table, named=named, notes=notes)
 
 

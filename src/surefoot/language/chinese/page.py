@@ -216,7 +216,6 @@ _DIAGNOSIS = {
     "Overview": "总览",
     "log": "日志",
     "The last {count} have their verdicts alone, without pictures.": "最后 {count} 份只有诊断，没有图。",
-    "Left out: {what}": "略去：{what}",
 }
 
 PAGE: dict[str, str] = {**_WORDS, **_FRAME, **_TOP, **_PICTURES, **_STORY, **_RUNS, **_DIAGNOSIS}

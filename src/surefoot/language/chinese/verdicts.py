@@ -215,7 +215,6 @@ _TRIALS = {
     ),
     "fix {name} at {value} and spend its trials on the others": "把 {name} 固定为 {value}，把试验次数留给其他参数",
     "its default": "默认值",
-    "Left out: {what}": "未读取：{what}",
 }
 
 _STUDY = {

@@ -1,0 +1,27 @@
+"""What a reader of a log leaves out, and what it makes of it."""
+
+__all__ = ["READING"]
+
+READING = {
+    "While reading: {what}": "读取时：{what}",
+    "lines longer than {most:,} characters were cut there: {count}": "超过 {most:,} 个字符的行在该处截断：{count} 行",
+    "characters that are not {encoding} were replaced: {count}": "不是 {encoding} 的字符已替换：{count} 个",
+    "it ends in the middle, as while it is written; it was read up to there": (
+        "文件在中途结束，像是仍在写入；读到此处为止"
+    ),
+    "lines with another number of cells than the header, what is missing being blank: {count}": (
+        "单元格数与表头不同的行，缺少的按空白处理：{count} 行"
+    ),
+    "lines that are no JSON objects were left out: {count}": "不是 JSON 对象的行已略去：{count} 行",
+    "it has more than {most:,} columns; those after them were left out": "多于 {most:,} 列，其后的列已略去",
+    "{file} is damaged and was read up to there": "{file} 已损坏，读到损坏处为止",
+    "{file} ends in the middle of a record, as while it is written; it was read up to there": (
+        "{file} 在一条记录的中间结束，像是仍在写入；读到此处为止"
+    ),
+    "trials that say what cannot be were left out: {count}": "内容不可能成立的试验已略去：{count} 个",
+    "cells of {column} that say no number were left out: {count}": "{column} 列中不是数字的单元格已略去：{count} 个",
+    "{role} is the sum of several columns: {terms}": "{role} 是几列之和：{terms}",
+    "places where it goes back in time, what was written last standing, as after a resume: {count}": (
+        "时间倒退之处，像是中断后继续训练，以最后写入的为准：{count} 处"
+    ),
+}
