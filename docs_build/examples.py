@@ -16,6 +16,7 @@ TITLES = {
     "keras_tuner": "A Keras Tuner script",
     "optuna": "An Optuna script",
     "sklearn": "A scikit-learn script",
+    "tutorials": "Tutorials",
 }
 
 

@@ -115,6 +115,7 @@ def test_the_commands_on_a_table_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "docs/diagnosing.md",
         "docs/corrections.md",
         "docs/questions.md",
+        *(f"docs/tutorials/{path.name}" for path in sorted((ROOT / "docs/tutorials").glob("*.md"))),
         "CHANGELOG.md",
     ],
 )
