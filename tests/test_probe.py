@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -201,3 +203,11 @@ def test_ctrl_c_ends_it_with_what_is_known(make_task: Make, monkeypatch: pytest.
 def test_the_report_writes_a_page_and_a_picture(digits: Any, tmp_path: Any) -> None:
     assert "<html" in digits.report(tmp_path / "probe.html").read_text(encoding="utf-8")
     assert digits.report(tmp_path / "probe.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_page_on_probing_runs(make_task: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[1] / "docs/probing.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    exec(compile(code, "docs/probing.md", "exec"), {"sf": sf, "task": make_task(rows=300)})
+    assert (tmp_path / "probe.html").is_file()

@@ -251,6 +251,17 @@ def test_every_constructor_checks_at_the_door(make: Any, complaint: str) -> None
     assert complaint in str(caught.value)
 
 
+def test_the_programs_in_the_docs_run_and_give_what_is_said_beside_them() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "schedules.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {"positions": np.linspace(0, 60_000, 5), "MySchedule": s.linear}
+    names |= {"epochs": 9, "base": 0.1, "validation_loss": 1.0}
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        exec(compile(block, "docs/schedules.md", "exec"), names)
+        for position, said in re.findall(r"^rate\(([\d_]+)\) +# ([\d.]+)", block, flags=re.MULTILINE):
+            assert names["rate"](float(position)) == pytest.approx(float(said))
+    assert names["rate"] == 0.1 * 0.5**2  # of the plateau: 9 epochs without improvement, patience 3
+
+
 def test_the_recipes_in_the_docs_are_recipes() -> None:
     text = (Path(__file__).parents[2] / "docs" / "schedules.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
