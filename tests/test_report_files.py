@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ import pytest
 
 import surefoot as sf
 from surefoot import reports, tasks
+from surefoot.diagnosis import diagnosed
 from surefoot.errors import MissingExtraError, OutputError
+from surefoot.language import language
 from surefoot.workflows.rebuild import read_records
 
 Call = Callable[..., tuple[int, str, str]]
@@ -26,6 +30,33 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+# What a Chinese page says in English: names of settings and files, of tools, and of what a user named.
+KEPT = re.compile(
+    r"[\w/]*[a-z_]+\.[a-z_]+(=\S+)?|adamw|sgd|cosine|noise_scale|PyTorch|surefoot probe|dropout|warmup|cpu|1 thread|"
+    r"iris|task|fp16|bf16|NaN|Adam|AdaScale|[MG]iB"
+)
+
+
+def texts_of(part: Any, key: str = "") -> Iterator[str]:
+    """What a picture says: its titles, names, labels and hover texts."""
+    if isinstance(part, str):
+        yield from [part] if key in ("text", "name", "hovertemplate", "ticktext") else []
+    elif isinstance(part, dict | list):
+        for name, value in part.items() if isinstance(part, dict) else ((key, value) for value in part):
+            yield from texts_of(value, name)
+
+
+def left_in_english(page: str) -> list[str]:
+    """The lines of a page and of its pictures that hold English words."""
+    figures = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, flags=re.DOTALL)
+    shown = re.sub(r"<(script|style|pre|code|footer)\b.*?</\1>", " ", page.split("<body>")[1], flags=re.DOTALL)
+    labels = re.findall(r'(?:aria-label|title)="([^"]*)"', shown)
+    texts = [*re.sub(r"<[^>]+>", "\n", shown).splitlines(), *labels]
+    texts += [text for figure in figures for text in texts_of(json.loads(figure))]
+    plain = (re.sub(r"%\{[^}]*\}|<.*?>|#[0-9a-fA-F]{6}", " ", html.unescape(text)) for text in texts)
+    return [text for text in dict.fromkeys(plain) if re.search(r"[A-Za-z]{2,}", KEPT.sub("", text))]
+
+
 def is_png(path: Path) -> bool:
     return path.read_bytes().startswith(b"\x89PNG\r\n")
 
@@ -36,7 +67,26 @@ def test_a_page_made_again_is_the_page_that_was_written(tuned: Path, call: Call,
     assert text.startswith("Report    ")
     assert (tmp_path / "again.html").read_bytes() == (tuned / "report.html").read_bytes()
     code, _, _ = call("report", str(tuned), "--lang", "zh", "--out", str(tmp_path / "zh.html"))
-    assert '<html lang="zh-Hans">' in (tmp_path / "zh.html").read_text(encoding="utf-8")
+    chinese = (tmp_path / "zh.html").read_text(encoding="utf-8")
+    assert '<html lang="zh-Hans">' in chinese
+    assert left_in_english(chinese) == []
+    assert left_in_english((tuned / "report.html").read_text(encoding="utf-8"))
+
+
+def test_every_chinese_page_is_chinese(make_task: Callable[..., Any], tmp_path: Path) -> None:
+    lesson, place = tasks.builtin("iris"), tmp_path / "lesson"
+    lesson.epochs = 1.0
+    sf.compare(lesson, directory=place)
+    batch = {"policy": "noise_scale", "size": 4, "reference_size": 4, "look_every": 1, "min_looks": 2}
+    sf.fit(make_task(epochs=6), sf.Recipe(batch=batch), directory=tmp_path / "moved")
+    lost = sf.fit(make_task(), sf.Recipe(optimizer={"name": "sgd", "learning_rate": 1e9}), directory=tmp_path / "lost")
+    assert lost.status == "diverged"
+    logs = [LOGS / name for name in ("keras_csvlogger.csv", "lightning_metrics.csv", "trainer_state.json")]
+    with language("zh"):
+        pages = {name: read_records(tmp_path / name).page() for name in ("lesson", "moved", "lost")}
+        pages["logs"] = reports.diagnosis_page([one for log in logs for one in diagnosed(log)])
+        pages["probe"] = reports.probe_page(sf.probe(lesson).record)
+    assert {name: left_in_english(page) for name, page in pages.items() if left_in_english(page)} == {}
 
 
 def test_a_comparison_and_a_grid_are_made_again(make_task: Callable[..., Any], call: Call, tmp_path: Path) -> None:
@@ -90,14 +140,14 @@ def test_every_picture_of_a_study_becomes_a_png(tuned: Path, call: Call, tmp_pat
     assert all(is_png(tmp_path / "pictures" / f"{name}.png") for name in names)
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("spoken", ["en", "zh"])
 def test_a_result_writes_its_report_as_its_ending_says(
-    make_task: Callable[..., Any], tmp_path: Path, language: str
+    make_task: Callable[..., Any], tmp_path: Path, spoken: str
 ) -> None:
     recipe = sf.Recipe(batch={"policy": "noise_scale", "size": 4, "reference_size": 4})
     result = sf.fit(make_task(name="$x$ <b> \u5b57 \ufdd0"), recipe)
-    assert is_png(result.report(tmp_path / "report.PNG", language=language))
-    assert "<html lang=" in result.report(tmp_path / "report.html", language=language).read_text(encoding="utf-8")
+    assert is_png(result.report(tmp_path / "report.PNG", language=spoken))
+    assert "<html lang=" in result.report(tmp_path / "report.html", language=spoken).read_text(encoding="utf-8")
     with pytest.raises(OutputError, match=r'ends in .html or .png, not "report"'):
         result.report(tmp_path / "report")
 
@@ -135,8 +185,6 @@ def test_foreign_logs_get_a_page_with_their_curves(tuned: Path, call: Call, tmp_
 
 
 def test_the_epoch_of_a_verdict_is_marked(tmp_path: Path) -> None:
-    from surefoot.diagnosis import diagnosed
-
     losses = {
         "epoch": [*range(1, 8)],
         "loss": [1.0, 0.6, 0.4, 0.3, 0.2, 0.15, 0.1],

@@ -11,7 +11,7 @@ from surefoot.diagnosis.overfitting import overfitting
 from surefoot.diagnosis.run_verdicts import of_the_course
 from surefoot.diagnosis.study_data import of_the_data, too_much_decay
 from surefoot.diagnosis.study_search import of_the_search
-from surefoot.language import say
+from surefoot.language import retold, say
 from surefoot.records import Evaluation, Finding, Run, Study
 
 __all__ = ["findings"]
@@ -109,7 +109,7 @@ def _failures(study: Study) -> Iterator[Finding]:
     if full:
         smallest = min(full, key=lambda run: int(run.recipe["batch"]["size"]))
         advice = say("ask for a batch.size below {size}", size=smallest.recipe["batch"]["size"])
-        yield Finding(verdict="out of memory", run=smallest.name, evidence=say(smallest.reason), advice=advice)
+        yield Finding(verdict="out of memory", run=smallest.name, evidence=retold(smallest.reason), advice=advice)
 
 
 def _divergence(optimizer: str, diverged: list[Run], *, everything: bool) -> Finding:
@@ -129,7 +129,7 @@ def _divergence(optimizer: str, diverged: list[Run], *, everything: bool) -> Fin
             runs=_runs(diverged),
             optimizer=optimizer,
             rate=rate,
-            reason=say(lowest.reason),
+            reason=retold(lowest.reason),
         ),
         advice=advice,
     )

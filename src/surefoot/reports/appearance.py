@@ -64,7 +64,7 @@ def styled(figure: go.Figure, *, x: str, y: str) -> Any:
         hoverlabel={"align": "left", "namelength": -1},
     )
     figure.update_xaxes(title=x, automargin=True, zeroline=False)
-    figure.update_layout(yaxis_title=y, yaxis_automargin=True, yaxis_zeroline=False)
+    figure.update_layout(yaxis_title=y, yaxis_automargin=True, yaxis_zeroline=False, yaxis_title_standoff=10)
     return figure
 
 

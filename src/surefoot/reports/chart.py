@@ -155,7 +155,7 @@ def _row(trace: Any, place: int) -> list[str]:
     texts = trace.text if isinstance(trace.text, list | tuple) else ()
     name = html.unescape(trace.name or "")
     if trace.mode == "markers" and texts:
-        name = html.unescape(str(texts[place])).replace("<br>", ", ")
+        name = html.unescape(str(texts[place])).replace("<br>", say(", "))
     value = "" if trace.meta == NO_VALUE else _number(trace.y[place])
     return [name, _number(trace.x[place]), value]
 

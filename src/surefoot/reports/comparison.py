@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from surefoot import diagnosis, files
-from surefoot.language import say
+from surefoot.language import said_name, say
 from surefoot.recipe import Recipe
 from surefoot.records import SCHEMA_VERSION, Study
 from surefoot.reports.chart import Chart, chart
@@ -76,9 +76,13 @@ def comparison_page(
         remarks=remarks,
         held_out=first.rows.get("test") or first.rows.get("validation"),
         pictures=pictures,
-        findings=[(name, finding) for name, study in studies.items() for finding in diagnosis.findings(study)],
-        recipes={name: Recipe(**study.recipe).to_toml() if study.recipe else "" for name, study in studies.items()},
+        findings=[(said_name(name), one) for name, study in studies.items() for one in diagnosis.findings(study)],
+        recipes={said_name(name): _toml(study) for name, study in studies.items()},
     )  # fmt: skip
+
+
+def _toml(study: Study) -> str:
+    return Recipe(**study.recipe).to_toml() if study.recipe else ""
 
 
 def _shown_metrics(studies: Mapping[str, Study]) -> list[str]:
@@ -90,7 +94,7 @@ def _shown_metrics(studies: Mapping[str, Study]) -> list[str]:
 
 def _cells(name: str, study: Study, metrics: Sequence[str], grid: Grid | None) -> list[str]:
     run = study.runs[0]
-    label = name if grid is None else grid.short_names().get(name, name)
+    label = said_name(name) if grid is None else grid.short_names().get(name, name)
     values = [_value(study.metrics[metric]) if metric in study.metrics else "" for metric in metrics]
     return [label, *values, f"{run.steps:,}", f"{run.seconds:.2f}", in_words(study.status)]
 

@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from surefoot.language import say
+from surefoot.language import retold, said_name, say
 from surefoot.records import RangeTest, Run, Study, belief, ranked
-from surefoot.reports.retelling import retold, said_name
 from surefoot.reports.words import in_words
 
 __all__ = ["Explanation", "explained"]

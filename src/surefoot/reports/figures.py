@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from surefoot.language import say
+from surefoot.language import said_name, say
 from surefoot.records import Finding, Run, ranked
 from surefoot.reports.appearance import (
     CURVES,
@@ -19,7 +19,6 @@ from surefoot.reports.appearance import (
     styled,
 )
 from surefoot.reports.escaping import plain
-from surefoot.reports.retelling import said_name
 
 __all__ = ["drawn_runs", "has_noise", "losses_figure", "noise_over_samples", "rates_figure"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from surefoot import diagnosis
-from surefoot.language import say
+from surefoot.language import retold, said_name, say
 from surefoot.recipe import Recipe
 from surefoot.records import Change, Finding, Run, Study
 from surefoot.reports.chart import Chart, chart
@@ -16,7 +16,6 @@ from surefoot.reports.figures import drawn_runs, has_noise, losses_figure, noise
 from surefoot.reports.probe_figures import range_test_figure
 from surefoot.reports.pytorch_code import is_steered, pytorch_code
 from surefoot.reports.rendering import render
-from surefoot.reports.retelling import retold, said_name
 from surefoot.reports.study_figures import ladder_figure, map_figure, varies_batch
 from surefoot.reports.terminal import forecast_line, metrics_table, recipe_in_words
 from surefoot.reports.thinning import kept_places
@@ -192,7 +191,7 @@ def _row(run: Run, study: Study, story: Explanation, *, has_story: bool) -> dict
     status = in_words(run.status)
     cells = [
         say("{name} (kept)", name=said_name(run.name)) if kept else said_name(run.name),
-        run.stage,
+        said_name(run.stage),
         settings["name"],
         f"{settings['learning_rate']:.3g}",
         f"{settings['weight_decay']:.3g}",

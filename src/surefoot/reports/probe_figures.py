@@ -8,7 +8,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from surefoot.language import say
 from surefoot.records import Capacity, ProbeReport, RangeTest
+from surefoot.reports.amounts import number, rows
 from surefoot.reports.appearance import PALETTE, styled
 from surefoot.reports.escaping import plain
 from surefoot.reports.probe_numbers import (
@@ -26,7 +28,7 @@ from surefoot.reports.probe_numbers import (
     size_ticks,
     speed,
 )
-from surefoot.reports.probe_text import moment, number, rows
+from surefoot.reports.probe_text import moment
 
 __all__ = ["frontier_figure", "noise_figure", "probe_figures", "range_test_figure", "speed_figure"]
 
@@ -51,27 +53,29 @@ def range_test_figure(tests: Sequence[RangeTest]) -> go.Figure:
     """Loss against learning rate: every seed faint, their smoothed mean, the suggested band, where the loss left."""
     figure = go.Figure()
     for test, colour in zip(tests, PALETTE, strict=False):
-        each, mean = ("each seed", "mean, smoothed") if len(test.curves) > 1 else ("each step", "smoothed")
+        each, mean = say("each step"), say("smoothed")
+        if len(test.curves) > 1:
+            each, mean = say("each seed"), say("mean, smoothed")
         for index, curve in enumerate(test.curves or (test.losses,)):
             figure.add_scatter(
                 x=test.rates[: len(curve)],
                 y=curve,
                 line={"color": colour, "width": 1},
                 opacity=0.55,
-                name=plain(f"{test.optimizer}, {each}"),
-                legendgroup=plain(f"{test.optimizer}, {each}"),
+                name=plain(test.optimizer + say(", ") + each),
+                legendgroup=plain(test.optimizer + say(", ") + each),
                 showlegend=index == 0,
             )
         figure.add_scatter(
             x=test.rates[: len(test.smoothed)],
             y=test.smoothed,
             line={"color": colour, "width": 3},
-            name=plain(f"{test.optimizer}, {mean}"),
+            name=plain(test.optimizer + say(", ") + mean),
         )
         _mark_rates(figure, test, colour, has_words=len(tests) == 1)
     figure.update_xaxes(type="log", dtick=1, exponentformat="power")
     figure.update_yaxes(range=loss_limits(tests))
-    return styled(figure, x="learning rate", y="loss")
+    return styled(figure, x=say("learning rate"), y=say("loss"))
 
 
 def _mark_rates(figure: go.Figure, test: RangeTest, colour: str, *, has_words: bool) -> None:
@@ -81,7 +85,7 @@ def _mark_rates(figure: go.Figure, test: RangeTest, colour: str, *, has_words: b
     if test.value is not None:
         _upright(figure, test.value, number(test.value) if has_words else "", colour=colour)
     if test.diverged_above is not None:
-        words = f"diverged at {number(test.diverged_above)}" if has_words else ""
+        words = say("diverged at {rate}", rate=number(test.diverged_above)) if has_words else ""
         _upright(figure, test.diverged_above, words, colour=colour, dash="dot", is_low=True)
 
 
@@ -105,11 +109,11 @@ def noise_figure(report: ProbeReport) -> go.Figure:
                 marker={"color": BLUE, "size": 13},
                 text=[rows(reading.value)],
                 textposition="top center",
-                hovertemplate=f"{name}: %{{x:.4g}} rows<extra></extra>",
+                hovertemplate=f"{name}: %{{x:.4g}} {say('rows')}<extra></extra>",
             )
     if report.batch_size.value is not None:
-        _upright(figure, report.batch_size.value, f"batch {rows(report.batch_size.value)}", colour=RED)
-    styled(figure, x="gradient noise scale, rows", y="")
+        _upright(figure, report.batch_size.value, say("batch {size}", size=rows(report.batch_size.value)), colour=RED)
+    styled(figure, x=say("gradient noise scale, rows"), y="")
     figure.update_xaxes(_spanned(axis))
     places = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": names}
     around = [len(names) - 0.4, -0.6]
@@ -123,18 +127,18 @@ def speed_figure(capacity: Capacity) -> go.Figure:
     law, run = fitted_speed(capacity), {point.batch_size: speed(point) for point in capacity.points}
     if law:
         line = {"color": BLUE, "width": 2}
-        figure.add_scatter(x=_firsts(law), y=_seconds(law), mode="lines", line=line, name="speed, fitted")
+        figure.add_scatter(x=_firsts(law), y=_seconds(law), mode="lines", line=line, name=say("speed, fitted"))
     for size, words, symbol in (
-        (capacity.largest, "largest", "diamond-open"),
-        (capacity.knee, "knee", "star"),
+        (capacity.largest, say("largest"), "diamond-open"),
+        (capacity.knee, say("knee"), "star"),
     ):
         if size in run:
             marker = {"color": BLUE, "symbol": symbol, "size": 18, "line": {"width": 2, "color": BLUE}}
             figure.add_scatter(x=[size], y=[run[size]], mode="markers", marker=marker, name=f"{words} {rows(size)}")
     blue = {"color": BLUE, "size": 8}
-    figure.add_scatter(x=list(run), y=list(run.values()), mode="markers", marker=blue, name="speed, as run")
+    figure.add_scatter(x=list(run), y=list(run.values()), mode="markers", marker=blue, name=say("speed, as run"))
     _draw_memory(figure, capacity)
-    styled(figure, x="batch size, rows", y="rows a second")
+    styled(figure, x=say("batch size, rows"), y=say("rows a second"))
     sizes = size_ticks(capacity)
     figure.update_xaxes(type="log", tickmode="array", tickvals=sizes, ticktext=[rows(size) for size in sizes])
     figure.update_layout(yaxis=_spanned(axis_over([*run.values(), *_seconds(law)])))
@@ -147,8 +151,8 @@ def _draw_memory(figure: go.Figure, capacity: Capacity) -> None:
         return
     length, unit = memory_unit(_seconds(known))
     for pairs, name, mode in (
-        (fitted_memory(capacity), "memory, fitted", "lines"),
-        (known, "memory, as run", "markers"),
+        (fitted_memory(capacity), say("memory, fitted"), "lines"),
+        (known, say("memory, as run"), "markers"),
     ):
         if pairs:
             figure.add_scatter(
@@ -162,7 +166,9 @@ def _draw_memory(figure: go.Figure, capacity: Capacity) -> None:
             )
     axis = {"overlaying": "y", "side": "right", "showgrid": False, "zeroline": False, "tickmode": "auto", "nticks": 6}
     top = 1.1 * max(_seconds(known)) / length
-    figure.update_layout(yaxis2={**axis, "title": f"memory, {unit}", "range": [0.0, top], "automargin": True})
+    figure.update_layout(
+        yaxis2={**axis, "title": say("memory, {unit}", unit=unit), "range": [0.0, top], "automargin": True}
+    )
 
 
 def frontier_figure(report: ProbeReport) -> go.Figure:
@@ -187,10 +193,12 @@ def frontier_figure(report: ProbeReport) -> go.Figure:
         text=["<br>".join(frontier_label(point)) for point, _ in points],
         textposition=[f"bottom {side}" for side in label_sides(points)],
         textfont={"size": 11},
-        hovertemplate=f"batch size and rate %{{text}}<br>%{{x:,.4g}} steps, {title} %{{y:,.4g}}<extra></extra>",
+        hovertemplate=(
+            f"{say('batch size and rate')} %{{text}}<br>{say('steps')} %{{x:,.4g}}, {title} %{{y:,.4g}}<extra></extra>"
+        ),
         showlegend=False,
     )
-    styled(figure, x="optimizer steps", y=title)
+    styled(figure, x=say("optimizer steps"), y=title)
     figure.update_xaxes(_spanned(axis_over((point.steps for point, _ in points), room=0.22)))
     figure.update_layout(yaxis=_spanned(axis_over((height for _, height in points), room=0.15)))
     return figure

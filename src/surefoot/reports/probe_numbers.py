@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from surefoot.language import say
 from surefoot.records import Capacity, CapacityPoint, FrontierPoint, NoiseReading, ProbeReport, RangeTest
-from surefoot.reports.probe_text import number, rows
+from surefoot.reports.amounts import number, rows
 
 __all__ = [
     "Axis",
@@ -143,8 +144,8 @@ def frontier_points(report: ProbeReport) -> tuple[list[tuple[FrontierPoint, floa
     """The points to draw, each with its height, and the title of that axis: time, or samples where no time is known."""
     timed = [(point, point.seconds) for point in report.frontier if point.seconds is not None]
     if timed:
-        return timed, "predicted time, s"
-    return [(point, point.samples) for point in report.frontier], "samples"
+        return timed, say("predicted time, s")
+    return [(point, point.samples) for point in report.frontier], say("samples")
 
 
 def frontier_label(point: FrontierPoint) -> tuple[str, str]:

@@ -9,15 +9,15 @@ from typing import Any
 
 from surefoot import files
 from surefoot.errors import MissingExtraError, OutputError
-from surefoot.language import say
+from surefoot.language import language, retold, say
 from surefoot.recipe import Recipe
 from surefoot.records import ProbeReport, Suggestion
+from surefoot.reports.amounts import duration, number, rows
 from surefoot.reports.chart import chart
 from surefoot.reports.probe_figures import probe_figures
 from surefoot.reports.probe_picture import write_probe_picture
-from surefoot.reports.probe_text import PARTS, duration, frontier_table, interval, measurements, missing, number, rows
+from surefoot.reports.probe_text import PARTS, frontier_table, interval, measurements, missing
 from surefoot.reports.rendering import render
-from surefoot.reports.retelling import retold
 
 __all__ = ["probe_page", "require_probe_file", "write_probe"]
 
@@ -45,7 +45,8 @@ def write_probe(report: ProbeReport, path: Path) -> Path:
         if path.suffix.lower() == ".html":
             files.write_text(path, probe_page(report))
         else:
-            write_probe_picture(report, path)
+            with language("en"):  # drawn by hand, in one language
+                write_probe_picture(report, path)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from None
     return path

@@ -9,6 +9,7 @@ from typing import Any
 
 from surefoot import files
 from surefoot.records import Capacity, ProbeReport
+from surefoot.reports.amounts import number, rows
 from surefoot.reports.appearance import PALETTE
 from surefoot.reports.probe_numbers import (
     Axis,
@@ -25,7 +26,7 @@ from surefoot.reports.probe_numbers import (
     size_ticks,
     speed,
 )
-from surefoot.reports.probe_text import PARTS, interval, missing, moment, number, rows
+from surefoot.reports.probe_text import PARTS, interval, missing, moment
 
 __all__ = ["write_probe_picture"]
 

@@ -6,6 +6,7 @@ import math
 import textwrap
 from collections.abc import Iterable
 
+from surefoot.language import retold, say
 from surefoot.records import (
     Capacity,
     FrontierPoint,
@@ -16,18 +17,16 @@ from surefoot.records import (
     ShortTrainings,
     Suggestion,
 )
+from surefoot.reports.amounts import duration, number, rows
 
 __all__ = [
     "PARTS",
-    "duration",
     "frontier_table",
     "interval",
     "measurements",
     "missing",
     "moment",
-    "number",
     "probe_text",
-    "rows",
 ]
 
 # What a probe measures, by its field in the report.
@@ -45,7 +44,6 @@ _STOPPED_BY = {
     "price": "more would cost too much",
     "": "",
 }
-_UNITS = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"))
 
 
 def probe_text(report: ProbeReport) -> str:
@@ -70,11 +68,11 @@ def probe_text(report: ProbeReport) -> str:
 def measurements(report: ProbeReport) -> list[tuple[str, str]]:
     """What was measured beside the pictures, each with a label."""
     return [
-        ("Short runs", _short(report.short_trainings)),
-        ("Noise scale", _noise(report)),
-        ("Speed", _speed(report.capacity)),
-        ("Sharpness", _sharpness(report.sharpness)),
-        ("Divergence", _divergence(report.range_test)),
+        (say("Short runs"), _short(report.short_trainings)),
+        (say("Noise scale"), _noise(report)),
+        (say("Speed"), _speed(report.capacity)),
+        (say("Sharpness"), _sharpness(report.sharpness)),
+        (say("Divergence"), _divergence(report.range_test)),
     ]
 
 
@@ -82,7 +80,10 @@ def frontier_table(report: ProbeReport) -> list[list[str]]:
     """A head, then a line for every batch size; nothing where there is no frontier."""
     if not report.frontier:
         return []
-    head = ["batch size", "learning rate", "steps", "samples", "predicted time", "was run", ""]
+    head = [
+        say("batch size"), say("learning rate"), say("steps"), say("samples"), say("predicted time"), say("was run"),
+        "",
+    ]  # fmt: skip
     return [head, *(_frontier_row(point) for point in report.frontier)]
 
 
@@ -93,8 +94,8 @@ def _frontier_row(point: FrontierPoint) -> list[str]:
         rows(point.steps),
         rows(point.samples),
         "" if point.seconds is None else duration(point.seconds),
-        "yes" if point.was_run else "no",
-        "suggested" if point.is_suggested else "",
+        say("yes") if point.was_run else say("no"),
+        say("suggested") if point.is_suggested else "",
     ]
 
 
@@ -112,14 +113,15 @@ def interval(suggestion: Suggestion | NoiseReading, *, is_count: bool = False) -
         None if end is None else (rows(end) if is_count else number(end)) for end in (suggestion.low, suggestion.high)
     )
     if low is None:
-        return "" if high is None else f"at most {high}"
-    return f"at least {low}" if high is None else f"{low} to {high}"
+        return "" if high is None else say("at most {high}", high=high)
+    return say("at least {low}", low=low) if high is None else say("{low} to {high}", low=low, high=high)
 
 
 def moment(report: ProbeReport, reading: NoiseReading) -> str:
     """When a reading of the noise scale was taken, the first being now; and whether it says nothing."""
-    when = "now" if reading is report.noise[0] else f"after {reading.samples_seen:,} samples"
-    return when if reading.value is not None or interval(reading) else f"{when}: not known"
+    is_first = reading is report.noise[0]
+    when = say("now") if is_first else say("after {count:,} samples", count=reading.samples_seen)
+    return when if reading.value is not None or interval(reading) else say("{when}: not known", when=when)
 
 
 def missing(report: ProbeReport) -> dict[str, str]:
@@ -129,113 +131,90 @@ def missing(report: ProbeReport) -> dict[str, str]:
     if test is None or sum(map(math.isfinite, test.losses)) < 2:
         found["range_test"] = _why(test)
     if not any(reading.value is not None or reading.low is not None for reading in report.noise):
-        reasons = {reading.reason: None for reading in report.noise if reading.reason}
-        found["noise"] = "; ".join(reasons) or _why(None)
+        reasons = {retold(reading.reason): None for reading in report.noise if reading.reason}
+        found["noise"] = say("; ").join(reasons) or _why(None)
     if capacity is None or not capacity.points:
         found["capacity"] = _why(capacity)
     if not report.frontier:
-        found["frontier"] = report.batch_size.reason or "batch sizes could not be compared"
+        found["frontier"] = retold(report.batch_size.reason) or say("batch sizes could not be compared")
     return found
-
-
-def number(value: float) -> str:
-    """Three digits.
-
-    >>> number(0.01234), number(1234.5)
-    ('0.0123', '1.23e+03')
-    """
-    return f"{value:.3g}"
-
-
-def rows(count: float) -> str:
-    """A count of rows, of steps or of samples; three digits where it is below a hundred and not whole.
-
-    >>> rows(4096), rows(12.345), rows(1e12)
-    ('4,096', '12.3', '1e+12')
-    """
-    if not math.isfinite(count) or count >= 1e11:
-        return number(count)
-    return f"{count:,.0f}" if count >= 100 or count == int(count) else number(count)
-
-
-def duration(seconds: float) -> str:
-    """A time in the unit a person would choose.
-
-    >>> [duration(seconds) for seconds in (0.0042, 12.3, 600, 9000)]
-    ['0.0042 s', '12.3 s', '10 min', '2.5 h']
-    """
-    for length, unit in _UNITS:
-        if seconds >= 2 * length:
-            return f"{seconds / length:,.3g} {unit}"
-    return f"{seconds:.3g} s"
 
 
 def _suggested(suggestion: Suggestion, *, is_count: bool = False) -> str:
     if suggestion.value is None:
-        return f"no suggestion: {suggestion.reason or 'not measured'}"
+        return say("no suggestion: {reason}", reason=retold(suggestion.reason) or say("not measured"))
     value = rows(suggestion.value) if is_count else number(suggestion.value)
     around = interval(suggestion, is_count=is_count)
-    return _joined([f"{value} ({around})" if around else value, suggestion.reason], ": ")
+    return _joined([_around(value, around), retold(suggestion.reason)], say(": "))
 
 
 def _noise(report: ProbeReport) -> str:
     gap = missing(report).get("noise")
     if gap:
         return gap
-    return "; ".join(f"{moment(report, reading)} {_reading(reading)}".rstrip() for reading in report.noise)
+    return say("; ").join(f"{moment(report, reading)} {_reading(reading)}".rstrip() for reading in report.noise)
 
 
 def _reading(reading: NoiseReading) -> str:
     around = interval(reading, is_count=True)
     if reading.value is not None:
-        return f"{rows(reading.value)} rows" + (f" ({around})" if around else "")
-    return _joined([f"{around} rows" if around else "", f"({reading.reason})" if reading.reason else ""], " ")
+        return _around(say("{count} rows", count=rows(reading.value)), around)
+    return _around(say("{count} rows", count=around) if around else "", retold(reading.reason)).strip()
 
 
 def _short(tried: ShortTrainings | None) -> str:
     if tried is None or not tried.rates:
-        return "not measured"
-    peaks = f"{number(tried.rates[0])} to {number(tried.rates[-1])}"
-    parts = [f"{len(tried.rates)} trainings of {tried.steps} steps at peaks of {peaks}", tried.reason]
+        return say("not measured")
+    sentence = "{count} trainings of {steps} steps at peaks of {low} to {high}"
+    low, high = number(tried.rates[0]), number(tried.rates[-1])
+    parts = [say(sentence, count=len(tried.rates), steps=tried.steps, low=low, high=high), retold(tried.reason)]
     if tried.value is not None:
-        parts.append(f"{number(tried.value)} for the whole training at a batch of {tried.batch_size}")
-    return _joined(parts, "; ")
+        sentence = "{rate} for the whole training at a batch of {size}"
+        parts.append(say(sentence, rate=number(tried.value), size=tried.batch_size))
+    return _joined(parts, say("; "))
 
 
 def _speed(capacity: Capacity | None) -> str:
     if capacity is None or not capacity.points:
         return _why(capacity)
     fastest = max(point.batch_size / point.seconds if point.seconds > 0 else 0.0 for point in capacity.points)
-    parts = [f"up to {rows(fastest)} rows/s"]
+    parts = [say("up to {speed} rows/s", speed=rows(fastest))]
     if capacity.knee is not None:
-        parts.append(f"knee at batch {rows(capacity.knee)}")
+        parts.append(say("knee at batch {size}", size=rows(capacity.knee)))
     if capacity.largest is not None:
-        stop = _STOPPED_BY[capacity.limited_by]
-        parts.append(f"largest run {rows(capacity.largest)}" + (f" ({stop})" if stop else ""))
-    return _joined([", ".join(parts), f"on {capacity.device}" if capacity.device else "", capacity.reason], "; ")
+        stop = say(_STOPPED_BY[capacity.limited_by])
+        parts.append(_around(say("largest run {size}", size=rows(capacity.largest)), stop))
+    device = say("on {device}", device=capacity.device) if capacity.device else ""
+    return _joined([say(", ").join(parts), device, retold(capacity.reason)], say("; "))
 
 
 def _sharpness(sharpness: Sharpness | None) -> str:
     if sharpness is None or sharpness.value is None:
         return _why(sharpness)
-    kind = " (preconditioned)" if sharpness.is_preconditioned else ""
+    kind = say("preconditioned") if sharpness.is_preconditioned else ""
     limit = ""
     if sharpness.limit is not None:
-        limit = f"{sharpness.optimizer} is unstable above a rate of {number(sharpness.limit)}"
-    return _joined([f"{number(sharpness.value)}{kind}", limit, sharpness.reason], "; ")
+        sentence = "{optimizer} is unstable above a rate of {rate}"
+        limit = say(sentence, optimizer=sharpness.optimizer, rate=number(sharpness.limit))
+    return _joined([_around(number(sharpness.value), kind), limit, retold(sharpness.reason)], say("; "))
 
 
 def _divergence(test: RangeTest | None) -> str:
     if test is None or not test.rates:
         return _why(test)
     if test.diverged_above is None:
-        return f"none up to a rate of {number(test.rates[-1])}"
-    return f"the loss diverged at a rate of {number(test.diverged_above)}"
+        return say("none up to a rate of {rate}", rate=number(test.rates[-1]))
+    return say("the loss diverged at a rate of {rate}", rate=number(test.diverged_above))
 
 
 def _why(part: RangeTest | Capacity | Sharpness | None) -> str:
     """Why a measurement says nothing."""
-    return "not measured" if part is None or not part.reason else part.reason
+    return say("not measured") if part is None or not part.reason else retold(part.reason)
+
+
+def _around(value: str, around: str) -> str:
+    """A value with what stands in brackets behind it."""
+    return say("{value} ({around})", value=value, around=around) if around else value
 
 
 def _joined(parts: Iterable[str], mark: str) -> str:

@@ -8,11 +8,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from surefoot.language import say
+from surefoot.language import said_name, say
 from surefoot.records import Run, Study
 from surefoot.reports.appearance import CURVES, GREY, PALETTE, log_if_positive, styled
 from surefoot.reports.escaping import plain
-from surefoot.reports.retelling import said_name
 from surefoot.reports.words import in_words
 
 __all__ = ["ladder_figure", "map_figure", "varies_batch"]

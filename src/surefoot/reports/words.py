@@ -13,7 +13,7 @@ KNOWN = (
     *("train accuracy", "validation accuracy", "test accuracy", "validation error", "seconds", "epoch", "step", "row"),
     *("learning rate", "weight decay", "batch size", "micro batch", "loss scale", "rate multiplier", "rate factor"),
     *("momentum", "beta1", "beta2", "epsilon", "gradient norm"),
-    *("full batch", "single sample", "mini batch", "plateau", "l2"),
+    *("fit", "full_batch", "single_sample", "mini_batch", "plateau", "l2"),  # runs that have no name of their own
 )
 
 

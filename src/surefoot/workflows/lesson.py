@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from importlib import resources
 from statistics import fmean
 
+from surefoot.language import retold, say
 from surefoot.recipe import Recipe
 from surefoot.records import Run, Study
 
 __all__ = ["Lesson", "lesson", "remarks"]
 
 FILE = "lesson.toml"
-_AGAINST = "not what the lesson says"
 
 
 @dataclass(frozen=True)
@@ -49,43 +49,48 @@ def remarks(see: Mapping[str, str], studies: Mapping[str, Study]) -> dict[str, s
         studies: by the names of the lesson; the mini-batch is what the others are held against.
     """
     base = studies.get("mini_batch")
-    found = dict(see)
+    found = {name: say(sentence) for name, sentence in see.items()}
     for name, study in studies.items():
         check = _CHECKS.get(name)
         if base is None or check is None or name not in see:
             continue
         bad = next((each for each in (study, base) if not each.runs[0].evaluations or each.status != "completed"), None)
-        said = (
-            f"it cannot be seen here: {bad.runs[0].reason}" if bad is not None else check(study.runs[0], base.runs[0])
-        )
-        found[name] = f"{see[name]} Here: {said}."
+        if bad is None:
+            said = check(study.runs[0], base.runs[0])
+        else:
+            said = say("it cannot be seen here: {reason}", reason=retold(bad.runs[0].reason))
+        found[name] = say("{see} Here: {said}.", see=say(see[name]), said=said)
     return found
 
 
 def _full_batch(run: Run, base: Run) -> str:
     own, other = _last_training_loss(run), _last_training_loss(base)
-    steps = f"{run.steps:,} steps where the mini-batch took {base.steps:,}"
-    said = f"{steps}; training loss {own:.4f} at the end, against {other:.4f}"
-    return said if own > other else f"{said}, so all rows were not slower by epoch: {_AGAINST}"
+    sentence = (
+        "{steps:,} steps where the mini-batch took {base:,}; training loss {own:.4f} at the end, against {other:.4f}"
+    )
+    said = say(sentence, steps=run.steps, base=base.steps, own=own, other=other)
+    return said if own > other else said + say(", so all rows were not slower by epoch: not what the lesson says")
 
 
 def _single_sample(run: Run, base: Run) -> str:
     own, other = _roughness(run), _roughness(base)
-    said = f"the validation loss strays {own:.1%} from the mean of its neighbours, against {other:.1%}"
+    sentence = "the validation loss strays {own:.1%} from the mean of its neighbours, against {other:.1%}"
+    said = say(sentence, own=own, other=other)
     if own <= other:
-        said += f", so it is not the noisier one: {_AGAINST}"
+        said += say(", so it is not the noisier one: not what the lesson says")
     first, first_base = run.evaluations[0].train_loss, base.evaluations[0].train_loss
-    said += f"; training loss {first:.4f} at the first look, against {first_base:.4f}"
+    said += say("; training loss {own:.4f} at the first look, against {other:.4f}", own=first, other=first_base)
     if first >= first_base:
-        said += f", so it is not the faster one by epoch: {_AGAINST}"
+        said += say(", so it is not the faster one by epoch: not what the lesson says")
     part, held, held_base = _held_out(run, base)
-    said += f"; {part} loss {held:.4f} at the end, against {held_base:.4f}"
-    return f"{said}; it took {run.seconds:.2g} s, against {base.seconds:.2g}"
+    sentence = "; {loss} {own:.4f} at the end, against {other:.4f}; it took {seconds:.2g} s, against {base:.2g}"
+    return said + say(sentence, loss=part, own=held, other=held_base, seconds=run.seconds, base=base.seconds)
 
 
 def _mini_batch(run: Run, base: Run) -> str:
     del base
-    return f"{run.steps:,} steps in {run.seconds:.2g} s; training loss {_last_training_loss(run):.4f} at the end"
+    sentence = "{steps:,} steps in {seconds:.2g} s; training loss {loss:.4f} at the end"
+    return say(sentence, steps=run.steps, seconds=run.seconds, loss=_last_training_loss(run))
 
 
 def _plateau(run: Run, base: Run) -> str:
@@ -94,25 +99,25 @@ def _plateau(run: Run, base: Run) -> str:
         look.epoch for look, (old, new) in zip(run.evaluations[1:], itertools.pairwise(rates), strict=True) if new < old
     ]
     if not cuts:
-        return "the validation loss improved to the end, so no cut came and the curve is the mini-batch's"
+        return say("the validation loss improved to the end, so no cut came and the curve is the mini-batch's")
     own, other = _roughness(run, cuts[0]), _roughness(base, cuts[0])
-    times = "once" if len(cuts) == 1 else f"{len(cuts)} times"
-    quiet = "" if own < other else f", so it is not quieter: {_AGAINST}"
-    return (
-        f"the rate was cut {times}, first after epoch {cuts[0] - 1:.0f}; from there on the validation loss strays "
-        f"{own:.1%} from the mean of its neighbours, against {other:.1%}{quiet}"
+    times = say("once") if len(cuts) == 1 else say("{factor:g} times", factor=len(cuts))
+    sentence = (
+        "the rate was cut {times}, first after epoch {epoch:.0f}; from there on the validation loss strays "
+        "{own:.1%} from the mean of its neighbours, against {other:.1%}"
     )
+    said = say(sentence, times=times, epoch=cuts[0] - 1, own=own, other=other)
+    return said if own < other else said + say(", so it is not quieter: not what the lesson says")
 
 
 def _l2(run: Run, base: Run) -> str:
     own, other = _last_training_loss(run), _last_training_loss(base)
     part, held, held_base = _held_out(run, base)
-    better = "which is what it is for" if held < held_base else "so it did not pay"
-    odd = "" if own > other else f", not higher: {_AGAINST}"
-    return (
-        f"training loss {own:.4f} at the end, against {other:.4f}{odd}; "
-        f"{part} loss {held:.4f}, against {held_base:.4f}, {better}"
-    )
+    said = say("training loss {own:.4f} at the end, against {other:.4f}", own=own, other=other)
+    if own <= other:
+        said += say(", not higher: not what the lesson says")
+    said += say("; {loss} {own:.4f}, against {other:.4f}", loss=part, own=held, other=held_base)
+    return said + (say(", which is what it is for") if held < held_base else say(", so it did not pay"))
 
 
 _CHECKS: dict[str, Callable[[Run, Run], str]] = {
@@ -129,10 +134,10 @@ def _last_training_loss(run: Run) -> float:
 
 
 def _held_out(run: Run, base: Run) -> tuple[str, float, float]:
-    """The last loss of both on rows that neither learned from: the test part where there is one."""
-    part = "test" if "test_loss" in run.evaluations[-1].metrics else "validation"
-    own, other = (each.evaluations[-1].metrics[f"{part}_loss"] for each in (run, base))
-    return part, own, other
+    """The last loss of both on rows that neither learned from, and its name: the test part's where there is one."""
+    name = "test_loss" if "test_loss" in run.evaluations[-1].metrics else "validation_loss"
+    own, other = (each.evaluations[-1].metrics[name] for each in (run, base))
+    return say(name.replace("_", " ")), own, other
 
 
 def _roughness(run: Run, after: float = 0.0) -> float:

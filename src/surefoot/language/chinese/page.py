@@ -23,6 +23,7 @@ _WORDS = {
     "row": "行",
     "rows": "行数",
     "run": "训练",
+    "fit": "单次训练",
     "recipe": "配方",
     "optimizer": "优化器",
     "learning rate": "学习率",

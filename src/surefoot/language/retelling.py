@@ -6,8 +6,8 @@ import functools
 import re
 import string
 
-from surefoot.language import current, say
 from surefoot.language.chinese import RECORDED
+from surefoot.language.speaking import current, say
 
 __all__ = ["retold", "said_name"]
 
@@ -32,14 +32,17 @@ def retold(text: str) -> str:
         match = pattern.fullmatch(text)
         if match is not None:
             return say(template, **{name: retold(value) for name, value in match.groupdict().items()})
-    parts = text.split("; ")
-    told = [retold(part) for part in parts] if len(parts) > 1 else parts
-    return say("; ").join(told) if told != parts else say(text)
+    for mark in ("; ", ", "):
+        parts = text.split(mark)
+        told = [retold(part) for part in parts] if len(parts) > 1 else parts
+        if told != parts and (mark == "; " or all(new != old for new, old in zip(told, parts, strict=True))):
+            return (say("; ") if mark == "; " else say(", ")).join(told)
+    return say(text)
 
 
 def said_name(name: str) -> str:
-    """The name of a run, where it is one that the search gave."""
-    return retold(name)
+    """The name of a run, where it is one that the search, a single training or the lesson gave."""
+    return name if current() == "en" else retold(name)
 
 
 @functools.cache
