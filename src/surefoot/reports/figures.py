@@ -49,7 +49,7 @@ def losses_figure(runs: Sequence[Run], *, winner: int | None, findings: Sequence
     shown = [finding for finding in findings if finding.epoch is not None and _is_about(finding, runs, winner)]
     for place, finding in enumerate(shown[:MOST_MARKS]):
         assert finding.epoch is not None
-        mark_place(figure, finding.epoch, plain(finding.verdict), height=1.0 - 0.08 * place)
+        mark_place(figure, finding.epoch, plain(say(finding.verdict)), height=1.0 - 0.08 * place)
     return figure
 
 
