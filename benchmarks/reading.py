@@ -126,12 +126,13 @@ def claims_much(rows: int) -> bytes:
 
 
 def database(rows: int) -> bytes:
-    """A study of Optuna's whose trials reported 50 values each on their way."""
+    """A study of Optuna's whose trials, 40 or more, reported 50 values each on their way."""
     with tempfile.TemporaryDirectory() as folder, contextlib.closing(sqlite3.connect(f"{folder}/study.db")) as made:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         storage = optuna.storages.RDBStorage(f"sqlite:///{folder}/study.db")
         storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], "made up")
         uniform = optuna.distributions.distribution_to_json(optuna.distributions.FloatDistribution(0.0, 1.0))
-        for trial, value, other in losses(rows // 20 + 20):
+        for trial, value, other in losses(rows // 20 + 40):
             of = {"trial_id": trial}
             insert(made, "trials", **of, number=trial - 1, study_id=1, state="COMPLETE")
             insert(made, "trial_values", **of, objective=0, value=value, value_type="FINITE")

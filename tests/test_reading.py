@@ -294,6 +294,39 @@ def test_a_sparse_file_of_gigabytes_is_not_read_into_memory(tmp_path: Path) -> N
     assert done.stdout == "['too short to tell']\n", done.stderr
 
 
+MEASURED = """
+import re, sys
+from surefoot.diagnosis import read_logs
+def peak(path):
+    with open("/proc/self/clear_refs", "w") as refs:
+        refs.write("5")  # the peak begins anew
+    read_logs(path)
+    with open("/proc/self/status") as status:
+        return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", status.read())[1])
+peak(sys.argv[1])
+small = peak(sys.argv[1])
+print(*(peak(path) - small for path in sys.argv[2:]))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux alone tells a peak of its own")
+def test_reading_takes_less_than_ten_times_the_file(tmp_path: Path) -> None:
+    row = b'{"loss": 1.5, "grad_norm": 1, "learning_rate": 1e-5, "epoch": 2.25, "step": %d},\n'
+    contents = {
+        "a.csv": b"epoch,loss\n" + b"".join(b"%d,0.5\n" % place for place in range(200_000)),
+        "lists.json": b'{"loss": [3, 2, 1], "other": [' + b"[],{}," * 200_000 + b"1]}",
+        "numbers.json": b'{"loss": [' + b"1,2," * 500_000 + b"3]}",
+        "trainer_state.json": b'{"log_history": ['
+        + b"".join(row % place for place in range(20_000))
+        + b'{"loss": 1}]}',
+    }
+    paths = [written(tmp_path, name, content) for name, content in contents.items()]
+    small = written(tmp_path, "small.json", b'{"loss": [3, 2, 1, 0.5, 0.4]}')
+    done = subprocess.run([sys.executable, "-c", MEASURED, small, *paths], capture_output=True, text=True, check=True)
+    ratios = [int(grown) / len(content) for grown, content in zip(done.stdout.split(), contents.values(), strict=True)]
+    assert max(ratios) < 10.0, ratios
+
+
 def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     refused(tmp_path / "pipe.csv", "is a pipe or a device")

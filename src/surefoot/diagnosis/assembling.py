@@ -20,7 +20,7 @@ __all__ = ["log_of", "log_of_points"]
 # Columns that are kept at most beside those with a role: what else was logged, under its own name.
 MOST_OTHERS = 200
 # A longer column is kept as this many means of neighbours; verdicts look at 50 of them.
-MOST_POINTS = 200_000
+MOST_POINTS = 50_000
 Values = npt.NDArray[np.float64]
 
 
