@@ -10,14 +10,6 @@ from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[1]
 PAGE = "examples.md"
-TITLES = {
-    "classic": "The textbook programs",
-    "keras": "Keras scripts",
-    "keras_tuner": "A Keras Tuner script",
-    "optuna": "An Optuna script",
-    "sklearn": "A scikit-learn script",
-    "tutorials": "Tutorials",
-}
 
 
 def on_files(files: Any, *, config: Any) -> Any:
@@ -40,10 +32,10 @@ def page() -> str:
         "Each runs by itself from a clone, as `python examples/NAME.py`, and its first lines say what to see.",
     ]
     for inner in sorted(path for path in folder.iterdir() if (path / "README.md").is_file()):
-        _, _, text = (inner / "README.md").read_text(encoding="utf-8").partition("\n")
+        title, _, text = (inner / "README.md").read_text(encoding="utf-8").partition("\n")
         text = re.sub(r"\]\(([\w.]+\.py)\)", lambda found, at=inner: f"](#{anchor(f'{at.name}/{found[1]}')})", text)
         text = text.replace("](../../docs/", "](")
-        parts += [f"## {TITLES.get(inner.name, inner.name)} {{ #{anchor(inner.name)} }}", text.strip()]
+        parts += [f"#{title} {{ #{anchor(inner.name)} }}", text.strip()]
         parts += [_program(path, f"{inner.name}/{path.name}") for path in sorted(inner.glob("*.py"))]
     parts.append("## Others")
     parts += [_program(path, path.name) for path in sorted(folder.glob("*.py"))]
