@@ -50,6 +50,7 @@ def noise(size: float, seed: int = 0, count: int = 40) -> np.ndarray:
         "fastai_history.csv",
         "keras_csvlogger.csv",
         "keras_history.json",
+        "keras_screen.log",
         "keras_tensorboard",
         "lightning_metrics.csv",
         "pytorch_tensorboard",

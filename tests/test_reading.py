@@ -174,6 +174,50 @@ def test_a_chart_of_several_runs_is_a_log_of_each(tmp_path: Path) -> None:
     assert logs[1].series["train_loss"].values == pytest.approx(np.array(FALLING) + 0.1)
 
 
+PRINTED = {
+    "a page of PyTorch": ("Epoch [%(epoch)d/12], Train Loss: %(t)s, Val Loss: %(v)s\n", ""),
+    "equals": ("2026-01-01 10:00:00 INFO epoch=%(epoch)d lr=0.1 train_loss=%(t)s val_loss=%(v)s\n", "learning_rate"),
+    "the part said once": (
+        "epoch %(epoch)d | train loss: %(t)s acc: 0.5 | val loss: %(v)s acc: 0.25\n",
+        "train_accuracy",
+    ),
+    "an epoch in several lines": (
+        "Train Epoch: %(epoch)d\tLoss: %(t)s\nTest set: Average loss: %(v)s, Accuracy: 98/100 (98%%)\n",
+        "",
+    ),
+    "steps": ("step %(epoch)d: train loss %(t)s, val loss %(v)s\niter %(epoch)d: time 21ms, mfu 3%%\n", ""),
+}
+
+
+@pytest.mark.parametrize("what", PRINTED)
+def test_what_a_training_printed(tmp_path: Path, what: str) -> None:
+    template, also = PRINTED[what]
+    [log] = read_logs(written(tmp_path, "nohup.out", "Using device: cpu\n" + rows_of(template)))
+    assert log.series["train_loss"].values == pytest.approx(FALLING)
+    assert log.series["validation_loss"].values == pytest.approx(np.array(FALLING) + 0.1)
+    assert not also or also in log.series
+    if what == "the part said once":
+        assert set(log.series["validation_accuracy"].values) == {0.25}
+    if what == "an epoch in several lines":
+        assert set(log.series["validation_accuracy"].values) == {0.98} and log.unit == "epoch"
+
+
+def test_what_keras_printed_reads_epoch_by_epoch() -> None:
+    [log] = read_logs(LOGS / "keras_screen.log")
+    assert log.unit == "epoch" and log.notes == ()
+    for name in ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy"):
+        assert log.series[name].at.tolist() == list(range(1, 31))
+
+
+def test_steps_that_begin_anew_with_each_epoch(tmp_path: Path) -> None:
+    lines = "".join(
+        f"Epoch [{1 + place // 3}/4], Step [{100 * (1 + place % 3)}/300], Loss: {loss}\n"
+        for place, loss in enumerate(FALLING)
+    )
+    [log] = read_logs(written(tmp_path, "train.txt", lines))
+    assert log.unit == "epoch" and log.series["train_loss"].values.tolist() == FALLING
+
+
 def test_a_folder_of_mlflow(tmp_path: Path) -> None:
     for run, raised in (("0123", 0.0), ("4567", 1.0)):
         folder = tmp_path / "mlruns/0" / run

@@ -56,6 +56,19 @@ def keras(folder: Path) -> None:
     keep_events(folder, HERE / "keras_tensorboard")
 
 
+def keras_screen(folder: Path) -> None:
+    """What ``fit`` prints with verbose=1, colours and the moves of its bar included."""
+    import contextlib
+
+    import keras as k
+
+    model = k.Sequential([k.Input((20,)), k.layers.Dense(64, "relu"), k.layers.Dense(2)])
+    loss = k.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(k.optimizers.Adam(0.01), loss, metrics=["accuracy"])
+    with (HERE / "keras_screen.log").open("w", encoding="utf-8") as kept, contextlib.redirect_stdout(kept):
+        model.fit(*TRAIN, validation_data=VALIDATION, epochs=EPOCHS, verbose=1)
+
+
 def lightning(folder: Path) -> None:
     import lightning as pl
     import torch

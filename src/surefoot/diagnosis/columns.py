@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from surefoot.diagnosis.table import plain
 from surefoot.errors import RequestError, nearest
 
-__all__ = ["ROLES", "is_place", "meanings", "part_of", "require_roles", "sums"]
+__all__ = ["ROLES", "is_place", "meanings", "part_of", "require_roles", "role_of", "sums"]
 
 # The words by which tools tell the parts of the data apart, and what they measure, the plainest first.
 _PARTS = {
@@ -122,6 +122,19 @@ def part_of(text: str) -> str | None:
 def is_place(column: str) -> bool:
     """Whether a column says where a row stands, whatever part of the data it is about."""
     return _role(column) in _ALONE
+
+
+def role_of(name: str, part: str = "") -> str | None:
+    """The role of a name, which may leave its part of the data to what was said before.
+
+    >>> role_of("Loss", "Test"), role_of("val_loss", "train"), role_of("time")
+    ('validation_loss', 'validation_loss', None)
+    """
+    role = _role(name)
+    known = part_of(part)
+    if role is None or role in _ALONE or known is None or _parts_in(_words(name)):
+        return role
+    return f"{known}_{role.removeprefix('train_')}"
 
 
 def _require_named(columns: list[str], named: dict[str, str]) -> None:

@@ -21,11 +21,13 @@ MOSTLY = 0.9
 def placed(epochs: Cells | None, steps: Cells | None, num_rows: int) -> tuple[Unit, int, Place]:
     """The unit of places, what the log calls its first epoch, and the place of a row.
 
-    Rows stand at their epochs where most have another one, else at their steps; where neither was logged, at their
-    number. Places count from 1.
+    Rows stand at their epochs where most have another one or steps begin anew with each, else at their steps; where
+    neither was logged, at their number. Places count from 1.
     """
     by_epoch, by_step = _known(epochs, num_rows), _known(steps, num_rows)
-    if by_epoch is not None and (by_step is None or len(np.unique(by_epoch)) > 0.5 * num_rows):
+    if by_epoch is not None and (
+        by_step is None or len(np.unique(by_epoch)) > 0.5 * num_rows or _restart(by_step, by_epoch)
+    ):
         counts_from_0 = _counts_from_0(by_epoch)
         at = _spread(by_epoch) + (1.0 if counts_from_0 else 0.0)
         return "epoch", 0 if counts_from_0 else 1, lambda rows: at[rows]
@@ -48,6 +50,12 @@ def _known(cells: Cells | None, num_rows: int) -> Values | None:
     values = dense(cells, num_rows)
     values[~np.isfinite(values)] = np.nan
     return values if np.isfinite(values).sum() >= MOSTLY * num_rows else None
+
+
+def _restart(steps: Values, epochs: Values) -> bool:
+    """Whether steps are counted anew in every epoch."""
+    begins = epochs[1:] > epochs[:-1]
+    return bool((begins & (steps[1:] <= steps[:-1])).sum() > 0.5 * begins.sum())
 
 
 def _counts_from_0(epochs: Values) -> bool:

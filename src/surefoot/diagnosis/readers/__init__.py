@@ -16,6 +16,7 @@ from surefoot.diagnosis.readers.json_logs import read_json
 from surefoot.diagnosis.readers.mlflow import metrics_folder, read_metrics
 from surefoot.diagnosis.readers.objects import read_object
 from surefoot.diagnosis.readers.opening import beginning_of, kind_of, shown
+from surefoot.diagnosis.readers.screen import is_screen, read_screen
 from surefoot.diagnosis.readers.tables import read_json_lines, read_table
 from surefoot.errors import RequestError
 
@@ -56,6 +57,8 @@ def _read_file(path: Path, named: Mapping[str, str]) -> list[Log]:
     beginning = beginning_of(path)
     if _OBJECT_BEHIND.search(beginning):
         return [read_json_lines(path, named=named)]
+    if path.suffix not in (".csv", ".tsv") and is_screen(beginning):
+        return [read_screen(path, named=named)]
     return [read_json(path, named=named)] if beginning[:1] in ("{", "[") else read_table(path, named=named)
 
 
