@@ -99,3 +99,22 @@ def test_an_accuracy_of_one_class_is_not_learning() -> None:
     assert next(iter(said)) == "learned nothing"
     right = found(train_loss=FALLS, val_loss=FALLS, val_accuracy=1.0 + 0 * AT)
     assert not {"learned nothing", "accuracy stands still"} & set(right)
+
+
+def test_a_floor_of_noise_is_told_from_overfitting_and_from_few_rows() -> None:
+    draw = np.random.default_rng(1)
+    train = 0.3 + np.exp(-AT / 2.0) + 0.04 * draw.normal(size=30)
+    validation = 0.35 + 0.2 * np.abs(draw.normal(size=30))
+    validation[3] = 0.2
+    said = found(train_loss=train, val_loss=validation, lr=0.1 + 0 * AT)
+    assert next(iter(said)) == "held up by noise" and not {"overfitting", "validation too small to tell"} & set(said)
+    calm = 0.3 + np.exp(-AT / 2.0) - 0.002 * AT
+    said = found(train_loss=calm, val_loss=validation, lr=0.1 + 0 * AT)
+    assert "held up by noise" not in said and "validation too small to tell" in said
+
+
+def test_losses_that_fall_far_say_nothing_of_copied_rows_without_an_accuracy() -> None:
+    far = np.exp(-AT / 4.0)
+    known = found(train_loss=far, val_loss=1.1 * far, val_accuracy=np.minimum(1.0, 0.5 + AT / 40.0))
+    assert "validation follows training" in known
+    assert "validation follows training" not in found(train_loss=far, val_loss=1.1 * far)

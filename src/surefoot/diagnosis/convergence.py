@@ -12,7 +12,7 @@ from surefoot.diagnosis.wording import at_place, place_of, share
 from surefoot.language import say
 from surefoot.records import Finding
 
-__all__ = ["convergence"]
+__all__ = ["convergence", "held_up"]
 
 FEWEST_POINTS = 6
 # What half as many epochs again must gain, as a share of all that was gained, to be worth a verdict.
@@ -21,6 +21,7 @@ MORE = 1.5
 # A curve that has gained less than this many deviations of a point has not begun.
 GAINED = 3.0
 LEAST_GAIN = 0.01  # and less than this share of its start
+ENOUGH_GAIN = 0.25  # but one that fell by this share of it has, however restless it is
 # A floor of noise: over the last third the loss falls by less than a deviation of a point, and that deviation is this
 # share of all that was gained; or, where both losses jump, this share of where they stand.
 LOUD, LOUD_BESIDE = 0.02, 0.15
@@ -35,12 +36,13 @@ def convergence(log: Log) -> Finding | None:
     training = curve_of(log, "train") or curve
     if (_gained_nothing(curve) and _gained_nothing(training)) or says_one_class(log):
         return _never_began(log, curve, gained)
-    return _still_falling(log, curve, gained) or _held_up(log)
+    return _still_falling(log, curve, gained) or held_up(log)
 
 
 def _gained_nothing(curve: Curve) -> bool:
     gained = float(curve.smooth[0] - curve.smooth.min())
-    return gained < max(GAINED * curve.noise, LEAST_GAIN * abs(float(curve.smooth[0])))
+    start = abs(float(curve.smooth[0]))
+    return gained < min(max(GAINED * curve.noise, LEAST_GAIN * start), ENOUGH_GAIN * start)
 
 
 def _never_began(log: Log, curve: Curve, gained: float) -> Finding:
@@ -123,7 +125,7 @@ def _carried_on(places: npt.NDArray[np.float64], values: npt.NDArray[np.float64]
     return best[1], best[0]
 
 
-def _held_up(log: Log) -> Finding | None:
+def held_up(log: Log) -> Finding | None:
     """The training loss stays level in the last third, and jumps about: its noise is what holds it up."""
     curve, rates = curve_of(log, "train"), log.get("learning_rate")
     if curve is None or len(curve.values) < 2 * FEWEST_POINTS:

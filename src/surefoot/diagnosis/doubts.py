@@ -25,9 +25,14 @@ RESTLESS = 0.1
 FEW_ROWS, FEWEST_SHARES = 50, 2
 
 
-def doubts(log: Log) -> list[Finding]:
-    """All that applies."""
-    found = (_swapped(log) or _follows(log), _counted_rows(log) or _too_few_rows(log))
+def doubts(log: Log, *, is_noisy: bool = False) -> list[Finding]:
+    """All that applies.
+
+    Args:
+        log: of one training.
+        is_noisy: the weights themselves jump, so a validation loss that does says nothing of its rows.
+    """
+    found = (_swapped(log) or _follows(log), _counted_rows(log) or (None if is_noisy else _too_few_rows(log)))
     return [finding for finding in found if finding is not None]
 
 
@@ -107,9 +112,9 @@ def _follows(log: Log) -> Finding | None:
 
 
 def _knows_all(log: Log) -> bool:
-    """Whether all but every hundredth training row is answered right, as far as that was logged."""
-    known = log.get("train_accuracy")
-    return known is None or not len(known.finite) or bool(np.median(known.finite.values[-3:]) > ALL_RIGHT)
+    """Whether all but every hundredth row is answered right; of a loss alone nobody knows how low is by heart."""
+    known = log.get("train_accuracy") or log.get("validation_accuracy")
+    return known is not None and len(known.finite) > 0 and bool(np.median(known.finite.values[-3:]) > ALL_RIGHT)
 
 
 def _counted_rows(log: Log) -> Finding | None:

@@ -7,7 +7,7 @@ import numpy as np
 from surefoot.diagnosis.accuracy import accuracy
 from surefoot.diagnosis.batch_size import batch_size
 from surefoot.diagnosis.beginning import too_large_at_first, warmup_missing
-from surefoot.diagnosis.convergence import convergence
+from surefoot.diagnosis.convergence import convergence, held_up
 from surefoot.diagnosis.curve import curve_of
 from surefoot.diagnosis.divergence import divergence, spikes
 from surefoot.diagnosis.doubts import doubts
@@ -34,14 +34,26 @@ def verdicts(log: Log) -> list[Finding]:
     seen = [finding for judge in (gradients, dead_units, too_large_at_first, warmup_missing) if (finding := judge(log))]
     if fatal is not None:  # what the course looks like no longer counts, what led to it does
         return [fatal, *seen]
-    course = overfitting(log) or convergence(log)
+    course = _course(log)
     # a model is not too small where a cause was seen, it learned nothing at all, or is still learning
-    is_open = not seen and (course is None or course.verdict not in ("learned nothing", "not converged"))
-    found = [course, underfitting(log) if is_open else None, spikes(log), *seen, *doubts(log), accuracy(log)]
-    found.append(batch_size(log))
+    is_open = not seen and not {"learned nothing", "not converged"} & {one.verdict for one in course}
+    is_noisy = any(one.verdict == "held up by noise" for one in course)
+    found = [*course, underfitting(log) if is_open else None, spikes(log), *seen, *doubts(log, is_noisy=is_noisy)]
+    found += [accuracy(log), batch_size(log)]
     said = [finding for finding in found if finding is not None]
     rate = learning_rate(log) if said else None  # a guess from one curve is said only beside something to explain
     return [*said, *([rate] if rate else [])] or [_nothing(log)]
+
+
+def _course(log: Log) -> list[Finding]:
+    """Where the losses went: apart, up, nowhere, or on; or held up, and then a rise that is not sure is noise."""
+    worse, noise = overfitting(log), held_up(log)
+    if worse is None:
+        course = convergence(log)
+        return [course] if course is not None else []
+    if noise is None:
+        return [worse]
+    return [worse, noise] if worse.certainty == "certain" else [noise]
 
 
 def _nothing(log: Log) -> Finding:
