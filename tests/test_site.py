@@ -24,9 +24,9 @@ ROOT = Path(__file__).parents[1]
 CONFIG = """
 site_name: Small
 docs_dir: docs
-hooks: [docs_build/reference.py, docs_build/formulas.py]
+hooks: [docs_build/reference.py, docs_build/formulas.py, docs_build/offline.py]
 nav: [index.md, api/index.md]
-theme: {name: mkdocs}
+theme: {name: mkdocs, highlightjs: false}
 validation: {omitted_files: warn, anchors: warn}
 plugins:
   - mkdocstrings:
@@ -103,9 +103,12 @@ def test_a_room_without_a_page_breaks_the_build(project: Path) -> None:
         ("index.md", "# Home\n\n[away](gone.md)\n", "gone.md"),
         ("index.md", "# Home\n\n[below](#gone)\n", "#gone"),
         ("lost.md", "# Lost\n", "lost.md"),
+        ("index.md", "# Home\n\n![far](https://far.example/away.png)\n", "would fetch https://far.example/away.png"),
     ],
 )
-def test_a_dead_link_or_a_lost_page_breaks_the_build(project: Path, name: str, text: str, complaint: str) -> None:
+def test_a_dead_link_a_lost_page_or_a_request_breaks_the_build(
+    project: Path, name: str, text: str, complaint: str
+) -> None:
     (project / "docs" / name).write_text(text)
     code, said = build(project)
     assert code != 0
