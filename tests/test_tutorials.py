@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "examples/tutorials"
 NAMES = ("pictures", "text", "speech", "recommendation", "tables")
 SMALL: dict[str, dict[str, Any]] = {
-    "pictures": {"rows": 1_000, "epochs": 1.5},
+    "pictures": {"rows": 800, "epochs": 1.5},
     "text": {"rows": 3_000, "epochs": 3},
     "speech": {"every": 4, "epochs": 4},
     "recommendation": {"limit": 20_000, "epochs": 1},
@@ -96,5 +96,11 @@ def test_data_that_is_not_here_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.syspath_prepend(str(FOLDER))
     where = importlib.import_module("where")
     monkeypatch.setattr(where, "ROOT", tmp_path)
-    with pytest.raises(SystemExit, match="fsdd is not here.*SUREFOOT_DATA"):
-        where.data_folder("fsdd")
+    with pytest.raises(SystemExit, match=r"data/fsdd/recordings\.zip is not here.*SUREFOOT_DATA"):
+        where.data_file("fsdd", "recordings.zip")
+
+
+def test_the_list_names_every_program() -> None:
+    listed = (FOLDER / "README.md").read_text(encoding="utf-8")
+    for program in FOLDER.glob("*.py"):
+        assert f"({program.name})" in listed

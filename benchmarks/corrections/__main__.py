@@ -37,7 +37,7 @@ def main() -> int:
     if unknown:
         print(f"there is no table {unknown[0]}; there are {', '.join(TABLES)}", file=sys.stderr)
         return 2
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore")  # some of these trainings are meant to fail, and their libraries say so
     for name in names:
         begin = time.perf_counter()
         print(f"\n## {name}\n\n{TABLES[name]()}\n\n({time.perf_counter() - begin:.0f} s)", flush=True)

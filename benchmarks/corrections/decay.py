@@ -36,8 +36,13 @@ def _descent(rate_of: Any, *, steps: int, seed: int) -> list[float]:
 
 def past_the_end() -> str:
     """The linear decay of the books, carried on past its S, against one that stops at 0."""
-    written = lambda step: RATE * (1 - step / PLANNED)  # noqa: E731 - the formula as it is printed
-    stopped = lambda step: RATE * max(0.0, 1 - step / PLANNED)  # noqa: E731
+
+    def written(step: int) -> float:
+        return RATE * (1 - step / PLANNED)
+
+    def stopped(step: int) -> float:
+        return max(0.0, written(step))
+
     rows = []
     for share in (1.0, 1.5, 2.0):
         steps = int(share * PLANNED)

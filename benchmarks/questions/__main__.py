@@ -36,7 +36,7 @@ def main() -> int:
     if unknown:
         print(f"there is no picture {unknown[0]}; there are {', '.join(PICTURES)}", file=sys.stderr)
         return 2
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore")  # some of these trainings are meant to fail, and their libraries say so
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in names:
         begin = time.perf_counter()

@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import argparse
 import gzip
-from pathlib import Path
 
 import numpy as np
 from side_by_side import side_by_side
 from torch import nn
-from where import data_folder
+from where import data_file
 
 import surefoot as sf
 
 NAMES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 
 
-def read(folder: Path, part: str, rows: int) -> tuple[np.ndarray, np.ndarray]:
+def read(part: str, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """The first pictures of a part, (rows, 1, 28, 28) of mean 0 and deviation 1, and their labels."""
-    pixels = gzip.decompress((folder / f"{part}-images-idx3-ubyte.gz").read_bytes())
-    labels = gzip.decompress((folder / f"{part}-labels-idx1-ubyte.gz").read_bytes())
+    pixels = gzip.decompress(data_file("fashion-mnist", f"{part}-images-idx3-ubyte.gz").read_bytes())
+    labels = gzip.decompress(data_file("fashion-mnist", f"{part}-labels-idx1-ubyte.gz").read_bytes())
     pictures = np.frombuffer(pixels, np.uint8, offset=16, count=784 * rows).reshape(-1, 1, 28, 28)
     numbers = np.frombuffer(labels, np.uint8, offset=8, count=rows)
     return ((pictures / 255 - 0.286) / 0.353).astype(np.float32), numbers.astype(int)
@@ -40,8 +39,7 @@ def build(width: int = 8) -> nn.Module:
 
 
 def make_task(*, rows: int, epochs: float) -> sf.Task:
-    folder = data_folder("fashion-mnist")
-    train, test = read(folder, "train", rows), read(folder, "t10k", rows // 2)
+    train, test = read("train", rows), read("t10k", rows // 2)
     return sf.Task(build, train, test=test, epochs=epochs, name="fashion")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from side_by_side import side_by_side
 from torch import nn
-from where import data_folder
+from where import data_file
 
 import surefoot as sf
 
@@ -68,7 +68,7 @@ def step(model: nn.Module, batch: dict[str, Any]) -> torch.Tensor:
 
 def read(limit: int | None) -> tuple[np.ndarray, np.ndarray]:
     """Rows of (user, film, rating), users and films counted from 0, and the numbers that IMDb gives to the films."""
-    text = gzip.decompress((data_folder("movietweetings100k") / "ratings.dat.gz").read_bytes()).decode()
+    text = gzip.decompress(data_file("movietweetings100k", "ratings.dat.gz").read_bytes()).decode()
     rows = np.array([[int(cell) for cell in line.split("::")] for line in text.split()])[:limit]
     while True:  # one who is left out takes ratings of films along
         counts = [np.unique(rows[:, column], return_inverse=True, return_counts=True)[1:] for column in (0, 1)]
@@ -96,7 +96,7 @@ def make_task(*, limit: int | None, epochs: float) -> tuple[sf.Task, np.ndarray,
 
 
 def titles() -> dict[int, str]:
-    text = gzip.decompress((data_folder("movietweetings100k") / "movies.dat.gz").read_bytes()).decode()
+    text = gzip.decompress(data_file("movietweetings100k", "movies.dat.gz").read_bytes()).decode()
     return {int(line.split("::")[0]): line.split("::")[1] for line in text.splitlines()}
 
 

@@ -16,7 +16,7 @@ import zipfile
 import numpy as np
 from side_by_side import side_by_side
 from torch import nn
-from where import data_folder
+from where import data_file
 
 import surefoot as sf
 
@@ -47,7 +47,7 @@ def read() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Spectrograms (rows, 1, bands, frames), digits, and the number of the take: 0 to 49 of every speaker and digit."""
     filters = mel_filters()
     pictures, digits, takes = [], [], []
-    with zipfile.ZipFile(data_folder("fsdd") / "recordings.zip") as archive:
+    with zipfile.ZipFile(data_file("fsdd", "recordings.zip")) as archive:
         for name in sorted(name for name in archive.namelist() if name.endswith(".wav")):
             digit, _, take = name.rsplit("/", 1)[-1].removesuffix(".wav").split("_")
             with wave.open(io.BytesIO(archive.read(name))) as file:

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from side_by_side import side_by_side
-from where import data_folder
+from where import data_file
 
 import surefoot as sf
 from surefoot import cli, tasks
@@ -28,7 +28,7 @@ COLUMNS = (
 
 def read(part: str, limit: int) -> list[list[str]]:
     """The first rows of a part; its files have no line with names, and a dot behind the labels of the test part."""
-    text = gzip.decompress((data_folder("adult") / f"adult-{part}.csv.gz").read_bytes()).decode()
+    text = gzip.decompress(data_file("adult", f"adult-{part}.csv.gz").read_bytes()).decode()
     rows = [[cell.strip().rstrip(".") for cell in row] for row in csv.reader(text.splitlines())]
     return [row for row in rows if len(row) == len(COLUMNS)][:limit]
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from side_by_side import side_by_side
 from torch import nn
-from where import data_folder
+from where import data_file
 
 import surefoot as sf
 
@@ -64,7 +64,7 @@ class Reader(nn.Module):
 
 def make_task(*, kind: str, rows: int, epochs: float) -> tuple[sf.Task, Words, list[str]]:
     """The task, its words, and the names of the intents."""
-    file = data_folder("clinc150") / "data_full.json.gz"
+    file = data_file("clinc150", "data_full.json.gz")
     parts = json.loads(gzip.decompress(file.read_bytes()))  # of each part a list of [sentence, intent]
     order = np.random.default_rng(0).permutation(len(parts["train"]))[:rows]
     parts["train"] = [parts["train"][place] for place in order]

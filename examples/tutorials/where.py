@@ -8,12 +8,12 @@ from pathlib import Path
 ROOT = Path(os.environ.get("SUREFOOT_DATA", Path(__file__).resolve().parents[3] / "shared"))
 
 
-def data_folder(name: str) -> Path:
-    """The folder of a data set; ends the program with one line where there is none."""
-    folder = ROOT / "data" / name
-    if not folder.is_dir():
+def data_file(name: str, file: str) -> Path:
+    """A file of a data set; ends the program with one line where it is not there."""
+    path = ROOT / "data" / name / file
+    if not path.is_file():
         raise SystemExit(
-            f"the data set {name} is not here: put its files into a folder data/{name} and name the folder "
-            "around data/ in SUREFOOT_DATA; the page of this tutorial says where to get them"
+            f"data/{name}/{file} is not here: put it there, in a folder that SUREFOOT_DATA names "
+            f"(now {ROOT}); the page of this tutorial says where to get it"
         )
-    return folder
+    return path
