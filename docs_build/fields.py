@@ -1,4 +1,4 @@
-"""Records and sections of a recipe get their constructor from pydantic, on import; read statically, they have none."""
+"""Records, sections of a recipe and named tuples get their constructor on import; read statically, they have none."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from typing import Any
 
 from griffe import Class, Extension, Function, Parameter, ParameterKind, Parameters
 
-BASES = {"BaseModel", "Record", "Section"}
+BASES = {"BaseModel", "NamedTuple", "Record", "Section"}
 
 
 class Fields(Extension):
-    """Shows the fields of a pydantic model as the arguments it takes."""
+    """Shows the fields of a pydantic model or of a named tuple as the arguments it takes."""
 
     def on_class(self, *, cls: Class, **_: Any) -> None:
         """Add the constructor."""
         if not {str(base) for base in cls.bases} & BASES or "__init__" in cls.members:
             return
+        is_tuple = "NamedTuple" in map(str, cls.bases)
+        kind = ParameterKind.positional_or_keyword if is_tuple else ParameterKind.keyword_only
         fields = [
-            Parameter(name, annotation=member.annotation, kind=ParameterKind.keyword_only, default=member.value)
+            Parameter(name, annotation=member.annotation, kind=kind, default=member.value)
             for name, member in cls.members.items()
             if member.is_attribute and "property" not in member.labels and member.annotation and name[0] != "_"
         ]
