@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import json
+import math
 import re
 import warnings
 from collections.abc import Callable
@@ -10,11 +12,15 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.nn import functional
 
 import surefoot as sf
 from surefoot import reports, tasks
+from surefoot.records import Change
 from surefoot.reports.pytorch_code import pytorch_code
+from surefoot.reports.thinning import kept_places
 
 Make = Callable[..., Any]
 
@@ -149,3 +155,40 @@ def test_what_moved_is_told_with_its_reason(make_task: Any, tmp_path: Any) -> No
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "What moved in the kept run, and why" in page
     assert "no improvement on" in page
+
+
+def test_a_study_of_hundreds_of_runs_stays_a_page(result: Any) -> None:
+    study, kept = result.study, result.study.winning_run
+    look = kept.evaluations[0]
+    looks = tuple(
+        look.model_copy(update={"epoch": 1.0 + at, "samples": 90 * (1 + at), "train_loss": 1.0 + 0.1 * (at % 7)})
+        for at in range(3000)
+    )
+    peak = looks[1234].model_copy(update={"train_loss": 77.0})
+    looks = (*looks[:1234], peak, *looks[1235:])
+    changes = tuple(
+        Change(samples=90 * at, name="batch_size", before=8, after=8 + at % 5, reason="why") for at in range(4000)
+    )
+    new = {"evaluations": looks, "best": 2999, "changes": changes}
+    runs = tuple(kept.model_copy(update={**new, "number": place, "name": f"run {place + 1}"}) for place in range(400))
+    page = reports.page(study.model_copy(update={"runs": runs}))
+    assert len(page.encode()) < 6_000_000
+    losses = json.loads(re.search(r'id="losses-plot-data">(.*?)</script>', page).group(1))  # type: ignore[union-attr]
+    training = [trace for trace in losses["data"] if trace["line"]["dash"] == "dot"]
+    assert all(77.0 in trace["y"] for trace in training)
+    assert "changes between them are left out" in page
+
+
+@given(st.lists(st.floats(allow_infinity=True), max_size=300), st.integers(min_value=4, max_value=50))
+def test_a_thinned_curve_keeps_its_ends_and_extremes(values: list[float], most: int) -> None:
+    kept = kept_places(values, most)
+    assert kept == sorted(set(kept))
+    assert len(kept) <= max(most + 1, 5)
+    if values:
+        assert kept[0] == 0
+        assert kept[-1] == len(values) - 1
+    finite = [value for value in values if math.isfinite(value)]
+    if finite:
+        shown = [values[place] for place in kept if math.isfinite(values[place])]
+        assert min(shown) == min(finite)
+        assert max(shown) == max(finite)

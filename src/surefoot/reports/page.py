@@ -60,7 +60,7 @@ def page(study: Study) -> str:
         recipe_in_words="" if recipe is None else recipe_in_words(study),
         code="" if recipe is None else pytorch_code(study),
         is_steered=recipe is not None and is_steered(recipe),
-        metrics=_lines(metrics_table(study)),
+        metrics=_lines(metrics_table(study), say("part")),
         findings=findings,
         about=_about,
         notes=[retold(note) for note in study.notes],
@@ -158,9 +158,9 @@ def _contents(pictures: Mapping[str, Chart], *, has_story: bool, has_recipe: boo
     return [*found, ("use", say("Use the model")), ("code", say("Code"))] if has_recipe else found
 
 
-def _lines(table: Sequence[Sequence[str]]) -> list[Any]:
-    """A head and lines as the template's table takes them."""
-    return [table[0], *({"cells": line, "kept": False} for line in table[1:])]
+def _lines(table: Sequence[Sequence[str]], corner: str) -> list[Any]:
+    """A head and lines as the template's table takes them, with a word in the empty corner."""
+    return [[corner, *table[0][1:]], *({"cells": line, "kept": False} for line in table[1:])]
 
 
 def _moves(study: Study, winner: Run | None) -> list[dict[str, Any]]:

@@ -86,7 +86,10 @@ def probe_page(report: ProbeReport) -> str:
         effort=say("{samples:,} samples, {time}", samples=report.samples, time=duration(report.seconds)),
         sections=_sections(report),
         measurements=measurements(report),
-        table=[*table[:1], *({"cells": row, "kept": bool(row[-1])} for row in table[1:])],
+        table=[
+            *([*head[:-1], say("choice")] for head in table[:1]),
+            *({"cells": row, "kept": bool(row[-1])} for row in table[1:]),
+        ],
         recipe=Recipe(**report.recipe).to_toml() if report.recipe else "",
     )
 

@@ -47,6 +47,7 @@ _WORDS = {
     "value": "数值",
     "samples seen": "已见样本数",
     "what": "设置",
+    "part": "数据部分",
     "from": "从",
     "to": "到",
     "why": "原因",

@@ -48,6 +48,7 @@ _MEASURED = {
     "yes": "是",
     "no": "否",
     "suggested": "建议",
+    "choice": "选择",
     "at most {high}": "至多 {high}",
     "at least {low}": "至少 {low}",
     "{low} to {high}": "{low} 到 {high}",
