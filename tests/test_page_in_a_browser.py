@@ -68,11 +68,10 @@ def hostile(study: Study) -> Study:
     """The study with a name that wants to be markup wherever a name, a message or a value can stand."""
     runs = []
     for run in study.runs:
-        settings = {**run.recipe["optimizer"], "name": HOSTILE}
         change = Change(samples=10, name=HOSTILE, before=1.0, after=2.0, reason=HOSTILE)
         new = {
             "name": f"{HOSTILE} {run.number}", "stage": HOSTILE, "reason": HOSTILE, "remark": HOSTILE,
-            "coordinates": {**run.coordinates, "why": HOSTILE}, "recipe": {**run.recipe, "optimizer": settings},
+            "coordinates": {**run.coordinates, "why": HOSTILE}, "recipe": {**run.recipe, "model": {"kind": HOSTILE}},
             "changes": (change,),
         }  # fmt: skip
         runs.append(run.model_copy(update=new))
@@ -81,7 +80,7 @@ def hostile(study: Study) -> Study:
         "task": HOSTILE, "reason": HOSTILE, "notes": (HOSTILE,), "budget": HOSTILE, "probes": probes,
         "metrics": {**study.metrics, f"test_{HOSTILE}": 1.0}, "versions": {HOSTILE: HOSTILE}, "runs": tuple(runs),
     }  # fmt: skip
-    return study.model_copy(update=new)
+    return study.model_copy(update={**new, "recipe": {**study.recipe, "model": {"kind": HOSTILE}}})
 
 
 def lost(study: Study) -> Study:
