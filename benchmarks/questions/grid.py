@@ -73,11 +73,12 @@ def batch() -> Drawing:
     for panel, (name, values), color in zip(axes, columns.items(), (BLUE, ORANGE), strict=True):
         panel.plot(SIZES, values, "o-", color=color, ms=4)
         for size, value in zip(SIZES, values, strict=True):
-            panel.annotate(f"{value:,.0f}", (size, value), textcoords="offset points", xytext=(0, 5), ha="center")
+            side = {"xytext": (4, 3), "ha": "left"} if name == "steps" else {"xytext": (-4, 3), "ha": "right"}
+            panel.annotate(f"{value:,.0f}", (size, value), textcoords="offset points", **side)
         panel.set(xscale="log", yscale="log", xlabel="batch size", ylabel=f"{name} to {WANTED:.0%}")
         panel.set_xticks(SIZES, SIZES)
         panel.minorticks_off()
-        panel.margins(0.12, 0.2)
+        panel.margins(0.2, 0.2)
     return Drawing(figure, "; ".join(f"{name} {[round(value) for value in each]}" for name, each in columns.items()))
 
 

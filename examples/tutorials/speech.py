@@ -1,4 +1,4 @@
-"""Spoken digits: recordings to log-mel spectrograms, a small convolutional network, and a speaker nobody has heard.
+"""Spoken digits: recordings to log-mel spectrograms, and a small convolutional network.
 
     python examples/tutorials/speech.py              # one tuned model
     python examples/tutorials/speech.py --seeds 3    # and what tuning bought, over three seeds
