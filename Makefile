@@ -23,8 +23,9 @@ help:
 tune: $(VENV)/.torch
 	$(BIN)/surefoot tune digits
 
+# Two processes of one thread each: the tests are thousands of small trainings, which a second thread does not make faster.
 test: $(VENV)/.dev $(VENV)/.browser
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -19,7 +19,8 @@ Call = Callable[..., tuple[int, str, str]]
 # Before anybody imports Keras: its tested default, without TensorFlow's greetings, its settings in a folder of ours.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_HOME", tempfile.mkdtemp(prefix="surefoot-keras-"))
+_KERAS_HOME = tempfile.TemporaryDirectory(prefix="surefoot-keras-", ignore_cleanup_errors=True)
+os.environ.setdefault("KERAS_HOME", _KERAS_HOME.name)
 
 
 @pytest.fixture

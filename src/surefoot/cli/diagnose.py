@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from surefoot.cli.options import LanguageOption
+
+if TYPE_CHECKING:
+    from surefoot.diagnosis import Diagnosed
+    from surefoot.errors import SurefootError
 
 __all__ = ["diagnose"]
 
@@ -33,7 +39,6 @@ def diagnose(
     from surefoot import reports
     from surefoot.cli.show import print_json
     from surefoot.cli.verdicts import echo_verdicts
-    from surefoot.diagnosis import diagnosed
     from surefoot.errors import RequestError
     from surefoot.language import language
 
@@ -46,7 +51,7 @@ def diagnose(
             raise RequestError(f'--column takes ROLE=NAME, such as train_loss=my_loss, not "{pair}"')
         named[role.strip()] = name
     with language(lang):
-        found = [one for path in logs for one in diagnosed(path, columns=named)]
+        found, refused = _judged(logs, named)
         if as_json:
             print_json([
                 {
@@ -56,10 +61,28 @@ def diagnose(
                 }
                 for one in found
             ])  # fmt: skip
-        else:
+        elif found:
             echo_verdicts(found)
-        if page is not None:
+        if page is not None and found:
             written = reports.write_as(
                 page, page=lambda: reports.diagnosis_page(found), pictures=lambda: reports.diagnosis_pictures(found)
             )
             typer.echo(f"Report    {written}", err=as_json)
+    for error in refused:
+        sys.stderr.write(f"Error: {error}\n")
+    if refused:
+        raise typer.Exit(2)
+
+
+def _judged(logs: Sequence[Path], named: Mapping[str, str]) -> tuple[list[Diagnosed], list[SurefootError]]:
+    """The verdicts on every log that can be read, and why the others cannot."""
+    from surefoot.diagnosis import diagnosed
+    from surefoot.errors import SurefootError
+
+    found, refused = [], []
+    for path in logs:
+        try:
+            found += diagnosed(path, columns=named)
+        except SurefootError as error:
+            refused.append(error)
+    return found, refused

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from surefoot.diagnosis.columns import meanings, sums
+from surefoot.diagnosis.columns import has_rewards, hint, meanings, overlooked, sums
 from surefoot.diagnosis.log import Log, Series, Unit, neighbours
 from surefoot.diagnosis.places import Place, dense, placed
 from surefoot.diagnosis.table import LONGEST_PATH, Cells, Table, plain
@@ -115,7 +115,16 @@ def log_of_points(
     if not {"train_loss", "validation_loss", "train_accuracy", "validation_accuracy"} & series.keys():
         columns = ", ".join(plain(column) for column in list(seen or points)[:20]) or "none"
         raise RequestError(
-            f"{name} has no column that is known as a loss or an accuracy, only: {columns}; "
-            "say which is which: columns={'train_loss': NAME}, or --column train_loss=NAME"
+            f"{name} has no column that is known as a loss or an accuracy, only: {columns}; {hint(seen or points)}"
         )
+    if "validation_loss" not in series and (others := overlooked(points)):
+        notes.append(
+            say(
+                "no validation loss is known, and these were not read: {columns}; one of them may be it: "
+                "--column validation_loss=NAME",
+                columns=", ".join(plain(column) for column in others[:5]),
+            )
+        )
+    if has_rewards(points):
+        notes.append(say("rewards are not judged, and the loss of a policy says little of them"))
     return Log(name, unit, series, tuple(notes), first)

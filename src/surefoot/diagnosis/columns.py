@@ -8,24 +8,38 @@ from collections.abc import Iterable, Mapping
 from surefoot.diagnosis.table import plain
 from surefoot.errors import RequestError, nearest
 
-__all__ = ["ROLES", "is_place", "meanings", "part_of", "require_roles", "role_of", "sums"]
+__all__ = [
+    "ROLES",
+    "has_rewards",
+    "hint",
+    "is_place",
+    "meanings",
+    "overlooked",
+    "part_of",
+    "require_roles",
+    "role_of",
+    "sums",
+]
 
 # The words by which tools tell the parts of the data apart, and what they measure, the plainest first.
 _PARTS = {
     "train": ("train", "training", "tr", "trn"),
-    "validation": ("val", "valid", "validation", "eval", "evaluation", "dev", "test", "testing", "holdout"),
+    "validation": (
+        *("val", "valid", "validation", "eval", "evaluation", "dev", "test", "testing"),
+        *("va", "vld", "holdout", "heldout", "oof"),
+    ),
 }
 _MEASURES = {
     "balanced_accuracy": ("balanced_accuracy", "balanced_acc", "bal_acc", "bacc", "macro_recall", "uar"),
     "loss": (
-        *("loss", "nll", "nll_loss", "cross_entropy", "objective", "cost"),
+        *("loss", "nll", "nll_loss", "cross_entropy", "ce", "ce_loss", "bce", "bce_loss", "xent", "objective", "cost"),
         *("logloss", "mlogloss", "binary_logloss", "multi_logloss"),  # XGBoost and LightGBM
         *("mse", "rmse", "mae", "l2", "l1", "perplexity", "ppl", "bpc", "bpb"),
     ),
     "accuracy": ("accuracy", "acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy", "top1"),
 }
 _ALONE = {
-    "epoch": ("epoch", "epochs"),
+    "epoch": ("epoch", "epochs", "ep"),
     "step": (
         *("step", "steps", "global_step", "iteration", "iterations", "iter", "batch_idx", "num_updates"),
         *("training_iteration", "trainer_global_step"),  # Ray; Lightning's logger for Weights & Biases
@@ -43,6 +57,17 @@ _ALONE = {
 _FILLERS = frozenset({"epoch", "step", "avg", "mean", "average", "total", "of", "metrics", "metric"})
 # and by which they count several sets of a part: "valid_1" of LightGBM, "dataloader_idx_0" of Lightning
 _NUMBERS = frozenset({"0", "1", "dataloader", "idx"})
+# Written as one word.
+_TWO_WORDS = {
+    "tloss": ["train", "loss"],
+    "vloss": ["val", "loss"],
+    "tacc": ["train", "acc"],
+    "vacc": ["val", "acc"],
+}
+# What is best where it is highest, and so is no loss.
+_MEASURED = frozenset({"loss", "nll", "ce", "error", "err", "acc", "accuracy"})
+_PLAYERS = frozenset({"g", "d", "gen", "disc", "generator", "discriminator"})
+_RISING = frozenset({"elbo", "likelihood", "loglik", "reward", "rewards", "return", "returns", "score", "auc", "f1"})
 # What stands beside a rate in the same monitor and is none.
 _NOT_RATES = frozenset({"momentum", "weight", "decay", "loss", "scale", "betas"})
 
@@ -102,6 +127,39 @@ def sums(columns: Iterable[str], roles: Mapping[str, str]) -> dict[str, list[str
     return found
 
 
+def overlooked(columns: Iterable[str]) -> list[str]:
+    """Columns that nobody knows, and that may be what validation was logged as.
+
+    >>> overlooked(["epoch", "train_loss", "loss_b", "seconds"])
+    ['loss_b']
+    """
+    found = []
+    for column in columns:
+        words = _words(column)
+        if _role(column) is None and _MEASURED & set(words) and "train" not in _parts_in(words):
+            found.append(column)
+    return found
+
+
+def has_rewards(columns: Iterable[str]) -> bool:
+    """Whether an agent's rewards were logged."""
+    return any({"reward", "rewards"} & set(_words(column)) for column in columns)
+
+
+def hint(columns: Iterable[str]) -> str:
+    """What to say of columns of which none is a loss.
+
+    >>> hint(["epoch", "G_loss", "D_loss"])
+    'losses of two networks that play against each other say nothing that a verdict could be read off'
+    """
+    words = {word for column in columns for word in _words(column)}
+    if "loss" in words and len(_PLAYERS & words) > 1:
+        return "losses of two networks that play against each other say nothing that a verdict could be read off"
+    if rising := sorted(_RISING & words):
+        return f"a loss falls as a training gets better, and {rising[0]} rises: log its negative as train_loss"
+    return "say which is which: columns={'train_loss': NAME}, or --column train_loss=NAME"
+
+
 def require_roles(named: Mapping[str, str]) -> None:
     """Refuse a role that nobody knows.
 
@@ -142,6 +200,8 @@ def _require_named(columns: list[str], named: dict[str, str]) -> None:
         if column not in columns:
             near = nearest(column, [plain(name) for name in columns])
             raise RequestError(f"there is no column {column!r} for {role}: {near}")
+        if role.endswith("_loss") and _RISING & set(_words(column)):
+            raise RequestError(f"{column!r} is best where it is highest and so is no {role}: log its negative instead")
 
 
 def _give_to_validation(found: dict[str, str]) -> None:
@@ -157,8 +217,9 @@ def _give_to_validation(found: dict[str, str]) -> None:
 def _words(column: str) -> list[str]:
     # Weights & Biases exports "run - train/loss", and the least and most of it beside
     column = column.rpartition(" - ")[2]
-    apart = re.sub(r"([a-z])([A-Z])", r"\1_\2", column)
-    return [word for word in re.split(r"[^a-z0-9]+", apart.lower()) if word]
+    apart = re.sub(r"([a-z])([A-Z])", r"\1_\2", column).lower().replace("held_out", "heldout")
+    words = [word for word in re.split(r"[^a-z0-9]+", apart) if word]
+    return [part for word in words for part in _TWO_WORDS.get(word, [word])]
 
 
 def _plainness(column: str) -> tuple[bool, bool, int, int]:

@@ -94,6 +94,10 @@ def _nothing(log: Log) -> Finding:
             best=curve.best[1],
             **course,
         ),
-        advice=say("use the model"),
+        advice=(
+            say("use the model")
+            if log.get("validation_loss") or log.get("validation_accuracy")
+            else say("log a validation loss too: without one, overfitting is not seen")
+        ),
         certainty="likely",
     )

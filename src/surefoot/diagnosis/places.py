@@ -16,6 +16,8 @@ __all__ = ["Place", "dense", "placed"]
 Values = npt.NDArray[np.float64]
 Place = Callable[[npt.NDArray[Any]], Values]  # rows in, places out; not finite where a row has none
 MOSTLY = 0.9
+# Where at least so many rows have a step, the others stand at the last one before them, as validation rows do.
+HALF = 0.5
 
 
 def placed(epochs: Cells | None, steps: Cells | None, num_rows: int) -> tuple[Unit, int, Place]:
@@ -24,7 +26,7 @@ def placed(epochs: Cells | None, steps: Cells | None, num_rows: int) -> tuple[Un
     Rows stand at their epochs where most have another one or steps begin anew with each, else at their steps; where
     neither was logged, at their number. Places count from 1.
     """
-    by_epoch, by_step = _known(epochs, num_rows), _known(steps, num_rows)
+    by_epoch, by_step = _known(epochs, num_rows), _carried(steps, num_rows)
     if by_epoch is not None and (
         by_step is None or len(np.unique(by_epoch)) > 0.5 * num_rows or _restart(by_step, by_epoch)
     ):
@@ -50,6 +52,15 @@ def _known(cells: Cells | None, num_rows: int) -> Values | None:
     values = dense(cells, num_rows)
     values[~np.isfinite(values)] = np.nan
     return values if np.isfinite(values).sum() >= MOSTLY * num_rows else None
+
+
+def _carried(steps: Cells | None, num_rows: int) -> Values | None:
+    """The steps of rows, that of the last row which has one where a row has none."""
+    if steps is None or len(steps.rows) < HALF * num_rows:
+        return None
+    values = dense(steps, num_rows)
+    last = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(num_rows), -1))
+    return np.where(last >= 0, values[last], np.nan)
 
 
 def _restart(steps: Values, epochs: Values) -> bool:

@@ -15,7 +15,7 @@ from surefoot.language import say
 __all__ = ["is_event_file", "read_events"]
 
 LONGEST_RECORD = 2**28  # beyond it, what says the length is damaged
-# Keras and PyTorch's add_scalars write each part of the data into a folder of its own.
+# Keras writes each part of the data into a folder of its own.
 _PART_FOLDERS = {
     "train": "train",
     "training": "train",
@@ -43,12 +43,28 @@ def read_events(path: Path, files: Sequence[Path], *, named: Mapping[str, str]) 
         MissingExtraError: TensorBoard is not installed.
     """
     runs: dict[Path, TaggedRun] = {}
+    notes: list[str]
     for file in files:
-        part = _PART_FOLDERS.get(file.parent.name.lower(), "") if file.parent != path and file != path else ""
-        run = runs.setdefault(file.parent.parent if part else file.parent, TaggedRun())
-        for tag, step, value in _scalars(file, run.notes):
-            run.put(f"{part}/{tag}" if part else tag, step, value)
+        is_below, folder, notes = file.parent != path and file != path, file.parent.name, []
+        part = _PART_FOLDERS.get(folder.lower(), "") if is_below else ""
+        for tag, step, value in _scalars(file, notes):
+            said = part or (_key_of(folder, tag) if is_below else "")
+            run = runs.setdefault(file.parent.parent if said else file.parent, TaggedRun())
+            run.put(f"{said}/{tag}" if said else tag, step, value)
+        if notes:
+            runs.setdefault(file.parent.parent if part else file.parent, TaggedRun()).notes += notes
+    runs = runs or {path: TaggedRun()}
     return [run.log(str(path if len(runs) == 1 else place), named) for place, run in runs.items()]
+
+
+def _key_of(folder: str, tag: str) -> str:
+    """The key under which PyTorch's add_scalars wrote, which makes a folder of the tag and it.
+
+    >>> _key_of("loss_val", "loss"), _key_of("run_3", "loss")
+    ('val', '')
+    """
+    beginning = f"{tag.replace('/', '_')}_"
+    return folder.removeprefix(beginning) if folder.startswith(beginning) else ""
 
 
 def _scalars(file: Path, notes: list[str]) -> Iterator[tuple[str, float, float]]:

@@ -24,4 +24,11 @@ READING = {
     "places where it goes back in time, what was written last standing, as after a resume: {count}": (
         "时间倒退之处，像是中断后继续训练，以最后写入的为准：{count} 处"
     ),
+    "rewards are not judged, and the loss of a policy says little of them": (
+        "奖励不作评判，而策略的损失说明不了奖励的好坏"
+    ),
+    "no validation loss is known, and these were not read: {columns}; one of them may be it: "
+    "--column validation_loss=NAME": (
+        "没有认出验证损失，而这些列没有读取：{columns}；其中之一可能就是：--column validation_loss=列名"
+    ),
 }

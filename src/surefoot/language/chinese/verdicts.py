@@ -58,6 +58,7 @@ _COURSE = {
         "到{place}，{loss}从 {first:.3g} 降到 {last:.3g}，最低为 {best:.3g}，已经走平"
     ),
     "use the model": "可以使用这个模型",
+    "log a validation loss too: without one, overfitting is not seen": "请同时记录验证损失：没有它就看不出过拟合",
     "the validation loss was lowest, {least:.3g}, at {place} and rose to {end:.3g} ({rise} more) while the training "
     "loss fell from {then:.3g} to {last:.3g}; going on took {wasted} of the training": (
         "验证损失在{place}最低，为 {least:.3g}，之后升到 {end:.3g}（高出 {rise}），同时训练损失从 {then:.3g} 降到 "
