@@ -24,8 +24,8 @@ ROOT = Path(__file__).parents[1]
 CONFIG = """
 site_name: Small
 docs_dir: docs
-hooks: [docs_build/reference.py, docs_build/formulas.py, docs_build/offline.py]
-nav: [index.md, api/index.md]
+hooks: [docs_build/chinese.py, docs_build/formulas.py, docs_build/offline.py, docs_build/reference.py]
+nav: [index.md, api/index.md, zh/index.md]
 theme: {name: mkdocs, highlightjs: false}
 validation: {omitted_files: warn, anchors: warn}
 plugins:
@@ -46,6 +46,8 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "mkdocs.yml").write_text(CONFIG)
     (tmp_path / "docs/api").mkdir(parents=True)
     (tmp_path / "docs/index.md").write_text("# Home\n\nThe rate is $\\eta_0 / \\sqrt{t}$.\n")
+    (tmp_path / "docs/zh").mkdir()
+    (tmp_path / "docs/zh/index.md").write_text("# 学习率\n", encoding="utf-8")
     (tmp_path / "docs/api/index.md").write_text("# Names\n\n::: surefoot\n")
     (tmp_path / "src/surefoot/integrations").mkdir(parents=True)
     (tmp_path / "src/surefoot/inner.py").write_text('class Full:\n    """All.\n\n    >>> 1 + 1\n    2\n    """\n')
@@ -79,6 +81,8 @@ def test_a_build_says_nothing_and_shows_names_examples_and_formulas(project: Pat
     assert "<blockquote>" not in names
     home = (project / "site/index.html").read_text(encoding="utf-8")
     assert "<math" in home and "<msqrt>" in home
+    assert '<html lang="en"' in home
+    assert '<html lang="zh-Hans"' in (project / "site/zh/index.html").read_text(encoding="utf-8")
     assert "$" not in home.partition("<body")[2].partition("<script")[0]
 
 
