@@ -262,6 +262,10 @@ HOSTILE: dict[str, tuple[str, bytes]] = {
     "UTF-16": ("a.csv", "epoch,loss\n1,3\n2,2\n3,1\n4,0.9\n".encode("utf-16")),
     "UTF-32": ("a.csv", "epoch,loss\n1,3\n2,2\n3,1\n4,0.9\n".encode("utf-32")),
     "half a letter of UTF-16": ("a.csv", "epoch,loss\n1,3\n2,2\n3,1\n4,0.9\n".encode("utf-16")[:-3]),
+    "what was printed, and blanks": (
+        "a.log",
+        b"epoch 1 loss 3\nepoch 2 loss 2\n" + (b"loss" + b" " * 1990 + b"x\n" + b"a " * 1000 + b"\n") * 50,
+    ),
     "a byte order mark": ("a.json", b"\xef\xbb\xbf" + b'{"loss": [3, 2, 1.5, 1.4]}'),
     "Latin-1": ("a.csv", "epoch,loss,Größe\n1,3,ä\n2,2,ö\n3,1,ü\n4,0.9,ß\n".encode("latin-1")),
     "places that are none": ("a.csv", b"epoch,loss\nnan,3\ninf,2\n-inf,1\n1e400,0.9\n-5,0.8\n"),

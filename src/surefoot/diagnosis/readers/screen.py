@@ -21,8 +21,9 @@ MOST_LINES = 10_000  # of an epoch, held until it ends
 _COLOURS = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]|\x08")
 _PART = r"\b(?P<part>train|training|val|valid|validation|eval|evaluation|test|testing|dev)\b"
 _NAME = r"(?P<name>[A-Za-z][A-Za-z_/]{0,40}(?:[ -][A-Za-z_]{1,40}){0,2})"
-_VALUE = r"(?P<value>[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|\.\d+|nan\b|inf\b)%?)(?:/(?P<of>\d+))?(?![\w.])"
-_SAID = re.compile(rf"{_NAME}[ \t]*[:=]?[ \t]*[\[(]?[ \t]*{_VALUE}|{_PART}", re.IGNORECASE)
+_VALUE = r"(?P<value>[-+]?(?:\d++(?:\.\d*+)?+(?:e[-+]?\d++)?+|\.\d++|nan\b|inf\b)%?)(?:/(?P<of>\d+))?(?![\w.])"
+# possessive, so that a line of blanks is read once and not in every way to part it
+_SAID = re.compile(rf"{_NAME}[ \t]*+[:=]?+[ \t]*+[\[(]?+[ \t]*+{_VALUE}|{_PART}", re.IGNORECASE)
 _PLACES = ("epoch", "step")
 
 
