@@ -17,7 +17,7 @@ _MARKS = {
     "circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "pentagon": "p", "hexagon": "h", "star": "*",
     "x": "X",
 }  # fmt: skip
-LINES_OF_LEGEND = 4
+LEGEND_COLUMNS = 4
 
 
 def draw(chart: Chart, part: Any) -> None:
@@ -34,7 +34,7 @@ def draw(chart: Chart, part: Any) -> None:
     axes.grid(alpha=0.3, linewidth=0.6)
     if chart.legend:
         handles = [_handle(entry) for entry in chart.legend]
-        part.legend(handles=handles, loc="outside lower left", ncols=LINES_OF_LEGEND, fontsize=8, frameon=False)
+        part.legend(handles=handles, loc="outside lower left", ncols=LEGEND_COLUMNS, fontsize=8, frameon=False)
 
 
 def _right_axes(axes: Any, figure: Any) -> Any:
@@ -68,27 +68,22 @@ def _draw_trace(axes: Any, trace: Any, part: Any) -> None:
 
 
 def _draw_markers(axes: Any, trace: Any, x: list[float], y: list[float], part: Any) -> None:
-    marker = trace.marker
-    sizes = _each(marker.size if marker.size is not None else 6, len(x))
-    symbols = _each(marker.symbol or "circle", len(x))
-    colour = marker.color if marker.color is not None else trace.line.color
-    shades: dict[str, Any] = {"color": colour}
-    if isinstance(colour, list | tuple) and colour and not isinstance(colour[0], str):
-        shades = {"cmap": "viridis_r" if marker.reversescale else "viridis", "vmin": marker.cmin, "vmax": marker.cmax}
-    drawn = None
+    """Marks, symbol by symbol: matplotlib draws one at a time."""
+    marker, drawn = trace.marker, None
+    sizes = _each(6 if marker.size is None else marker.size, len(x))
+    symbols = [str(symbol).removesuffix("-open") for symbol in _each(marker.symbol or "circle", len(x))]
+    colours = _each(trace.line.color if marker.color is None else marker.color, len(x))
+    scale: dict[str, Any] = {}
+    if marker.cmin is not None:
+        scale = {"cmap": "viridis_r" if marker.reversescale else "viridis", "vmin": marker.cmin, "vmax": marker.cmax}
     for symbol in dict.fromkeys(symbols):
         places = [place for place, own in enumerate(symbols) if own == symbol]
-        own = dict(shades) if "color" not in shades or isinstance(colour, str | None) else {}
-        if "cmap" in shades:
-            own["c"] = [colour[place] for place in places]
-        elif not isinstance(colour, str | None):
-            own["color"] = [colour[place] for place in places]
-        name = str(symbol).removesuffix("-open")
         drawn = axes.scatter(
-            [x[place] for place in places], [y[place] for place in places], marker=_MARKS.get(name, "o"),
-            s=[(sizes[place] * POINTS) ** 2 for place in places], linewidths=0.6, edgecolors="#555555", zorder=3, **own,
+            [x[place] for place in places], [y[place] for place in places], marker=_MARKS.get(symbol, "o"),
+            s=[(sizes[place] * POINTS) ** 2 for place in places], linewidths=0.6, edgecolors="#555555", zorder=3,
+            **{"c" if scale else "color": [colours[place] for place in places]}, **scale,
         )  # fmt: skip
-    if marker.showscale and drawn is not None and "cmap" in shades:
+    if marker.showscale and drawn is not None:
         bar = part.colorbar(drawn, ax=axes, ticks=list(marker.colorbar.tickvals))
         bar.set_ticklabels(list(marker.colorbar.ticktext))
 

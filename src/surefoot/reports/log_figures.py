@@ -40,7 +40,7 @@ def pictures_of_log(log: Log, findings: Sequence[Finding]) -> dict[str, Chart]:
     settings = _of(log, ("learning_rate", "batch_size"))
     if settings:
         found["rate-and-batch"] = chart(say("Rate and batch"), "", _settings(log, list(settings)))
-    if log.get("gradient_norm") is not None:
+    if _of(log, ("gradient_norm",)):
         figure = _curves(log, {"gradient_norm": GREEN})
         log_if_positive(figure, [value for value in figure.data[0].y if value is not None])
         styled(figure, x=in_words(log.unit), y=say("gradient norm"))
@@ -49,8 +49,9 @@ def pictures_of_log(log: Log, findings: Sequence[Finding]) -> dict[str, Chart]:
 
 
 def _of(log: Log, names: Sequence[str]) -> dict[str, str]:
-    """Those of some series that have points, with their colours."""
-    return {name: _COLOURS.get(name, BLUE) for name in names if log.get(name) is not None}
+    """Those of some series that have a finite point, with their colours."""
+    series = {name: log.get(name) for name in names}
+    return {name: _COLOURS.get(name, BLUE) for name, one in series.items() if one is not None and len(one.finite)}
 
 
 def _curves(log: Log, colours: Mapping[str, str]) -> go.Figure:
