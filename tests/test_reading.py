@@ -395,6 +395,9 @@ def test_folders_with_odd_things_in_them(tmp_path: Path) -> None:
     refused(tmp_path / "x.csv", "has no log in it")
     written(tmp_path, "good.csv", "epoch,loss\n1,3\n2,2\n3,1\n4,0.9\n")
     assert len(sf.diagnose(tmp_path)) == 1
+    written(tmp_path, "another.csv", "name,place\na,b\n")
+    [log] = read_logs(tmp_path)
+    assert log.name.endswith("good.csv") and "another.csv has no column that is known" in log.notes[0]
 
 
 # --- event files

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from surefoot.diagnosis.readers.opening import beginning_of, kind_of, shown
 from surefoot.diagnosis.readers.screen import is_screen, read_screen
 from surefoot.diagnosis.readers.tables import read_json_lines, read_table
 from surefoot.errors import RequestError
+from surefoot.language import say
 
 __all__ = ["read_logs"]
 
@@ -77,8 +79,23 @@ def _read_folder(path: Path, named: Mapping[str, str]) -> list[Log]:
         return read_metrics(files, named=named)
     tables = [file for file in files if file.parent == path and file.suffix == ".csv"]
     if tables:
-        return [log for table in tables for log in _read_file(table, named)]
+        return _read_tables(tables, named)
     raise RequestError(f"{shown(path)} has no log in it that is known by its name: give the file itself")
+
+
+def _read_tables(tables: Sequence[Path], named: Mapping[str, str]) -> list[Log]:
+    """The logs among some files, which need not all be some."""
+    logs: list[Log] = []
+    refused: list[RequestError] = []
+    for table in tables:
+        try:
+            logs += _read_file(table, named)
+        except RequestError as error:
+            refused.append(error)
+    if not logs:
+        raise refused[0]
+    left_out = tuple(say("no log: {why}", why=str(error)) for error in refused)
+    return [replace(logs[0], notes=(*logs[0].notes, *left_out)), *logs[1:]]
 
 
 def _files_below(path: Path) -> list[Path]:

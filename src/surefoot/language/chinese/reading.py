@@ -14,6 +14,7 @@ READING = {
     ),
     "lines that are no JSON objects were left out: {count}": "不是 JSON 对象的行已略去：{count} 行",
     "it has more than {most:,} columns; those after them were left out": "多于 {most:,} 列，其后的列已略去",
+    "no log: {why}": "不是日志：{why}",
     "{file} is damaged and was read up to there": "{file} 已损坏，读到损坏处为止",
     "{file} ends in the middle of a record, as while it is written; it was read up to there": (
         "{file} 在一条记录的中间结束，像是仍在写入；读到此处为止"
