@@ -42,7 +42,6 @@ class Setting:
     """One training. ``gain`` multiplies the standard first weights; ``bias`` is added to the hidden ones' biases."""
 
     hidden: tuple[int, ...] = (64,)
-    convolutions: bool = False
     activation: type[nn.Module] = nn.ReLU
     dropout: float = 0.0
     gain: float = 1.0
@@ -75,24 +74,18 @@ class Trained:
 def network(rows: Rows, setting: Setting) -> nn.Sequential:
     layers: list[nn.Module] = []
     width = rows.train[0][0].numel()
-    if setting.convolutions:
-        side = int(width**0.5)
-        layers += [nn.Unflatten(1, (1, side, side)), nn.Conv2d(1, 8, 3, stride=2, padding=1), setting.activation()]
-        layers += [nn.Conv2d(8, 16, 3, stride=2, padding=1), setting.activation(), nn.Flatten()]
-        width = 16 * ((side + 3) // 4) ** 2
     for hidden in setting.hidden:
         layers += [nn.Linear(width, hidden), setting.activation()]
         layers += [nn.Dropout(setting.dropout)] if setting.dropout else []
         width = hidden
     model = nn.Sequential(*layers, nn.Linear(width, rows.classes))
     with torch.no_grad():
-        weighted = [layer for layer in model if isinstance(layer, nn.Linear | nn.Conv2d)]
+        weighted = [layer for layer in model if isinstance(layer, nn.Linear)]
         for layer in weighted:
             layer.weight *= setting.gain
-            if layer.bias is not None and not setting.gain:
+            if not setting.gain:
                 layer.bias.zero_()
         for layer in weighted[:-1]:
-            assert layer.bias is not None
             layer.bias += setting.bias
     return model
 
@@ -201,7 +194,7 @@ def _gradients(model: nn.Sequential, part: tuple[Tensor, Tensor]) -> tuple[float
     count = min(MICRO_BATCHES, len(part[0]) // size)
     inputs, targets = (values[: size * count] for values in part)
     model.eval()
-    weights = [layer.weight for layer in model if isinstance(layer, nn.Linear | nn.Conv2d)]
+    weights = [layer.weight for layer in model if isinstance(layer, nn.Linear)]
     small, total = 0.0, [torch.zeros_like(weight) for weight in weights]
     for some, wanted in zip(inputs.split(size), targets.split(size), strict=True):
         found = torch.autograd.grad(functional.cross_entropy(model(some), wanted), weights)
