@@ -299,6 +299,7 @@ FOUND: dict[str, tuple[str, bytes]] = {
         "a.csv",
         b"train_loss,val_loss\n" + b"".join(b"%d,%.9f\n" % (place, 1 + 9.0 / 4**place) for place in range(1, 17)),
     ),
+    "a loss of which two numbers are finite": ("a.csv", b"loss\n3\n" + b"nan\ninf\n" * 8 + b"2\n"),
     "nothing but a percent sign": ("a.csv", b"loss\n3\n2\n%\n%%\n1"),
 }
 

@@ -128,9 +128,9 @@ def _carried_on(places: npt.NDArray[np.float64], values: npt.NDArray[np.float64]
 def held_up(log: Log) -> Finding | None:
     """The training loss stays level in the last third, and jumps about: its noise is what holds it up."""
     curve, rates = curve_of(log, "train"), log.get("learning_rate")
-    if curve is None or len(curve.values) < 2 * FEWEST_POINTS:
+    values = np.zeros(0) if curve is None else curve.values[np.isfinite(curve.values)]
+    if curve is None or len(values) < 2 * FEWEST_POINTS:
         return None
-    values = curve.values[np.isfinite(curve.values)]
     third = len(values) // 3
     gained = float(curve.smooth[0] - curve.smooth.min())
     fell = float(values[-2 * third : -third].mean() - values[-third:].mean())
