@@ -11,8 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("surefoot", deadline=None)
+hypothesis.settings.load_profile("surefoot")
 
 Call = Callable[..., tuple[int, str, str]]
 

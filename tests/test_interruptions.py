@@ -40,7 +40,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An undisturbed study."""
     directory = tmp_path_factory.mktemp("whole")
     process = start(directory)
-    process.communicate(timeout=120)
+    process.communicate(timeout=600)
     assert process.returncode == 0
     return directory
 
@@ -53,7 +53,7 @@ def test_a_killed_study_resumes_to_the_same_result(whole: Path, tmp_path: Path, 
     process.kill()
     process.communicate()
     again = start(tmp_path, "--resume")
-    _, err = again.communicate(timeout=120)
+    _, err = again.communicate(timeout=600)
     assert again.returncode == 0, err
     assert result_but_seconds(tmp_path) == result_but_seconds(whole)
     assert (tmp_path / "out/model.safetensors").read_bytes() == (whole / "out/model.safetensors").read_bytes()
@@ -64,7 +64,7 @@ def test_one_interruption_saves_the_best_so_far(whole: Path, tmp_path: Path, num
     process = start(tmp_path)
     wait_for(tmp_path, records=4, process=process)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert "interrupted" in out
@@ -72,6 +72,6 @@ def test_one_interruption_saves_the_best_so_far(whole: Path, tmp_path: Path, num
     for name in ("model.safetensors", "report.html", "recipe.toml", "history.csv"):
         assert (tmp_path / "out" / name).exists()
     again = start(tmp_path, "--resume")
-    again.communicate(timeout=120)
+    again.communicate(timeout=600)
     assert again.returncode == 0
     assert result_but_seconds(tmp_path) == result_but_seconds(whole)

@@ -54,7 +54,7 @@ def start(directory: Path, number: int, *arguments: str, script: str = SCRIPT) -
 
 def ended(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
     """Exit code, output and errors of each."""
-    said = [process.communicate(timeout=240) for process in processes]
+    said = [process.communicate(timeout=600) for process in processes]
     return [(process.returncode, *texts) for process, texts in zip(processes, said, strict=True)]
 
 

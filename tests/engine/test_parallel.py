@@ -39,7 +39,7 @@ def together(number: int, script: Path, *arguments: str) -> None:
         )
         for rank in range(number)
     ]
-    said = [process.communicate(timeout=240)[1] for process in processes]
+    said = [process.communicate(timeout=600)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * number, "\n".join(said)
 
 

@@ -282,13 +282,13 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
         pytest.skip("mounting is not allowed here")
     command = [sys.executable, "-c", SMALL_DISK, "tune", "digits", "--epochs", "4", "--out", str(disk / "out")]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         assert done.returncode == 1, done.stderr
         assert "Traceback" not in done.stderr
         assert done.stderr.strip().splitlines()[-1].startswith("Error: the disk is full")
         subprocess.run(["/bin/mount", "-o", "remount,size=64m", str(disk)], check=True)
         more = [] if not (disk / "out" / "study.db").exists() else ["--resume"]
-        again = subprocess.run([*command, *more], capture_output=True, text=True, timeout=120)
+        again = subprocess.run([*command, *more], capture_output=True, text=True, timeout=600)
         assert again.returncode == 0, again.stderr
     finally:
         subprocess.run(["/bin/umount", str(disk)], check=True)
