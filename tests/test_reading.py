@@ -282,6 +282,12 @@ def test_a_hostile_log_is_read_in_part(tmp_path: Path, what: str) -> None:
     assert time.perf_counter() - start < 20.0
 
 
+def test_a_trainer_state_that_is_cut_off_is_read_up_to_there(tmp_path: Path) -> None:
+    whole = (LOGS / "trainer_state.json").read_bytes()
+    [log] = read_logs(written(tmp_path, "trainer_state.json", whole[: len(whole) * 2 // 3]))
+    assert 15 < len(log.series["train_loss"]) < 25 and "read up to there" in log.notes[0]
+
+
 def test_what_was_left_out_of_a_hostile_log_is_said(tmp_path: Path) -> None:
     def notes(what: str) -> str:
         return " ".join(read_logs(written(tmp_path, *HOSTILE[what]))[0].notes)
@@ -316,6 +322,7 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "two gibibytes of JSON": ("a.json", b"[" + b" " * 2000, "has 2.0 GiB, and JSON is read up to 1 GiB"),
     "names that move the cursor": ("a.json", b'{"\\u001b[2J\\nError: x\\ud800": [1, 2]}', r"only: \?\[2J\?Error: x\?"),
     "names without end": ("a.json", b'{"' + b"a" * 500_000 + b'": [1, 2]}', r"only: a{80}\.\.\.;"),
+    "objects that say no loss": ("a.json", b'{"a": 1}\n{"a": 2}\n', "^[^ ]*a.json has no column that is known"),
     "no value": ("a.json", b'{"loss": [1, 2,, 3]}', "is not JSON: line 1 should have a value"),
     "no comma": ("a.json", b'{"loss": [1, 2] "b": 3}', "should have ',' or"),
     "a comma too many": ("a.json", b'{"loss": [1, 2,]}', "should have a value"),

@@ -36,14 +36,15 @@ def read_json(path: Path, *, named: Mapping[str, str]) -> Log:
     try:
         for piece in _pieces(cursor):
             found.add(piece)
-        if text.find("{", cursor.place) >= 0:  # more than one object: one a line, whatever the file is called
-            return read_json_lines(path, named=named)
     except JsonCutError:
         if found.is_empty:
             raise RequestError(f"{shown(path)} is not JSON: it ends in the middle") from None
         notes.append(say("it ends in the middle, as while it is written; it was read up to there"))
     except ValueError as error:
         raise RequestError(f"{shown(path)} is not JSON: {error}") from None
+    else:
+        if text.find("{", cursor.place) >= 0:  # more than one object: one a line, whatever the file is called
+            return read_json_lines(path, named=named)
     del text, cursor
     return found.log(str(path), named=named, notes=notes)
 
@@ -81,7 +82,7 @@ class _Found:
         if (name in self._rows or len(self._rows) < MOST_LISTS) and "train_runtime" not in cells:
             rows = self._rows.setdefault(name, Rows())
             if name == "log_history":
-                rows.add_at(cells.get("step"), cells)  # it writes training and evaluation as separate rows
+                rows.add_at(str(cells.get("step")), cells)  # it writes training and evaluation as separate rows
             else:
                 rows.add(cells)
 
