@@ -68,7 +68,7 @@ def test_the_page_on_diagnosing_runs_and_shows_what_is_said(
     logs = ROOT / "tests/logs"
     (tmp_path / "lightning_logs/version_0").mkdir(parents=True)
     (tmp_path / "lightning_logs/version_0/metrics.csv").write_bytes((logs / "lightning_metrics.csv").read_bytes())
-    (tmp_path / "history.csv").write_bytes((logs / "keras_csvlogger.csv").read_bytes())
+    (tmp_path / "history.csv").write_bytes((logs / "keras_overfit.csv").read_bytes())
     for code in blocks("docs/diagnosing.md", "python"):
         exec(compile(code, "docs/diagnosing.md", "exec"), {})
     [shown] = blocks("docs/diagnosing.md", "text")

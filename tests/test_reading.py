@@ -555,11 +555,11 @@ def on_a_terminal(*arguments: str, width: int, **environment: str) -> str:
 
 
 def test_a_terminal_has_colours_and_its_own_width() -> None:
-    log = str(LOGS / "keras_csvlogger.csv")
-    said = on_a_terminal("diagnose", log, width=64)
-    assert "\x1b[1;33moverfitting (certain)" in said and "\x1b[1;36mlearning rate too high (possible)" in said
+    log, other = str(LOGS / "keras_overfit.csv"), str(LOGS / "made/rate_too_low.csv")
+    said = on_a_terminal("diagnose", log, other, width=64)
+    assert "\x1b[1;33moverfitting (certain)" in said and "\x1b[1;36mlearning rate too low (possible)" in said
     lines = re.sub(r"\x1b\[[0-9;]*m", "", said).split("\n")
-    assert all(len(line) <= 64 for line in lines if line != log) and "  ▲ overfitting (certain)" in map(
+    assert all(len(line) <= 64 for line in lines if line not in (log, other)) and "  ▲ overfitting (certain)" in map(
         str.rstrip, lines
     )
     without = on_a_terminal("diagnose", log, width=64, NO_COLOR="1")
@@ -567,7 +567,7 @@ def test_a_terminal_has_colours_and_its_own_width() -> None:
 
 
 def test_what_is_no_terminal_gets_plain_text(call: Any) -> None:
-    code, said, _ = call("diagnose", str(LOGS / "keras_csvlogger.csv"))
+    code, said, _ = call("diagnose", str(LOGS / "keras_overfit.csv"))
     assert code == 0 and "\n  overfitting (certain)\n    the validation loss" in said and "\x1b" not in said
 
 

@@ -49,20 +49,26 @@ class Curve:
         return float(np.median(np.abs(np.diff(values, 2))) / 0.6745 / np.sqrt(6.0)) if len(values) > 4 else 0.0
 
     @property
+    def finite(self) -> npt.NDArray[np.float64]:
+        """The finite ones of the values, as many as ``smooth``."""
+        return self.values[np.isfinite(self.values)]
+
+    @property
     def best(self) -> tuple[float, float]:
-        """Place and value of the lowest point as it was logged (the mean of neighbours in a long log)."""
-        values = np.where(np.isfinite(self.values), self.values, np.inf)
-        return float(self.at[int(np.argmin(values))]), float(values.min())
+        """Place and value of the lowest point of all that were logged: which weights to keep."""
+        known = self.raw.finite
+        lowest = int(np.argmin(known.values))
+        return float(known.at[lowest]), float(known.values[lowest])
 
     @property
     def last(self) -> float:
-        """The last finite value, likewise."""
-        return float(self.values[np.isfinite(self.values)][-1])
+        """The last finite value that was logged."""
+        return float(self.raw.finite.values[-1])
 
     @property
     def first(self) -> float:
-        """The first finite value, likewise."""
-        return float(self.values[np.isfinite(self.values)][0])
+        """The first finite value that was logged."""
+        return float(self.raw.finite.values[0])
 
     @property
     def lowest(self) -> int:

@@ -81,7 +81,7 @@ def _swapped(log: Log) -> Finding | None:
 def _crossed(training: Curve, validation: Curve) -> bool:
     """Whether the two were logged at the same places and the validation loss began clearly above the training loss."""
     is_beside = training.at[0] == validation.at[0]
-    return bool(is_beside and validation.first > (1.0 + BELOW) * training.first)
+    return bool(is_beside and validation.finite[0] > (1.0 + BELOW) * training.finite[0])
 
 
 def _follows(log: Log) -> Finding | None:

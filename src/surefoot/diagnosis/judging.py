@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from surefoot.diagnosis.accuracy import accuracy
+from surefoot.diagnosis.accuracy import accuracy, says_one_class
 from surefoot.diagnosis.batch_size import batch_size
 from surefoot.diagnosis.beginning import too_large_at_first, warmup_missing
 from surefoot.diagnosis.convergence import convergence, held_up
 from surefoot.diagnosis.curve import curve_of
 from surefoot.diagnosis.divergence import divergence, spikes
 from surefoot.diagnosis.doubts import doubts
+from surefoot.diagnosis.generalising import does_not_generalise
 from surefoot.diagnosis.gradients import dead_units, gradients
 from surefoot.diagnosis.learning_rate import learning_rate
 from surefoot.diagnosis.log import Log
@@ -23,6 +24,8 @@ from surefoot.records import Finding
 __all__ = ["verdicts"]
 
 FEWEST_POINTS, ENOUGH_FOR_AN_END = 4, 6
+# What is said where a validation loss rises or stands.
+RISES = frozenset({"overfitting", "does not generalise", "getting worse"})
 
 
 def verdicts(log: Log) -> list[Finding]:
@@ -41,12 +44,17 @@ def verdicts(log: Log) -> list[Finding]:
     found = [*course, underfitting(log) if is_open else None, spikes(log), *seen, *doubts(log, is_noisy=is_noisy)]
     found += [accuracy(log), batch_size(log)]
     said = [finding for finding in found if finding is not None]
-    rate = learning_rate(log) if said else None  # a guess from one curve is said only beside something to explain
+    # a guess from one curve is said only beside something to explain, and must not be that once more
+    restates = not RISES.isdisjoint(one.verdict for one in course)
+    rate = learning_rate(log, from_training=restates) if said else None
     return [*said, *([rate] if rate else [])] or [_nothing(log)]
 
 
 def _course(log: Log) -> list[Finding]:
     """Where the losses went: apart, up, nowhere, or on; or held up, and then a rise that is not sure is noise."""
+    learned = None if says_one_class(log) else does_not_generalise(log)
+    if learned is not None:
+        return [learned]
     worse, noise = overfitting(log), held_up(log)
     if worse is None:
         course = convergence(log)

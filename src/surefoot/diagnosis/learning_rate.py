@@ -127,10 +127,18 @@ def _room(curve: Curve) -> float:
     return max(float(curve.values[0] - curve.smooth.min()), 1e-12)
 
 
-def learning_rate(log: Log) -> Finding | None:
-    """The judgement as a verdict, to stand beside what else is wrong; None where the rate seems right."""
+def learning_rate(log: Log, *, from_training: bool = False) -> Finding | None:
+    """The judgement as a verdict, to stand beside what else is wrong; None where the rate seems right.
+
+    Args:
+        log: of one training.
+        from_training: whether a rise of the validation loss was said already: then only the training loss is evidence,
+            and only of a rate that is too high.
+    """
+    if from_training:
+        log = Log(log.name, log.unit, {name: one for name, one in log.series.items() if "validation" not in name})
     judged = judged_rate(log)
-    if judged is None or judged[0] == "about right":
+    if judged is None or judged[0] == "about right" or (from_training and judged[0] == "too low"):
         return None
     judgement, why = judged
     if judgement == "too low":

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surefoot.diagnosis.curve import Curve, curve_of
+from surefoot.diagnosis.generalising import knows, never_improved
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.wording import at_place, place_of, share
 from surefoot.language import say
@@ -56,17 +57,24 @@ def _is_above(values: npt.NDArray[np.float64], least: float, share_of_it: float)
 
 def _overfitting(log: Log, validation: Curve, training: Curve) -> Finding:
     (onset, least), end = validation.best, validation.last
-    at = max(int(np.searchsorted(training.finite_at, onset, side="right")) - 1, 0)
-    then, last = float(training.values[np.isfinite(training.values)][at]), training.last
+    before = training.raw.finite.until(onset)
+    then, last = float(before.values[-1]) if len(before) else training.first, training.last
     if last >= then:  # single points say otherwise than the smoothed course that the rule goes by
-        start = max(
-            int(np.searchsorted(training.finite_at, validation.finite_at[validation.lowest], side="right")) - 1, 0
-        )
-        then, last = float(training.smooth[start]), float(training.smooth[-1])
-    wasted = (validation.finite_at[-1] - onset) / max(
-        validation.finite_at[-1] - min(validation.finite_at[0], 0.0), 1e-12
+        at = int(np.searchsorted(training.finite_at, validation.finite_at[validation.lowest], side="right")) - 1
+        then, last = float(training.smooth[max(at, 0)]), float(training.smooth[-1])
+    wasted = (validation.raw.finite.at[-1] - onset) / max(
+        validation.raw.finite.at[-1] - min(validation.raw.finite.at[0], 0.0), 1e-12
     )
-    is_sure = end - least > SURE * validation.noise and len(validation.smooth) - validation.lowest > LONG
+    is_doubtful = never_improved(validation) and knows(log, validation) != "something"
+    advice = (
+        "it never got clearly below its first value, so nothing shows that anything was learned for other rows: look "
+        "whether labels belong to their rows, how these were split and prepared, and what the loss was before the "
+        "first step; if it was higher then, keep the weights of {place}, and add data or raise weight decay or dropout"
+        if is_doubtful
+        else "keep the weights of {place} or stop there; to gain from more training, add data or augmentation, or "
+        "raise weight decay or dropout (try 3 times as much)"
+    )
+    is_sure = _rose_clearly(validation) and len(validation.smooth) - validation.lowest > LONG and not is_doubtful
     return Finding(
         verdict="overfitting",
         run=log.name,
@@ -82,11 +90,7 @@ def _overfitting(log: Log, validation: Curve, training: Curve) -> Finding:
             last=last,
             wasted=share(wasted),
         ),
-        advice=say(
-            "keep the weights of {place} or stop there; to gain from more training, add data or augmentation, or raise "
-            "weight decay or dropout (try 3 times as much)",
-            place=at_place(log, onset),
-        ),
+        advice=say(advice, place=at_place(log, onset)),
         certainty="certain" if is_sure else "likely",
     )
 
@@ -110,5 +114,10 @@ def _worse(log: Log, validation: Curve, training: Curve | None) -> Finding:
             "keep the weights of {place}; train again with a third of the learning rate, or let it decay from there on",
             place=at_place(log, onset),
         ),
-        certainty="certain" if end - least > SURE * validation.noise else "likely",
+        certainty="certain" if _rose_clearly(validation) else "likely",
     )
+
+
+def _rose_clearly(validation: Curve) -> bool:
+    """Whether the end lies above the lowest point by more than chance."""
+    return bool(validation.finite[-1] - validation.finite.min() > SURE * validation.noise)

@@ -4,6 +4,7 @@ __all__ = ["CAUSES"]
 
 _NAMES = {
     "underfitting": "欠拟合",
+    "does not generalise": "没有泛化",
     "dead units": "神经元死亡",
     "outputs too large at first": "起初输出过大",
     "warmup missing": "缺少预热（warmup）",
@@ -73,6 +74,20 @@ _TRAINING = {
 }
 
 _DATA = {
+    "the validation loss was {first:.3g} at first, never below {least:.3g} ({place}) and {last:.3g} in the end, while "
+    "the training loss fell from {then:.3g} to {now:.3g}{accuracy}": (
+        "验证损失起初为 {first:.3g}，最低也只到 {least:.3g}（{place}），最后为 {last:.3g}，"
+        "而训练损失从 {then:.3g} 降到 {now:.3g}{accuracy}"
+    ),
+    "; an accuracy about {accuracy:.2g} is no better than a guess by the shares of the classes": (
+        "；准确率约 {accuracy:.2g}，只按各类别的比例去猜也是这样"
+    ),
+    "look first whether the labels belong to their rows, how the rows were split, and whether validation rows are "
+    "prepared as the training rows are; if all that is right, the inputs tell too little, or it takes more data, a "
+    "smaller model or more weight decay": (
+        "先检查标签与数据行是否对应、数据是怎样划分的、验证数据的预处理是否与训练数据相同；若都没有问题，"
+        "说明输入所含的信息太少，或需要更多数据、更小的模型或更大的权重衰减"
+    ),
     "the validation loss begins above the training loss, {first:.3g} against {beside:.3g}, and ends below it, "
     "{last:.3g} against {training:.3g}: the other way round would be usual, since a mean over the first epoch lags "
     "behind": (

@@ -69,6 +69,12 @@ _COURSE = {
         "保留{place}的权重，或训练到那里为止；若想从更多训练中得益，请增加数据或数据增强，"
         "或加大权重衰减或 dropout（可试 3 倍）"
     ),
+    "it never got clearly below its first value, so nothing shows that anything was learned for other rows: look "
+    "whether labels belong to their rows, how these were split and prepared, and what the loss was before the first "
+    "step; if it was higher then, keep the weights of {place}, and add data or raise weight decay or dropout": (
+        "它从未明显低于第一个值，因此看不出学到了对其他数据有用的东西：请检查标签与数据行是否对应、数据是怎样划分和预处理的，"
+        "以及第一步之前的损失是多少；若那时更高，就保留{place}的权重，并增加数据，或加大权重衰减或 dropout"
+    ),
     "no training loss was logged": "没有记录训练损失",
     "the training loss did not fall either": "训练损失也没有下降",
     "the validation loss was lowest, {least:.3g}, at {place} and is {end:.3g} now ({rise} more); {beside}": (
