@@ -7,6 +7,7 @@ from typing import Any
 
 from mkdocs.exceptions import PluginError
 
+_TO_A_FOLDER = re.compile(r'(<a href="\.(?:\.(?:/\.\.)*)?)("[^>]*\bmd-logo\b)')
 _LOADED = re.compile(
     r'<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc="((?:https?:)?//[^"]+)'
     r'|<link\b(?![^>]*\brel="?(?:canonical|next|prev))[^>]*\bhref="?((?:https?:)?//[^"> ]+)'
@@ -14,11 +15,12 @@ _LOADED = re.compile(
 
 
 def on_post_page(output: str, *, page: Any, **_: Any) -> str:
-    """Look through the page as a browser gets it.
+    """Look through the page as a browser gets it, its logo leading to the first page and not to a folder.
 
     Raises:
         PluginError: something would be fetched.
     """
+    output = _TO_A_FOLDER.sub(r"\g<1>/index.html\g<2>", output)
     asked = outside(output)
     if asked:
         where = "put the file into docs/assets/ or docs/pictures/"

@@ -17,7 +17,7 @@ _WORDS = {
     "train accuracy": "训练准确率",
     "validation accuracy": "验证准确率",
     "test accuracy": "测试准确率",
-    "seconds": "秒",
+    "seconds": "用时（秒）",
     "epoch": "轮次",
     "step": "步",
     "row": "行",
@@ -94,7 +94,7 @@ _TOP = {
     "batch size {size} by {policy}": "批大小 {size}（策略 {policy}）",
     "batch size {size} to {last} by {policy}": "批大小从 {size} 到 {last}（策略 {policy}）",
     " (its settings belong to {size})": "（其设置对应批大小 {size}）",
-    "{name} schedule": "{name} 学习率计划",
+    "{name} schedule": "{name} 学习率调度",
     " after a warmup of {share:g} %": "，先预热 {share:g} %",
     "over {epochs:.3g} epochs ({share:.2g} times the task's {asked:g})": (
         "共 {epochs:.3g} 轮（任务规定的 {asked:g} 轮的 {share:.2g} 倍）"

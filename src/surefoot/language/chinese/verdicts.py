@@ -99,7 +99,7 @@ _COURSE = {
         "而现在是 {last:.3g}"
     ),
     "train half as long again with the schedule stretched to the new end, or raise the learning rate 2 to 3 times": (
-        "再多训练一半的时间，并把学习率计划拉长到新的终点；或把学习率提高到 2 至 3 倍"
+        "再多训练一半的时间，并把学习率调度拉长到新的终点；或把学习率提高到 2 至 3 倍"
     ),
     "from {place} on the training loss stays level and jumps by {noise:.2g} from point to point, {share} of all that "
     "it fell": "从{place}起训练损失不再下降，相邻点之间跳动 {noise:.2g}，为其全部降幅的 {share}",
