@@ -5,6 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from surefoot.diagnosis.column_words import (
+    ALONE,
+    FILLERS,
+    MEASURED,
+    MEASURES,
+    NOT_RATES,
+    NUMBERS,
+    PARTS,
+    PLAYERS,
+    RISING,
+    TWO_WORDS,
+)
 from surefoot.diagnosis.table import plain
 from surefoot.errors import RequestError, nearest
 
@@ -21,57 +33,7 @@ __all__ = [
     "sums",
 ]
 
-# The words by which tools tell the parts of the data apart, and what they measure, the plainest first.
-_PARTS = {
-    "train": ("train", "training", "tr", "trn"),
-    "validation": (
-        *("val", "valid", "validation", "eval", "evaluation", "dev", "test", "testing"),
-        *("va", "vld", "holdout", "heldout", "oof"),
-    ),
-}
-_MEASURES = {
-    "balanced_accuracy": ("balanced_accuracy", "balanced_acc", "bal_acc", "bacc", "macro_recall", "uar"),
-    "loss": (
-        *("loss", "nll", "nll_loss", "cross_entropy", "ce", "ce_loss", "bce", "bce_loss", "xent", "objective", "cost"),
-        *("logloss", "mlogloss", "binary_logloss", "multi_logloss"),  # XGBoost and LightGBM
-        *("mse", "rmse", "mae", "l2", "l1", "perplexity", "ppl", "bpc", "bpb"),
-    ),
-    "accuracy": ("accuracy", "acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy", "top1"),
-}
-_ALONE = {
-    "epoch": ("epoch", "epochs", "ep"),
-    "step": (
-        *("step", "steps", "global_step", "iteration", "iterations", "iter", "batch_idx", "num_updates"),
-        *("training_iteration", "trainer_global_step"),  # Ray; Lightning's logger for Weights & Biases
-    ),
-    "learning_rate": (
-        *("lr", "learning_rate", "lr_0", "lr0", "lr_pg0", "pg_0", "lr_pg_0", "event_lr"),
-        "x_lr0",  # YOLOv5
-    ),
-    "batch_size": ("batch_size", "batchsize", "bs", "train_batch_size"),
-    "noise_scale": ("noise_scale", "gradient_noise_scale", "grad_noise_scale", "gns", "b_simple"),
-    "dead_units": ("dead_units", "dead_relus", "dead_relu", "dead_neurons", "dead_fraction", "dead_share"),
-    "gradient_norm": ("grad_norm", "gradient_norm", "gnorm", "grad_2_norm_total"),
-}
-# Words that tools add and that change nothing; a value a step is as good as one an epoch.
-_FILLERS = frozenset({"epoch", "step", "avg", "mean", "average", "total", "of", "metrics", "metric"})
-# and by which they count several sets of a part: "valid_1" of LightGBM, "dataloader_idx_0" of Lightning
-_NUMBERS = frozenset({"0", "1", "dataloader", "idx"})
-# Written as one word.
-_TWO_WORDS = {
-    "tloss": ["train", "loss"],
-    "vloss": ["val", "loss"],
-    "tacc": ["train", "acc"],
-    "vacc": ["val", "acc"],
-}
-# What is best where it is highest, and so is no loss.
-_MEASURED = frozenset({"loss", "nll", "ce", "error", "err", "acc", "accuracy"})
-_PLAYERS = frozenset({"g", "d", "gen", "disc", "generator", "discriminator"})
-_RISING = frozenset({"elbo", "likelihood", "loglik", "reward", "rewards", "return", "returns", "score", "auc", "f1"})
-# What stands beside a rate in the same monitor and is none.
-_NOT_RATES = frozenset({"momentum", "weight", "decay", "loss", "scale", "betas"})
-
-ROLES = ("epoch", "step", *(f"{part}_{measure}" for part in _PARTS for measure in _MEASURES), *list(_ALONE)[2:])
+ROLES = ("epoch", "step", *(f"{part}_{measure}" for part in PARTS for measure in MEASURES), *list(ALONE)[2:])
 
 
 def meanings(columns: Iterable[str], named: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -114,9 +76,9 @@ def sums(columns: Iterable[str], roles: Mapping[str, str]) -> dict[str, list[str
     terms: dict[str, dict[str, str]] = {"train": {}, "validation": {}}
     for column in sorted(columns, key=_plainness):
         words = _words(column)
-        part = next((part for part, names in _PARTS.items() if any(word in names for word in words)), None)
+        part = next((part for part, names in PARTS.items() if any(word in names for word in words)), None)
         if part is not None and words[-1] == "loss" and "test" not in words:
-            terms[part].setdefault("_".join(word for word in words if word not in _PARTS[part]), column)
+            terms[part].setdefault("_".join(word for word in words if word not in PARTS[part]), column)
     both = terms["train"].keys() & terms["validation"].keys()
     found = {}
     for part, by_term in terms.items():
@@ -136,7 +98,7 @@ def overlooked(columns: Iterable[str]) -> list[str]:
     found = []
     for column in columns:
         words = _words(column)
-        if _role(column) is None and _MEASURED & set(words) and "train" not in _parts_in(words):
+        if _role(column) is None and MEASURED & set(words) and "train" not in _parts_in(words):
             found.append(column)
     return found
 
@@ -153,9 +115,9 @@ def hint(columns: Iterable[str]) -> str:
     'losses of two networks that play against each other say nothing that a verdict could be read off'
     """
     words = {word for column in columns for word in _words(column)}
-    if "loss" in words and len(_PLAYERS & words) > 1:
+    if "loss" in words and len(PLAYERS & words) > 1:
         return "losses of two networks that play against each other say nothing that a verdict could be read off"
-    if rising := sorted(_RISING & words):
+    if rising := sorted(RISING & words):
         return f"a loss falls as a training gets better, and {rising[0]} rises: log its negative as train_loss"
     return "say which is which: columns={'train_loss': NAME}, or --column train_loss=NAME"
 
@@ -174,12 +136,12 @@ def require_roles(named: Mapping[str, str]) -> None:
 def part_of(text: str) -> str | None:
     """The part of the data that a word stands for: "train", "validation" or None."""
     word = text.strip().lower()
-    return next((part for part, names in _PARTS.items() if word in names), None)
+    return next((part for part, names in PARTS.items() if word in names), None)
 
 
 def is_place(column: str) -> bool:
     """Whether a column says where a row stands, whatever part of the data it is about."""
-    return _role(column) in _ALONE
+    return _role(column) in ALONE
 
 
 def role_of(name: str, part: str = "") -> str | None:
@@ -190,7 +152,7 @@ def role_of(name: str, part: str = "") -> str | None:
     """
     role = _role(name)
     known = part_of(part)
-    if role is None or role in _ALONE or known is None or _parts_in(_words(name)):
+    if role is None or role in ALONE or known is None or _parts_in(_words(name)):
         return role
     return f"{known}_{role.removeprefix('train_')}"
 
@@ -200,7 +162,7 @@ def _require_named(columns: list[str], named: dict[str, str]) -> None:
         if column not in columns:
             near = nearest(column, [plain(name) for name in columns])
             raise RequestError(f"there is no column {column!r} for {role}: {near}")
-        if role.endswith("_loss") and _RISING & set(_words(column)):
+        if role.endswith("_loss") and RISING & set(_words(column)):
             raise RequestError(f"{column!r} is best where it is highest and so is no {role}: log its negative instead")
 
 
@@ -219,38 +181,38 @@ def _words(column: str) -> list[str]:
     column = column.rpartition(" - ")[2]
     apart = re.sub(r"([a-z])([A-Z])", r"\1_\2", column).lower().replace("held_out", "heldout")
     words = [word for word in re.split(r"[^a-z0-9]+", apart) if word]
-    return [part for word in words for part in _TWO_WORDS.get(word, [word])]
+    return [part for word in words for part in TWO_WORDS.get(word, [word])]
 
 
 def _plainness(column: str) -> tuple[bool, bool, int, int]:
     """A test part stands behind a validation part, a running mean behind a mean over the epoch, a long name last."""
     words = _words(column)
     rest = _measured(words)
-    rank = next((names.index(rest) for names in _MEASURES.values() if rest in names), 0)
+    rank = next((names.index(rest) for names in MEASURES.values() if rest in names), 0)
     return ("test" in words, "step" in words or "batch" in words, rank, len(words))
 
 
 def _parts_in(words: list[str]) -> list[str]:
-    return [part for part, names in _PARTS.items() if any(word in names for word in words)]
+    return [part for part, names in PARTS.items() if any(word in names for word in words)]
 
 
 def _measured(words: list[str]) -> str:
     """What a name says beside the part of the data and what changes nothing."""
-    fillers = _FILLERS | _NUMBERS if _parts_in(words) else _FILLERS
-    return "_".join(word for word in words if word not in fillers and not any(word in n for n in _PARTS.values()))
+    fillers = FILLERS | NUMBERS if _parts_in(words) else FILLERS
+    return "_".join(word for word in words if word not in fillers and not any(word in n for n in PARTS.values()))
 
 
 def _role(column: str) -> str | None:
     words = _words(column)
     name = "_".join(words)
-    without_part = "_".join(word for word in words if word not in _PARTS["train"])
-    for role, names in _ALONE.items():
+    without_part = "_".join(word for word in words if word not in PARTS["train"])
+    for role, names in ALONE.items():
         if name in names or without_part in names:
             return role
-    if words[:1] == ["lr"] and not _NOT_RATES & set(words):  # Lightning's monitor writes lr-Adam, lr-SGD/pg1
+    if words[:1] == ["lr"] and not NOT_RATES & set(words):  # Lightning's monitor writes lr-Adam, lr-SGD/pg1
         return "learning_rate"
     parts, rest = _parts_in(words), _measured(words)
-    for measure, names in _MEASURES.items():
+    for measure, names in MEASURES.items():
         if rest in names:
             return f"{parts[-1] if parts else 'train'}_{measure}"
     return None
