@@ -57,3 +57,74 @@ def test_the_weights_to_keep_are_a_row_of_the_log() -> None:
     finding = said("overfit_reg")["overfitting"]  # 120 rows, of which verdicts see 50 means
     assert "was lowest, 0.478, at epoch 17 and rose to 0.753" in finding.evidence
     assert "keep the weights of epoch 17" in finding.advice and finding.epoch == 17.0
+
+
+# --- the rate that was logged
+
+
+def test_a_warm_restart_is_no_fault() -> None:
+    assert list(said("restarts")) == ["nothing wrong"]
+    rate = 0.1 * (1 + np.cos(np.pi * ((AT - 1) % 15) / 15)) / 2
+    jumps = np.where(AT == 16, 3.0, FALLS)  # above its start, for a single point, where the rate jumped
+    assert {"spikes", "warmup missing", "diverged"} & set(said({"epoch": AT, "train_loss": jumps})) == {"spikes"}
+    assert list(said({"epoch": AT, "train_loss": jumps, "lr": rate})) == ["nothing wrong"]
+    fresh = {"epoch": AT[:18], "train_loss": np.where(AT[:18] >= 16, 3.0, FALLS[:18])}
+    assert "diverged" in said(fresh)
+    assert "diverged" not in said({**fresh, "lr": rate[:18]})  # it has not had a cycle's time to come back
+    assert "diverged" in said({"epoch": AT, "train_loss": np.where(AT >= 16, 3.0, FALLS), "lr": rate})
+    warmed = np.minimum(AT / 15.0, 1.0) * 0.1  # a rate that rises as never before is no restart
+    assert "diverged" in said({**fresh, "lr": warmed[:18]})
+
+
+def test_a_level_tail_is_not_still_falling() -> None:
+    assert list(said("nll_negative")) == ["nothing wrong"]  # cosine to zero; the loss is negative
+    assert "not converged" in said({"epoch": AT, "train_loss": 3.0 - 0.0002 * AT**2.5})  # faster and faster
+
+
+def test_a_positive_loss_is_carried_on_to_a_positive_value() -> None:
+    finding = said({"epoch": AT, "train_loss": 2.3 - 0.06 * AT})["not converged"]
+    assert "it would be -" not in finding.evidence and "raise the learning rate" in finding.advice
+    falling = {"epoch": AT, "train_loss": 2.3 - 0.06 * AT, "lr": np.linspace(0.1, 0.001, 30)}
+    assert "raise the learning rate" not in said(falling)["not converged"].advice
+
+
+def test_a_loss_that_fell_with_its_rate_was_not_at_its_end() -> None:
+    rate = 0.001 * (1 + np.cos(np.pi * (AT - 1) / 30)) / 2
+    slow = said({"epoch": AT, "train_loss": 2.3 - 10 * np.cumsum(rate), "lr": rate})
+    assert list(slow) == ["not converged", "learning rate too low"]
+
+
+# --- rows and classes
+
+
+def test_a_rate_is_looked_at_before_more_rows_are_held_out() -> None:
+    assert "validation too small to tell" not in said("lr_high_adam")  # both losses jump by a share of where they stand
+    jumps = FALLS + 0.2 * np.random.default_rng(0).normal(size=30)
+    alone = said({"epoch": AT, "train_loss": FALLS, "val_loss": jumps})["validation too small to tell"]
+    assert alone.certainty == "possible" and "then it was the rate" in alone.advice
+    log = {"epoch": AT, "train_loss": FALLS, "val_loss": jumps, "lr": np.linspace(0.1, 0.0, 30)}
+    assert said(log)["validation too small to tell"].certainty == "likely"
+
+
+def test_an_accuracy_that_froze_early_stands_still() -> None:
+    finding = said("imbalance")["accuracy stands still"]
+    assert "stays at 0.9819" in finding.evidence and finding.certainty == "likely"
+    moved = {"epoch": AT, "train_loss": FALLS, "val_loss": FALLS, "val_acc": np.where(AT < 4, 0.5 + AT / 10, 0.98)}
+    assert "accuracy stands still" in said(moved)
+    known = {**moved, "val_loss": 0.5 * FALLS}  # a loss that is lower than the share of a class gives
+    assert "accuracy stands still" not in said(known)
+
+
+def test_rows_are_counted_in_numbers_of_four_bytes_and_of_two_digits() -> None:
+    assert "as of 20 rows" in said("tiny_val")["validation too small to tell"].evidence
+    shares = np.resize([0.6, 0.7, 0.85, 0.9, 0.95], 30)
+    rounded = {"epoch": AT, "train_loss": FALLS, "val_loss": FALLS, "val_acc": shares}
+    assert "as of 20 rows" in said(rounded)["validation too small to tell"].evidence
+    few = {**rounded, "val_acc": np.resize([0.9, 0.95, 0.95], 30)}  # two numbers of two digits may be chance
+    assert "validation too small to tell" not in said(few)
+
+
+def test_no_number_from_the_first_epoch_on() -> None:
+    assert said("diverge")["diverged"].advice.startswith("the learning rate may be far too high")
+    steps = said({"step": AT, "train_loss": [np.nan] * 30})["diverged"]
+    assert steps.advice.startswith("look for NaN in the data")

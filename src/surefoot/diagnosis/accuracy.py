@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from surefoot.diagnosis.curve import curve_of
-from surefoot.diagnosis.log import Log
-from surefoot.diagnosis.wording import share
+from surefoot.diagnosis.curve import Curve, curve_of
+from surefoot.diagnosis.generalising import NEAR_ENTROPY, entropy_of
+from surefoot.diagnosis.log import Log, Series
+from surefoot.diagnosis.wording import at_place, place_of, share
 from surefoot.language import say
 from surefoot.records import Finding
 
@@ -15,6 +18,8 @@ __all__ = ["accuracy", "says_one_class"]
 FEWEST_POINTS = 6
 # An accuracy that moves by less than this, while the loss gained a tenth, says one class for all.
 STANDS, GAINED = 1e-3, 0.9
+# Most of a log; and training rows of which nearly as many are right, as where both say the share of one class.
+MOST, ALIKE = 2.0 / 3.0, 0.05
 # The mean over classes lies this far below the mean over rows.
 HIDDEN = 0.2
 
@@ -68,8 +73,10 @@ def _stands(log: Log) -> Finding | None:
     values = known.finite.values
     if values[-1] in (1.0, 100.0):  # all are right, and the loss may well fall on
         return None
-    if values.max() - values.min() > STANDS * max(1.0, values.max()) or curve.smooth.min() > GAINED * curve.smooth[0]:
+    if curve.smooth.min() > GAINED * curve.smooth[0]:
         return None
+    if values.max() - values.min() > STANDS * max(1.0, values.max()):
+        return _froze(log, known.finite, curve)
     return Finding(
         verdict="accuracy stands still",
         run=log.name,
@@ -82,4 +89,38 @@ def _stands(log: Log) -> Finding | None:
         ),
         advice=say("look at the shares of the classes; judge by balanced accuracy or AUC, and move the threshold"),
         certainty="likely",
+    )
+
+
+def _froze(log: Log, known: Series, curve: Curve) -> Finding | None:
+    """The accuracy moved at first, and stands since; the loss tells no more than the share of one class does."""
+    most = math.ceil(MOST * len(known))
+    tail, scale = known.values[-most:], 100.0 if known.values.max() > 1.0 else 1.0
+    right = float(tail[-1]) / scale
+    if most < FEWEST_POINTS or np.ptp(tail) > STANDS * scale or not 0.0 < right < 1.0:
+        return None
+    if curve.smooth[-1] < NEAR_ENTROPY * entropy_of(right):
+        return None
+    beside = log.get("train_accuracy")
+    if beside is not None and len(beside.finite) >= most:
+        others = beside.finite.values[-most:]
+        if np.ptp(others) > STANDS * scale or abs(others[-1] - tail[-1]) > ALIKE * scale:
+            return None
+    place = float(known.at[-most])
+    return Finding(
+        verdict="accuracy stands still",
+        run=log.name,
+        epoch=place_of(log, place),
+        evidence=say(
+            "since {place} or before the accuracy stays at {accuracy:.4g}, and the {loss}, {last:.3g}, is no lower "
+            "than where the share of one class is all that is known ({entropy:.2g}): as if one class were said for "
+            "every row",
+            place=at_place(log, place),
+            accuracy=float(tail[-1]),
+            loss=say(curve.name),
+            last=curve.last,
+            entropy=entropy_of(right),
+        ),
+        advice=say("look at the shares of the classes; judge by balanced accuracy or AUC, and move the threshold"),
+        certainty="likely" if beside is not None else "possible",
     )

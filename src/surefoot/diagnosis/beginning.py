@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from surefoot.diagnosis.curve import Curve, curve_of
 from surefoot.diagnosis.log import Log
+from surefoot.diagnosis.logged_rate import restarts
 from surefoot.diagnosis.wording import at_place, place_of
 from surefoot.language import say
 from surefoot.records import Finding
@@ -68,7 +70,7 @@ def warmup_missing(log: Log) -> Finding | None:
     known = rates.finite.values
     if len(known) < 2 or known[0] < AT_ONCE * known.max() or known.max() <= 0.0:
         return None
-    found = _early_trouble(curve)
+    found = _early_trouble(curve, restarts(log))
     if found is None:
         return None
     low, high = found
@@ -92,15 +94,21 @@ def warmup_missing(log: Log) -> Finding | None:
     )
 
 
-def _early_trouble(curve: Curve) -> tuple[int, int] | None:
-    """Lowest point before, and the first one clearly above it in the first third, if the way back is long."""
+def _early_trouble(curve: Curve, restarted: npt.NDArray[np.float64]) -> tuple[int, int] | None:
+    """Lowest point before, and the first one clearly above it in the first third, if the way back is long.
+
+    A rise since the rate jumped back up is what a warm restart is for.
+    """
     finite = np.where(np.isfinite(curve.values), curve.values, np.inf)
     best = np.minimum.accumulate(finite)
     margin = max(RISES * abs(float(finite[0])), SURE * curve.noise)
     for place in range(1, max(2, math.ceil(EARLY * len(finite)))):
         if finite[place] <= best[place - 1] + margin:
             continue
+        low = int(np.argmin(finite[:place]))
+        if ((restarted > curve.at[low]) & (restarted <= curve.at[place])).any():
+            continue
         back = np.flatnonzero(finite[place:] <= best[place - 1])
         if not len(back) or back[0] >= max(2, TAKES * len(finite)):
-            return int(np.argmin(finite[:place])), place
+            return low, place
     return None

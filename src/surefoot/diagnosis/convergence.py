@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 from surefoot.diagnosis.accuracy import says_one_class
 from surefoot.diagnosis.curve import Curve, curve_of
 from surefoot.diagnosis.log import Log
+from surefoot.diagnosis.logged_rate import fell_with_the_rate, has_come_down
 from surefoot.diagnosis.wording import at_place, place_of, share
 from surefoot.language import say
 from surefoot.records import Finding
@@ -18,6 +22,12 @@ FEWEST_POINTS = 6
 # What half as many epochs again must gain, as a share of all that was gained, to be worth a verdict.
 WORTHWHILE = 0.02
 MORE = 1.5
+# The last tenth moves by this share of what the carried on curve says, or more.
+BORNE_OUT, FEWEST_LAST = 0.5, 4
+LONGER = (
+    "train half as long again with the schedule stretched to the new end: the rate had come down, so more of the same "
+    "adds little"
+)
 # A curve that has gained less than this many deviations of a point has not begun.
 GAINED = 3.0
 LEAST_GAIN = 0.01  # and less than this share of its start
@@ -75,21 +85,27 @@ def _is_steady(smooth: npt.NDArray[np.float64]) -> bool:
 
 
 def _still_falling(log: Log, curve: Curve, gained: float) -> Finding | None:
-    """The curve carried on by a power of time that fits its last two thirds."""
+    """The curve carried on by a power of time, or an exponential, that fits its last two thirds."""
     places = curve.finite_at - min(float(curve.finite_at[0]), 0.0)
     start = len(places) // 3
-    expected, spread = _carried_on(places[start:], curve.smooth[start:], MORE * float(places[-1]))
+    is_positive = bool(curve.finite.min() > 0.0)
+    law, spread = _law(places[start:], curve.smooth[start:], is_positive=is_positive)
+    expected = law(MORE * float(places[-1]))
     gain = float(curve.smooth[-1]) - expected
     if gain < max(WORTHWHILE * gained, 2.0 * spread) or not _falls_in_the_end(curve):
         return None
+    few = max(FEWEST_LAST, len(places) // 10)
+    if np.ptp(curve.finite[-few:]) < BORNE_OUT * (law(float(places[-few])) - law(float(places[-1]))):
+        # it has come to stand: for good, or because the rate went to zero while it fell with it
+        return _stopped_with_the_rate(log, curve) if fell_with_the_rate(log, curve) else None
     until = float(curve.finite_at[0]) + MORE * (float(curve.finite_at[-1]) - float(curve.finite_at[0]))
     return Finding(
         verdict="not converged",
         run=log.name,
         epoch=place_of(log, curve.finite_at[-1]),
         evidence=say(
-            "the {loss} was still falling at the end, {end}; carried on by the power of time that fits its last two "
-            "thirds it would be {expected:.3g} instead of {last:.3g} at {later}",
+            "the {loss} was still falling at the end, {end}; carried on by the curve that fits its last two thirds "
+            "it would be {expected:.3g} instead of {last:.3g} at {later}",
             loss=say(curve.name),
             end=at_place(log, curve.finite_at[-1]),
             expected=expected,
@@ -97,10 +113,31 @@ def _still_falling(log: Log, curve: Curve, gained: float) -> Finding | None:
             later=at_place(log, float(round(until))),
         ),
         advice=say(
-            "train half as long again with the schedule stretched to the new end, "
+            LONGER
+            if has_come_down(log)
+            else "train half as long again with the schedule stretched to the new end, "
             "or raise the learning rate 2 to 3 times"
         ),
         certainty="likely" if gain > 4.0 * spread else "possible",
+    )
+
+
+def _stopped_with_the_rate(log: Log, curve: Curve) -> Finding:
+    middle = len(curve.smooth) // 2
+    return Finding(
+        verdict="not converged",
+        run=log.name,
+        epoch=place_of(log, curve.finite_at[-1]),
+        evidence=say(
+            "the {loss} fell for as long as the learning rate was up: from {middle:.3g} at {place} to {last:.3g}, as "
+            "much as the rate that was left could bring",
+            loss=say(curve.name),
+            middle=float(curve.finite[middle]),
+            place=at_place(log, curve.finite_at[middle]),
+            last=curve.last,
+        ),
+        advice=say(LONGER),
+        certainty="possible",
     )
 
 
@@ -112,17 +149,36 @@ def _falls_in_the_end(curve: Curve) -> bool:
     return bool(before.mean() - last.mean() > 2.0 * curve.noise * np.sqrt(2.0 / quarter))
 
 
-def _carried_on(places: npt.NDArray[np.float64], values: npt.NDArray[np.float64], place: float) -> tuple[float, float]:
-    """The curve a + b·t^-c, fitted by least squares over a grid of c: its value at a place, and its error."""
+def _law(
+    places: npt.NDArray[np.float64], values: npt.NDArray[np.float64], *, is_positive: bool
+) -> tuple[Callable[[float], float], float]:
+    """The curve a + b·t^-c, by least squares over a grid of c, and its error.
+
+    Where all values are positive it must remain so: a is not negative, or it is an exponential of time.
+    """
     places = np.maximum(places, 1e-9)
-    best: tuple[float, float] = (np.inf, float(values[-1]))
+    slope, level = np.polyfit(places, np.log(values), 1) if is_positive and values.min() > 0.0 else (0.0, 0.0)
+    found: list[tuple[float, Callable[[float], float]]] = []
+    if slope < 0.0:
+        found.append(
+            (
+                float(np.sqrt(np.mean((np.exp(level + slope * places) - values) ** 2))),
+                lambda place: float(np.exp(level + slope * place)),
+            )
+        )
     for power in (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0):
-        design = np.stack([np.ones_like(places), places**-power], axis=1)
-        factors, *_ = np.linalg.lstsq(design, values, rcond=None)
-        error = float(np.sqrt(np.mean((design @ factors - values) ** 2)))
-        if error < best[0]:
-            best = error, float(factors[0] + factors[1] * place**-power)
-    return best[1], best[0]
+        falling = places**-power
+        (end, factor), *_ = np.linalg.lstsq(np.stack([np.ones_like(places), falling], axis=1), values, rcond=None)
+        if is_positive and end < 0.0:
+            end, factor = 0.0, float(falling @ values) / float(falling @ falling)
+        error = float(np.sqrt(np.mean((end + factor * falling - values) ** 2)))
+        found.append((error, functools.partial(_at, end=float(end), factor=float(factor), power=power)))
+    error, law = min(found, key=lambda one: one[0])
+    return law, error
+
+
+def _at(place: float, *, end: float, factor: float, power: float) -> float:
+    return float(end + factor * max(place, 1e-9) ** -power)
 
 
 def held_up(log: Log) -> Finding | None:
@@ -133,6 +189,8 @@ def held_up(log: Log) -> Finding | None:
         return None
     third = len(values) // 3
     gained = float(curve.smooth[0] - curve.smooth.min())
+    if gained <= 0.0:  # nothing to hold up
+        return None
     fell = float(values[-2 * third : -third].mean() - values[-third:].mean())
     noise = _jump(values[-2 * third :])
     if fell > noise / np.sqrt(max(third, 1)) or (noise < LOUD * gained and not _both_jump(log)):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from surefoot.diagnosis.curve import Curve, curve_of
 from surefoot.diagnosis.log import Log
+from surefoot.diagnosis.logged_rate import is_settling, restarts
 from surefoot.diagnosis.wording import at_place, by_factor, place_of
 from surefoot.language import say
 from surefoot.records import Finding
@@ -19,6 +21,12 @@ CLEARLY_ABOVE = 0.05
 SPIKE = 8.0
 WORTH_SAYING = 0.1  # and this share of all that the loss moved
 FEWEST_POINTS = 8
+# An epoch has many steps, in which a rate that is too high takes a sound loss beyond all numbers.
+FROM_THE_FIRST_EPOCH = (
+    "the learning rate may be far too high, since the first epoch has many steps: lower it 10 times and log the loss "
+    "of the first steps; if that is no number either, look for NaN in the data, in the first weights and in the loss"
+)
+FROM_THE_FIRST_STEP = "look for NaN in the data, in the first weights and in the loss itself before the learning rate"
 
 
 def divergence(log: Log) -> Finding | None:
@@ -44,9 +52,7 @@ def _never_finite(log: Log) -> Finding | None:
                 run=log.name,
                 epoch=place_of(log, series.at[0]),
                 evidence=say("not one of its {count} losses is a finite number", count=len(series)),
-                advice=say(
-                    "look for NaN in the data, in the first weights and in the loss itself before the learning rate"
-                ),
+                advice=say(FROM_THE_FIRST_EPOCH if log.unit == "epoch" else FROM_THE_FIRST_STEP),
                 certainty="certain",
             )
     return None
@@ -85,6 +91,8 @@ def _above_its_start(log: Log, curve: Curve) -> Finding | None:
     above = np.flatnonzero([_is_above(value, start, values[lowest]) for value in values])
     first = int(above[above > lowest][0])
     place = curve.finite_at[first]
+    if is_settling(log, curve.finite_at[lowest]):  # a warm restart may bring it back
+        return None
     return Finding(
         verdict="diverged",
         run=log.name,
@@ -133,9 +141,11 @@ def spikes(log: Log) -> Finding | None:
     scale = max(1.4826 * float(np.median(np.abs(np.diff(values)))), 1e-12)
     gained = float(curve.smooth.max() - curve.smooth.min())
     high = np.flatnonzero(values[1:-1] - around > max(SPIKE * scale, WORTH_SAYING * gained)) + 1
+    at = curve.raw.finite.at
+    high = high[[not _any_between(restarts(log), at[place - 1], at[place]) for place in high]] if len(high) else high
     if not len(high):
         return None
-    places = curve.raw.finite.at[high]
+    places = at[high]
     highest = int(high[np.argmax(values[high])])
     where = at_place(log, curve.raw.finite.at[highest])
     return Finding(
@@ -153,3 +163,7 @@ def spikes(log: Log) -> Finding | None:
         advice=say("clip the gradient's norm near its usual size, or lower the rate by a third; look at those rows"),
         certainty="likely",
     )
+
+
+def _any_between(places: npt.NDArray[np.float64], after: float, until: float) -> bool:
+    return bool(((places > after) & (places <= until)).any())

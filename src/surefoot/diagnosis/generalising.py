@@ -13,7 +13,7 @@ from surefoot.diagnosis.wording import at_place, place_of
 from surefoot.language import say
 from surefoot.records import Finding
 
-__all__ = ["does_not_generalise", "knows", "never_improved"]
+__all__ = ["NEAR_ENTROPY", "does_not_generalise", "entropy_of", "knows", "never_improved"]
 
 FEWEST_POINTS = 6
 # A validation loss that never got this share of it below its first value has not improved.
@@ -95,6 +95,10 @@ def knows(log: Log, validation: Curve) -> Literal["nothing", "something"] | None
     right, loss = float(np.median(accuracy.finite.values)), float(validation.smooth.min())
     if not 0.0 < right < 1.0:
         return None
-    entropy = -right * math.log(right) - (1.0 - right) * math.log(1.0 - right)
-    at_chance = loss >= NEAR_ENTROPY * entropy and right <= min(AS_OFTEN * math.exp(-loss), MOSTLY_RIGHT)
+    at_chance = loss >= NEAR_ENTROPY * entropy_of(right) and right <= min(AS_OFTEN * math.exp(-loss), MOSTLY_RIGHT)
     return "nothing" if at_chance else "something"
+
+
+def entropy_of(right: float) -> float:
+    """The loss of a model that says one class with this probability, and is right as often."""
+    return -right * math.log(right) - (1.0 - right) * math.log(1.0 - right)

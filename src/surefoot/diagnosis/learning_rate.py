@@ -9,6 +9,7 @@ import numpy as np
 
 from surefoot.diagnosis.curve import Curve, curve_of
 from surefoot.diagnosis.log import Log, Series
+from surefoot.diagnosis.logged_rate import fell_with_the_rate, has_come_down, restarts
 from surefoot.diagnosis.wording import share
 from surefoot.language import say
 from surefoot.records import Finding
@@ -138,7 +139,9 @@ def learning_rate(log: Log, *, from_training: bool = False) -> Finding | None:
     if from_training:
         log = Log(log.name, log.unit, {name: one for name, one in log.series.items() if "validation" not in name})
     judged = judged_rate(log)
-    if judged is None or judged[0] == "about right" or (from_training and judged[0] == "too low"):
+    if judged is None or judged[0] == "about right" or len(restarts(log)):  # up and down is what restarts make
+        return None
+    if judged[0] == "too low" and (from_training or _has_done_its_part(log)):
         return None
     judgement, why = judged
     if judgement == "too low":
@@ -153,3 +156,9 @@ def learning_rate(log: Log, *, from_training: bool = False) -> Finding | None:
     return Finding(
         verdict=f"learning rate {judgement}", run=log.name, evidence=why, advice=advice, certainty="possible"
     )
+
+
+def _has_done_its_part(log: Log) -> bool:
+    """Whether the rate came down and the loss fell less with it, in the end, than while it was up."""
+    curve = curve_of(log, "validation") or curve_of(log, "train")
+    return curve is not None and has_come_down(log) and not fell_with_the_rate(log, curve)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from surefoot.diagnosis.curve import Curve, curve_of
 from surefoot.diagnosis.generalising import knows, never_improved
 from surefoot.diagnosis.log import Log
+from surefoot.diagnosis.logged_rate import is_settling
 from surefoot.diagnosis.wording import at_place, place_of, share
 from surefoot.language import say
 from surefoot.records import Finding
@@ -40,6 +41,7 @@ def overfitting(log: Log, *, rise: float = RISE) -> Finding | None:
     if fell and training is not None and after >= 2 and _is_above(smooth[-2:], least, rise):
         return _overfitting(log, validation, training)
     is_back = smooth[-1] < ON_ITS_WAY_BACK * smooth[-min(LONG, len(smooth))]
+    is_back = is_back or is_settling(log, validation.finite_at[lowest])  # or will be, after a warm restart
     if after >= LONG and _is_above(smooth[-LONG:], least, CLEAR_RISE) and not is_back:
         return _worse(log, validation, training)
     return None

@@ -93,13 +93,18 @@ _COURSE = {
     "targets, and whether gradients reach the first layer": (
         "把学习率降为十分之一；若毫无变化，请检查输入是否经过缩放、是否与目标对应，以及梯度是否传到第一层"
     ),
-    "the {loss} was still falling at the end, {end}; carried on by the power of time that fits its last two thirds it "
-    "would be {expected:.3g} instead of {last:.3g} at {later}": (
-        "到最后（{end}）{loss}仍在下降；按拟合后三分之二曲线的幂律外推，到{later}它将是 {expected:.3g}，"
-        "而现在是 {last:.3g}"
+    "the {loss} was still falling at the end, {end}; carried on by the curve that fits its last two thirds it would "
+    "be {expected:.3g} instead of {last:.3g} at {later}": (
+        "到最后（{end}）{loss}仍在下降；按拟合后三分之二的曲线外推，到{later}它将是 {expected:.3g}，而现在是 {last:.3g}"
     ),
     "train half as long again with the schedule stretched to the new end, or raise the learning rate 2 to 3 times": (
         "再多训练一半的时间，并把学习率调度拉长到新的终点；或把学习率提高到 2 至 3 倍"
+    ),
+    "train half as long again with the schedule stretched to the new end: the rate had come down, so more of the same "
+    "adds little": "再多训练一半的时间，并把学习率计划拉长到新的终点：学习率已经降得很低，照原样接着训练收效甚微",
+    "the {loss} fell for as long as the learning rate was up: from {middle:.3g} at {place} to {last:.3g}, as much as "
+    "the rate that was left could bring": (
+        "学习率还没降下来时{loss}一直在下降：从{place}的 {middle:.3g} 降到 {last:.3g}，剩下的学习率能带来的也就这么多"
     ),
     "from {place} on the training loss stays level and jumps by {noise:.2g} from point to point, {share} of all that "
     "it fell": "从{place}起训练损失不再下降，相邻点之间跳动 {noise:.2g}，为其全部降幅的 {share}",
@@ -110,6 +115,11 @@ _COURSE = {
 
 _DIVERGENCE = {
     "not one of its {count} losses is a finite number": "{count} 个损失值中没有一个是有限数",
+    "the learning rate may be far too high, since the first epoch has many steps: lower it 10 times and log the loss "
+    "of the first steps; if that is no number either, look for NaN in the data, in the first weights and in the loss": (
+        "学习率可能高得太多（第一轮已有许多步）：先降为十分之一，并记录最初几步的损失；若那也不是有限数，"
+        "再到数据、初始权重和损失函数里查找 NaN"
+    ),
     "look for NaN in the data, in the first weights and in the loss itself before the learning rate": (
         "先在数据、初始权重和损失函数里查找 NaN，再考虑学习率"
     ),
@@ -140,11 +150,20 @@ _DOUBTS = {
     ),
     "the validation loss jumps by {noise:.2g} from point to point, {share} of all that it moved, and the training loss "
     "is calmer": "验证损失相邻点之间跳动 {noise:.2g}，为其全部变化的 {share}，而训练损失平稳得多",
+    "see whether it calms down where the learning rate comes down, then it was the rate; if not, hold out 4 times as "
+    "many rows, or choose by the mean of several neighbouring points": (
+        "看看学习率降下来后它是否平稳：若平稳，原因就在学习率；否则把验证数据增加到 4 倍，或按相邻几个点的平均值来选择"
+    ),
     "hold out 4 times as many rows, or choose by the mean of several neighbouring points": (
         "把验证数据增加到 4 倍，或按相邻几个点的平均值来选择"
     ),
     "the loss fell from {first:.3g} to {best:.3g} while the accuracy stayed at {accuracy:.4g}: as if one class were "
     "said for every row": "损失从 {first:.3g} 降到 {best:.3g}，准确率却一直是 {accuracy:.4g}：好像每一行都预测成同一类",
+    "since {place} or before the accuracy stays at {accuracy:.4g}, and the {loss}, {last:.3g}, is no lower than where "
+    "the share of one class is all that is known ({entropy:.2g}): as if one class were said for every row": (
+        "最迟从{place}起准确率一直是 {accuracy:.4g}，{loss} {last:.3g} 也不低于只知道某一类的比例时的值"
+        "（{entropy:.2g}）：好像每一行都预测成同一类"
+    ),
     "look at the shares of the classes; judge by balanced accuracy or AUC, and move the threshold": (
         "看一看各类别所占的比例；改用平衡准确率或 AUC 来评判，并调整阈值"
     ),
