@@ -113,6 +113,7 @@ def test_an_accuracy_that_froze_early_stands_still() -> None:
     assert "accuracy stands still" in said(moved)
     known = {**moved, "val_loss": 0.5 * FALLS}  # a loss that is lower than the share of a class gives
     assert "accuracy stands still" not in said(known)
+    assert "accuracy stands still" not in said({**moved, "train_loss": 0.5 * FALLS})
 
 
 def test_rows_are_counted_in_numbers_of_four_bytes_and_of_two_digits() -> None:

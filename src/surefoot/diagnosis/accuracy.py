@@ -99,7 +99,8 @@ def _froze(log: Log, known: Series, curve: Curve) -> Finding | None:
     right = float(tail[-1]) / scale
     if most < FEWEST_POINTS or np.ptp(tail) > STANDS * scale or not 0.0 < right < 1.0:
         return None
-    if curve.smooth[-1] < NEAR_ENTROPY * entropy_of(right):
+    losses = [one for one in (curve, curve_of(log, "train")) if one is not None]
+    if min(float(one.smooth[-1]) for one in losses) < NEAR_ENTROPY * entropy_of(right):
         return None
     beside = log.get("train_accuracy")
     if beside is not None and len(beside.finite) >= most:
