@@ -45,24 +45,24 @@ def noise(size: float, seed: int = 0, count: int = 40) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "log",
+    ("log", "verdict"),
     [
-        "fastai_history.csv",
-        "keras_csvlogger.csv",
-        "keras_history.json",
-        "keras_screen.log",
-        "keras_tensorboard",
-        "lightning_metrics.csv",
-        "pytorch_tensorboard",
-        "skorch_history.json",
-        "trainer_state.json",
+        ("fastai_history.csv", "does not generalise"),
+        ("keras_csvlogger.csv", "does not generalise"),
+        ("keras_history.json", "does not generalise"),
+        ("keras_screen.log", "does not generalise"),
+        ("keras_tensorboard", "does not generalise"),
+        ("lightning_metrics.csv", "overfitting"),
+        ("pytorch_tensorboard", "overfitting"),
+        ("skorch_history.json", "does not generalise"),
+        ("trainer_state.json", "overfitting"),
     ],
 )
-def test_a_log_of_each_tool_tells_of_what_was_learned_by_heart(log: str) -> None:
+def test_a_log_of_each_tool_tells_of_what_was_learned_by_heart(log: str, verdict: str) -> None:
     [read] = read_logs(LOGS / log)
     assert {"train_loss", "validation_loss"} <= read.series.keys()
     [finding, *_] = sf.diagnose(LOGS / log)
-    assert finding.verdict in ("overfitting", "does not generalise")  # few of their validation losses ever fell
+    assert finding.verdict == verdict  # of 200 rows with noisy labels; few of their validation losses ever fell
     assert "training loss fell" in finding.evidence and "weight decay" in finding.advice
 
 
@@ -78,14 +78,14 @@ def test_what_loops_hand_back_reads_as_their_files() -> None:
     columns = json.loads((LOGS / "keras_history.json").read_text())
     state = json.loads((LOGS / "trainer_state.json").read_text())
     skorch = json.loads((LOGS / "skorch_history.json").read_text())
-    for held in (
-        SimpleNamespace(history=columns),
-        SimpleNamespace(state=SimpleNamespace(log_history=state["log_history"])),
-        SimpleNamespace(history_=skorch),
-        pd.read_csv(LOGS / "fastai_history.csv"),
-        pd.read_csv(LOGS / "fastai_history.csv").to_dict("records"),
+    for held, file in (
+        (SimpleNamespace(history=columns), "keras_history.json"),
+        (SimpleNamespace(state=SimpleNamespace(log_history=state["log_history"])), "trainer_state.json"),
+        (SimpleNamespace(history_=skorch), "skorch_history.json"),
+        (pd.read_csv(LOGS / "fastai_history.csv"), "fastai_history.csv"),
+        (pd.read_csv(LOGS / "fastai_history.csv").to_dict("records"), "fastai_history.csv"),
     ):
-        assert names(held)[0] in ("overfitting", "does not generalise")
+        assert names(held) == names(LOGS / file)
 
 
 def test_a_folder_of_huggingface_is_read_from_its_newest_checkpoint(tmp_path: Path) -> None:

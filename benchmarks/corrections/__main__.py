@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import warnings
 from collections.abc import Callable
 
 from benchmarks.corrections import batches, choosing, decay, penalties, rare, rates, starts
+from benchmarks.named import asked
 
 TABLES: dict[str, Callable[[], str]] = {
     "past_the_end": decay.past_the_end,
@@ -31,18 +31,13 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def main() -> int:
-    names = sys.argv[1:] or list(TABLES)
-    unknown = [name for name in names if name not in TABLES]
-    if unknown:
-        print(f"there is no table {unknown[0]}; there are {', '.join(TABLES)}", file=sys.stderr)
-        return 2
+def main() -> None:
+    names = asked("table", TABLES)
     warnings.simplefilter("ignore")  # some of these trainings are meant to fail, and their libraries say so
     for name in names:
         begin = time.perf_counter()
         print(f"\n## {name}\n\n{TABLES[name]()}\n\n({time.perf_counter() - begin:.0f} s)", flush=True)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import warnings
 from collections.abc import Callable
 
 import matplotlib as mpl
 
+from benchmarks.named import asked
 from benchmarks.questions import descent, elsewhere, grid, judging
 from benchmarks.questions.drawing import FOLDER, LOOK, Drawing
 
@@ -30,12 +30,8 @@ PICTURES: dict[str, Callable[[], Drawing]] = {
 }
 
 
-def main() -> int:
-    names = sys.argv[1:] or list(PICTURES)
-    unknown = [name for name in names if name not in PICTURES]
-    if unknown:
-        print(f"there is no picture {unknown[0]}; there are {', '.join(PICTURES)}", file=sys.stderr)
-        return 2
+def main() -> None:
+    names = asked("picture", PICTURES)
     warnings.simplefilter("ignore")  # some of these trainings are meant to fail, and their libraries say so
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in names:
@@ -44,8 +40,7 @@ def main() -> int:
             drawing = PICTURES[name]()
             drawing.save(name)
         print(f"{name} ({time.perf_counter() - begin:.0f} s): {drawing.said}", flush=True)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

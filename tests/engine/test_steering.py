@@ -1,4 +1,4 @@
-"""What a run's settings do while it goes on: measured batches, couplings, reactive schedules, retries, budgets."""
+"""What a run's settings do while it goes on: measured batches, couplings, reactive schedules."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
+from trained_run import trained
 
 import surefoot as sf
 from surefoot.batching import OBSERVING, NoiseSample
 from surefoot.engine import TorchFactory, optimizers
 from surefoot.engine.probed_run import TorchRun
 from surefoot.errors import RecipeError
-from surefoot.protocols import Candidate
 from surefoot.steering import Steering
-from surefoot.training import Conditions, never, train
+from surefoot.training import never
 
 Make = Callable[..., Any]
 MEASURED = sorted(OBSERVING - {"plateau_growth"})
@@ -51,14 +50,6 @@ def feed(steered: Steering, *, noise: float, steps: int, samples: int = 0) -> in
 def run_of(task: Any, recipe: sf.Recipe, *, seed: int = 0) -> TorchRun:
     factory = TorchFactory(task)
     return factory.create(recipe.complete(factory.num_rows), seed=seed)
-
-
-def trained(task: Any, recipe: sf.Recipe, **conditions: Any) -> Any:
-    factory = TorchFactory(task)
-    complete = recipe.complete(factory.num_rows)
-    run = factory.create(complete, seed=0)
-    around = Conditions(factory.num_rows, factory.training_samples, factory.objective, **conditions)
-    return train(run, Candidate(0, "run", "fit", 1.0, complete, 0), around), run
 
 
 def test_a_measured_batch_moves_the_rate_with_it_and_says_why() -> None:
@@ -274,95 +265,6 @@ def test_a_run_says_whether_a_larger_batch_saved_time(per_row: float, verdict: s
         for _ in range(8):
             steered.timed(size, 0.01 + per_row * size)
     assert verdict in steered.remark
-
-
-class Cliff(nn.Module):
-    """Gives not-a-number once its weight has moved a certain way."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(4, 3))
-        self.moved = 0.0
-
-    def forward(self, inputs: Any) -> Any:
-        found = inputs @ self.weight
-        return found / 0.0 * 0.0 if float(self.weight.detach().abs().max()) > 0.35 else found
-
-
-def test_a_diverged_run_goes_back_to_its_last_good_look_with_a_lower_rate(make_task: Make, tmp_path: Path) -> None:
-    task = make_task(model=Cliff, epochs=6)
-    optimizer = {"name": "sgd", "learning_rate": 0.05, "momentum": 0.0, "nesterov": False}
-    recipe = sf.Recipe(optimizer=optimizer, schedule={"name": "constant", "warmup": 0}, batch={"size": 8})
-    lost, _ = trained(task, recipe)
-    assert lost.status == "diverged"
-    kept, run = trained(task, recipe.with_changes({"stopping.retries": 3, "stopping.retry_factor": 0.1}))
-    assert kept.status == "completed"
-    assert [change.name for change in kept.changes] == ["rate_factor"]
-    assert "loss became nan" in kept.changes[0].reason
-    assert kept.samples > run.horizon == run.samples_seen, "the lost samples are part of the price"
-    looks = [look.samples for look in kept.evaluations]
-    assert looks == sorted(set(looks))
-    rates = [look.learning_rate for look in kept.evaluations]
-    assert rates[-1] == pytest.approx(0.1 * rates[0])
-    once, _ = trained(task, recipe.with_changes({"stopping.retries": 1, "stopping.retry_factor": 0.99}))
-    assert once.status == "diverged"
-
-
-def test_a_retried_run_resumes_to_the_same_bits(make_task: Make, tmp_path: Path) -> None:
-    task = make_task(model=Cliff, epochs=6)
-    optimizer = {"name": "sgd", "learning_rate": 0.02}
-    recipe = sf.Recipe(optimizer=optimizer, batch={"size": 8}, stopping={"retries": 5})
-    whole, run = trained(task, recipe)
-    calls = itertools.count()
-    stopped, _ = trained(task, recipe, directory=tmp_path, should_stop=lambda: next(calls) >= 9)
-    assert stopped.status == "interrupted"
-    again, resumed = trained(task, recipe, directory=tmp_path)
-    assert again.changes == whole.changes and len(whole.changes) > 0
-    assert again.samples == whole.samples
-    assert torch.equal(run.model.weight, resumed.model.weight)
-
-
-def test_a_budget_holds_over_an_interruption_at_its_end(make_task: Make, tmp_path: Path) -> None:
-    recipe = sf.Recipe(stopping={"max_steps": 10}, batch={"size": 8})
-    whole, _ = trained(make_task(), recipe)
-    calls = itertools.count()
-    stopped, _ = trained(make_task(), recipe, directory=tmp_path, should_stop=lambda: next(calls) >= 11)
-    assert stopped.status == "interrupted"
-    again, _ = trained(make_task(), recipe, directory=tmp_path)
-    assert (again.steps, again.status) == (whole.steps, whole.status) == (10, "stopped_early")
-    assert again.evaluations[-1].model_copy(update={"seconds": 0}) == whole.evaluations[-1].model_copy(
-        update={"seconds": 0}
-    )
-
-
-def test_the_training_loss_does_not_depend_on_checkpoints(make_task: Make, tmp_path: Path) -> None:
-    base = make_task()
-    task = make_task(train=(*base.train, np.arange(len(base.train[0])) % 3 * 1.0), validation=base.validation)
-    recipe = sf.Recipe(batch={"size": 2})
-    plain, _ = trained(task, recipe)
-    often, _ = trained(task, recipe, directory=tmp_path, checkpoint_seconds=0.0)
-    assert [look.train_loss for look in often.evaluations] == pytest.approx(
-        [look.train_loss for look in plain.evaluations]
-    )
-
-
-@pytest.mark.parametrize(
-    ("stopping", "said"),
-    [
-        ({"max_steps": 7}, "stopping.max_steps = 7 is reached"),
-        ({"max_seconds": 1e-6}, "stopping.max_seconds = 1e-06 is reached"),
-        ({"tolerance": 0.5}, "converged: the training loss went from"),
-        ({"patience": 0.2, "min_improvement": 0.9}, "validation_loss did not improve after epoch"),
-    ],
-)
-def test_a_budget_or_convergence_ends_a_run(make_task: Make, stopping: dict[str, Any], said: str) -> None:
-    record, run = trained(make_task(epochs=20), sf.Recipe(stopping=stopping, batch={"size": 8}))
-    assert record.status == "stopped_early"
-    assert said in record.reason
-    assert record.samples < run.horizon
-    assert record.evaluations[-1].samples == record.samples
-    if "max_steps" in stopping:
-        assert record.steps == 7
 
 
 @pytest.mark.parametrize(

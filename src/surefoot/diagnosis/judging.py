@@ -55,10 +55,11 @@ def _course(log: Log) -> list[Finding]:
     learned = None if says_one_class(log) else does_not_generalise(log)
     if learned is not None:
         return [learned]
-    worse, noise = overfitting(log), held_up(log)
+    worse = overfitting(log)
     if worse is None:
         course = convergence(log)
         return [course] if course is not None else []
+    noise = held_up(log)
     if noise is None:
         return [worse]
     return [worse, noise] if worse.certainty == "certain" else [noise]

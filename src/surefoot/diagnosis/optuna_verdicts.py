@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from surefoot.diagnosis.edges import edge_of
 from surefoot.diagnosis.wording import share
 from surefoot.errors import RequestError
 from surefoot.language import say
@@ -17,8 +18,6 @@ from surefoot.records import Finding
 __all__ = ["is_optuna_study", "optuna_verdicts"]
 
 FEWEST_TRIALS = 10
-# The best value lies in this outermost part of a range.
-EDGE = 0.02
 # Two trials are told apart by this share of what lies between the best and the middle one.
 APART = 0.02
 # Importances by PED-ANOVA (Watanabe et al. 2023) add up to 1; one that has less decides nothing, if trials are many.
@@ -103,23 +102,20 @@ def _edges(name: str, best: Any) -> list[Finding]:
         if low is None or high is None or low == high:
             continue
         is_log = bool(getattr(distribution, "log", False))
-        place = (math.log(value / low) / math.log(high / low)) if is_log else (value - low) / (high - low)
-        if EDGE < place < 1.0 - EDGE:
+        edge = edge_of(value, low, high, is_log=is_log)
+        if edge is None:
             continue
-        end, where = (
-            (high, "the best trial has {name} = {value:.4g}, at the upper end of {low:.4g} to {high:.4g}")
-            if place > 0.5
-            else (low, "the best trial has {name} = {value:.4g}, at the lower end of {low:.4g} to {high:.4g}")
-        )
-        further = (
-            end * (10.0 if place > 0.5 else 0.1) if is_log else end + (high - low) * (0.5 if place > 0.5 else -0.5)
+        where = (
+            "the best trial has {name} = {value:.4g}, at the upper end of {low:.4g} to {high:.4g}"
+            if edge.end == "upper"
+            else "the best trial has {name} = {value:.4g}, at the lower end of {low:.4g} to {high:.4g}"
         )
         found.append(
             Finding(
                 verdict="best at the edge",
                 run=name,
                 evidence=say(where, name=parameter, value=value, low=low, high=high),
-                advice=say("search on to {further:.3g}, if that has a meaning", further=further),
+                advice=say("search on to {further:.3g}, if that has a meaning", further=edge.further),
                 certainty="certain",
             )
         )

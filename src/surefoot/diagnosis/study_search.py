@@ -6,14 +6,15 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from surefoot.diagnosis.edges import edge_of
 from surefoot.diagnosis.wording import share
 from surefoot.language import say
 from surefoot.records import Finding, Range, Run, Study, belief
 
 __all__ = ["of_the_search"]
 
-# The best value lies in this outermost part of a range, of which so many values were tried.
-EDGE, FEWEST_TRIED = 0.02, 3
+# Of a range so many values were tried.
+FEWEST_TRIED = 3
 # A difference below one standard error is that of two equals.
 ONE_ERROR = 0.84
 # Runs of at least this share of the kept one's length can be held against it.
@@ -39,29 +40,22 @@ def _edge(study: Study, winner: Run, key: str, limits: Range) -> Finding | None:
     value = _value(winner.recipe, key)
     if value is None or len(tried) < FEWEST_TRIED or not limits.low < limits.high:
         return None
-    if limits.is_log:
-        place = math.log(value / limits.low) / math.log(limits.high / limits.low)
-    else:
-        place = (value - limits.low) / (limits.high - limits.low)
-    if EDGE < place < 1.0 - EDGE:
+    edge = edge_of(value, limits.low, limits.high, is_log=limits.is_log)
+    if edge is None:
         return None
-    is_high = place > 0.5
-    end = limits.high if is_high else limits.low
-    wide = limits.high - limits.low
-    further = end * (10.0 if is_high else 0.1) if limits.is_log else end + (0.5 if is_high else -0.5) * wide
     return Finding(
         verdict="best at the edge",
         run=winner.name,
         evidence=say(
             "the best run has {parameter} = {value:.4g}, at the upper end of {low:.4g} to {high:.4g}"
-            if is_high
+            if edge.end == "upper"
             else "the best run has {parameter} = {value:.4g}, at the lower end of {low:.4g} to {high:.4g}",
             parameter=key,
             value=value,
             low=limits.low,
             high=limits.high,
         ),
-        advice=say("search on to {further:.3g}, if that has a meaning", further=further),
+        advice=say("search on to {further:.3g}, if that has a meaning", further=edge.further),
         certainty="certain",
     )
 

@@ -9,7 +9,7 @@ import string
 from surefoot.language.chinese import RECORDED
 from surefoot.language.speaking import current, say
 
-__all__ = ["retold", "said_name"]
+__all__ = ["retold"]
 
 
 def retold(text: str) -> str:
@@ -38,11 +38,6 @@ def retold(text: str) -> str:
         if told != parts and (mark == "; " or all(new != old for new, old in zip(told, parts, strict=True))):
             return (say("; ") if mark == "; " else say(", ")).join(told)
     return say(text)
-
-
-def said_name(name: str) -> str:
-    """The name of a run, where it is one that the search, a single training or the lesson gave."""
-    return name if current() == "en" else retold(name)
 
 
 @functools.cache

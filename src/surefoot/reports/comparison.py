@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from surefoot import diagnosis, files
-from surefoot.language import said_name, say
+from surefoot.language import retold, say
 from surefoot.recipe import Recipe
 from surefoot.records import SCHEMA_VERSION, Study
 from surefoot.reports.chart import Chart, chart
@@ -76,8 +76,8 @@ def comparison_page(
         remarks=remarks,
         held_out=first.rows.get("test") or first.rows.get("validation"),
         pictures=pictures,
-        findings=[(said_name(name), one) for name, study in studies.items() for one in diagnosis.findings(study)],
-        recipes={said_name(name): _toml(study) for name, study in studies.items()},
+        findings=[(retold(name), one) for name, study in studies.items() for one in diagnosis.findings(study)],
+        recipes={retold(name): _toml(study) for name, study in studies.items()},
     )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def _shown_metrics(studies: Mapping[str, Study]) -> list[str]:
 
 def _cells(name: str, study: Study, metrics: Sequence[str], grid: Grid | None) -> list[str]:
     run = study.runs[0]
-    label = said_name(name) if grid is None else grid.short_names().get(name, name)
+    label = retold(name) if grid is None else grid.short_names().get(name, name)
     values = [_value(study.metrics[metric]) if metric in study.metrics else "" for metric in metrics]
     return [label, *values, f"{run.steps:,}", f"{run.seconds:.2f}", in_words(study.status)]
 

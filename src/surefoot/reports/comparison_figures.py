@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from surefoot.language import said_name, say
+from surefoot.language import retold, say
 from surefoot.records import Evaluation, Run, Study
 from surefoot.reports.appearance import CURVES, GREY, curve_points, log_if_positive, points_each, styled
 from surefoot.reports.escaping import plain
@@ -43,7 +43,7 @@ def curves_figure(
         values = [_value(look, measure) for look in looks]
         place = coloured.index(name) if name in coloured else None
         line = {"color": GREY, "width": 1.0} if place is None else _line(place)
-        label = plain((labels or {}).get(name) or said_name(name))
+        label = plain((labels or {}).get(name) or retold(name))
         figure.add_scatter(
             **curve_points([getattr(look, clock) for look in looks], values, points_each(len(runs))),
             name=label,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from surefoot.language import retold, said_name, say
+from surefoot.language import retold, say
 from surefoot.records import RangeTest, Run, Study, belief, ranked
 from surefoot.reports.words import in_words
 
@@ -72,20 +72,20 @@ def _fate(run: Run, study: Study) -> str:
         return ""
     by = abs(run.judged - alike[0].judged)
     if belief(alike[0], run) < EQUALS:
-        return say("an equal of {name} by {difference:.3g}", name=said_name(alike[0].name), difference=by)
-    return say("lost to {name} by {difference:.3g}", name=said_name(alike[0].name), difference=by)
+        return say("an equal of {name} by {difference:.3g}", name=retold(alike[0].name), difference=by)
+    return say("lost to {name} by {difference:.3g}", name=retold(alike[0].name), difference=by)
 
 
 def _certainty(study: Study, winner: Run) -> str:
     """How sure it is that the kept run is the best one."""
-    name, about = said_name(winner.name), _about(study, winner)
+    name, about = retold(winner.name), _about(study, winner)
     name = name[:1].upper() + name[1:]
     rivals = [run for run in ranked(study.runs) if run.number != winner.number and _is_as_long(run, winner)]
     if rivals:
         return say(
             "{name} was kept: {about}. It is better than {rival}, its nearest rival of the same length, "
             "with a probability of {belief:.0%}.",
-            name=name, about=about, rival=said_name(rivals[0].name), belief=belief(winner, rivals[0]),
+            name=name, about=about, rival=retold(rivals[0].name), belief=belief(winner, rivals[0]),
         )  # fmt: skip
     shorter = [run for run in ranked(study.runs) if run.number != winner.number]
     if not shorter:
@@ -93,7 +93,7 @@ def _certainty(study: Study, winner: Run) -> str:
     return say(
         "{name} was kept: {about}. It is the only run of its length; the best shorter one, {rival}, "
         "ended at {value:.4g} after {share:.2g} of its samples.",
-        name=name, about=about, rival=said_name(shorter[0].name), value=shorter[0].value,
+        name=name, about=about, rival=retold(shorter[0].name), value=shorter[0].value,
         share=shorter[0].share / winner.share,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from surefoot.language import said_name, say
+from surefoot.language import retold, say
 from surefoot.records import Finding, Run, ranked
 from surefoot.reports.appearance import (
     CURVES,
@@ -72,10 +72,10 @@ def _groups(runs: Sequence[Run], winner: int | None) -> dict[int, tuple[str, str
     Its own, or where there are many that of its length.
     """
     if len(runs) <= MOST_NAMED:
-        names = {run.number: f"{said_name(run.name)} ({run.stage})" for run in runs}
+        names = {run.number: f"{retold(run.name)} ({run.stage})" for run in runs}
     else:
         names = {run.number: say("runs of share {stage}", stage=run.stage) for run in runs}
-        names |= {run.number: f"{said_name(run.name)} ({run.stage})" for run in runs if run.number == winner}
+        names |= {run.number: f"{retold(run.name)} ({run.stage})" for run in runs if run.number == winner}
     others = CURVES if winner is None else CURVES[1:]
     rest = list(dict.fromkeys(name for number, name in names.items() if number != winner))
     colours = {name: others[place % len(others)] for place, name in enumerate(rest)}
@@ -91,7 +91,7 @@ def _draw_losses(figure: go.Figure, run: Run, group: tuple[str, str, bool], *, i
     if run.objective.chooses:
         curves.insert(0, (say("validation"), [look.metrics["validation_loss"] for look in looks], "solid"))
     for kind, values, dash in curves:
-        own = kind if is_alone else plain(f"{said_name(run.name)} ({run.stage}), {kind}")
+        own = kind if is_alone else plain(f"{retold(run.name)} ({run.stage}), {kind}")
         figure.add_scatter(
             **curve_points([look.epoch for look in looks], values, most),
             name=own,

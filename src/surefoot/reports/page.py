@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from surefoot import diagnosis
-from surefoot.language import retold, said_name, say
+from surefoot.language import retold, say
 from surefoot.recipe import Recipe
 from surefoot.records import Change, Finding, Run, Study
 from surefoot.reports.chart import Chart, chart
@@ -123,7 +123,7 @@ def _map_caption(study: Study) -> str:
 
 def _about(finding: Finding) -> str:
     """The runs that a verdict is about; "" where it is about all of them."""
-    names = [said_name(name) for name in finding.run.split(", ")]
+    names = [retold(name) for name in finding.run.split(", ")]
     if finding.run == "all":
         return ""
     if len(names) > MOST_ABOUT:
@@ -190,8 +190,8 @@ def _row(run: Run, study: Study, story: Explanation, *, has_story: bool) -> dict
     settings, kept = run.recipe["optimizer"], run.number == study.winner
     status = in_words(run.status)
     cells = [
-        say("{name} (kept)", name=said_name(run.name)) if kept else said_name(run.name),
-        said_name(run.stage),
+        say("{name} (kept)", name=retold(run.name)) if kept else retold(run.name),
+        retold(run.stage),
         settings["name"],
         f"{settings['learning_rate']:.3g}",
         f"{settings['weight_decay']:.3g}",

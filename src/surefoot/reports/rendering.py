@@ -7,7 +7,7 @@ from typing import Any
 import jinja2
 from plotly.offline import get_plotlyjs
 
-from surefoot.language import current, said_name, say
+from surefoot.language import current, retold, say
 from surefoot.reports.escaping import tame
 from surefoot.reports.words import in_words
 
@@ -28,5 +28,5 @@ _ENVIRONMENT = jinja2.Environment(
 
 def render(template: str, **context: Any) -> str:
     """A template of this folder, filled, in the language of the moment."""
-    shared = {"say": say, "in_words": in_words, "said_name": said_name, "lang": HTML_LANGUAGES[current()]}
+    shared = {"say": say, "in_words": in_words, "retold": retold, "lang": HTML_LANGUAGES[current()]}
     return _ENVIRONMENT.get_template(template).render(plotly=get_plotlyjs(), **shared, **context)

@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from surefoot.language import said_name, say
+from surefoot.language import retold, say
 from surefoot.records import Run, Study
 from surefoot.reports.appearance import CURVES, GREY, PALETTE, log_if_positive, styled
 from surefoot.reports.escaping import plain
@@ -203,7 +203,7 @@ def _told(run: Run, value: str = "") -> str:
     """A run's name, length and settings, for a hover text."""
     settings = run.recipe["optimizer"]
     lines = [
-        say("{name}, share {stage}", name=said_name(run.name), stage=run.stage),
+        say("{name}, share {stage}", name=retold(run.name), stage=run.stage),
         say(
             "{optimizer}, rate {rate:.3g}, decay {decay:.3g}, batch {size}",
             optimizer=settings["name"],

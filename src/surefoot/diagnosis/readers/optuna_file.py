@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -65,10 +65,12 @@ def _bound(database: sqlite3.Connection, size: int) -> None:
 def _study(database: sqlite3.Connection, key: int, name: str) -> tuple[Any, list[str]]:
     import optuna
 
+    from surefoot.tuning.storage import quiet
+
     of_study = "WHERE study_id = ? ORDER BY objective"
     rows = database.execute(f"SELECT direction FROM study_directions {of_study}", (key,))  # noqa: S608 - it is above
     directions = [optuna.study.StudyDirection[direction] for (direction,) in rows]
-    with _quiet():
+    with quiet():
         study = optuna.create_study(study_name=name, directions=directions)
         unread = 0
         for trial in _trials(database, key):
@@ -102,16 +104,3 @@ def _trials(database: sqlite3.Connection, key: int) -> Iterator[dict[str, Any]]:
             "params": params,
             "distributions": distributions,
         }
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna says in a line that a study was created; this one is only a copy."""
-    import optuna
-
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
