@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ hypothesis.settings.register_profile("surefoot", deadline=None)
 hypothesis.settings.load_profile("surefoot")
 
 Call = Callable[..., tuple[int, str, str]]
+ROOT = Path(__file__).parents[1]
 
 # Before anybody imports Keras: its tested default, without TensorFlow's greetings, its settings in a folder of ours.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -85,12 +86,19 @@ def result_but_seconds(directory: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def example(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Any]:
-    """Imports a program of a folder of examples; programs of several folders have the same name."""
+def program(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Any]]:
+    """Imports a program of a folder of ours, which finds its neighbours there. All of them are forgotten afterwards:
+    programs of several folders have the same name, and the first that was imported would answer to it.
+    """
+    folders = set()
 
     def load(folder: str, name: str) -> Any:
-        monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "examples" / folder))
-        monkeypatch.delitem(sys.modules, name, raising=False)
+        folders.add(ROOT / folder)
+        monkeypatch.syspath_prepend(str(ROOT / folder))
         return importlib.import_module(name)
 
-    return load
+    yield load
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and Path(file).parent in folders:
+            del sys.modules[name]

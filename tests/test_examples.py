@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from pathlib import Path
 from statistics import fmean
@@ -13,23 +12,16 @@ import pytest
 CLASSIC = Path(__file__).parents[1] / "examples/classic"
 
 
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Import one of the programs by its name, as its own folder sees it."""
-    monkeypatch.syspath_prepend(str(CLASSIC))
-    return importlib.import_module
-
-
 @pytest.mark.slow
-def test_the_network_by_hand_and_with_surefoot(load: Any) -> None:
-    found = load("ten_fifty_ten").main(epochs=30)
+def test_the_network_by_hand_and_with_surefoot(program: Any) -> None:
+    found = program("examples/classic", "ten_fifty_ten").main(epochs=30)
     assert found["with Surefoot"] == pytest.approx(found["by hand"], rel=0.1)
     assert found["at ten times the rate"] < 0.9 * found["with Surefoot"]
 
 
 @pytest.mark.slow
-def test_the_batch_really_changes(load: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    results = load("adaptive_batch").main(epochs=50)
+def test_the_batch_really_changes(program: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    results = program("examples/classic", "adaptive_batch").main(epochs=50)
     fixed, adaptive = (result.study.runs[0] for result in results.values())
     assert adaptive.samples == fixed.samples
     assert adaptive.steps < 0.8 * fixed.steps
@@ -39,8 +31,8 @@ def test_the_batch_really_changes(load: Any, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.slow
-def test_a_relu_on_the_output_fails(load: Any) -> None:
-    found = load("iris_lesson").main(epochs=20, seeds=5)
+def test_a_relu_on_the_output_fails(program: Any) -> None:
+    found = program("examples/classic", "iris_lesson").main(epochs=20, seeds=5)
     accuracy = {name: fmean(each["test_accuracy"] for each in measured) for name, measured in found.items()}
     loss = {name: [each["test_loss"] for each in measured] for name, measured in found.items()}
     assert accuracy["setosa or not, a plain output"] == 1.0
@@ -51,19 +43,17 @@ def test_a_relu_on_the_output_fails(load: Any) -> None:
 
 def test_the_list_names_every_program() -> None:
     listed = (CLASSIC / "README.md").read_text(encoding="utf-8")
-    for program in CLASSIC.glob("*.py"):
-        assert f"({program.name})" in listed
+    for path in CLASSIC.glob("*.py"):
+        assert f"({path.name})" in listed
 
 
-def test_words_are_told_apart_without_their_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(CLASSIC.parent))
-    result = importlib.import_module("bag_of_words").main(count=2_000, epochs=4)
+def test_words_are_told_apart_without_their_zeros(program: Any) -> None:
+    result = program("examples", "bag_of_words").main(count=2_000, epochs=4)
     assert result.metrics["validation_accuracy"] > 0.5  # one in twenty by chance
 
 
 @pytest.mark.slow
-def test_a_moved_threshold_finds_the_rare_class(load: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(CLASSIC.parent))
-    found = load("imbalance").main(epochs=20)
+def test_a_moved_threshold_finds_the_rare_class(program: Any) -> None:
+    found = program("examples", "imbalance").main(epochs=20)
     assert found["nothing"] < 0.7
     assert min(found["threshold moved"], found["oversample"]) > 0.7

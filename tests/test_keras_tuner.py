@@ -281,9 +281,9 @@ def test_the_door_leaves_keras_tuner_alone_until_it_is_asked() -> None:
 
 
 @pytest.mark.slow
-def test_a_public_script_before_and_after(example: Any) -> None:
-    theirs = example("keras_tuner", "digits_hyperband").main(epochs=2)
-    ours = example("keras_tuner", "digits_surefoot").main(epochs=4)
+def test_a_public_script_before_and_after(program: Any) -> None:
+    theirs = program("examples/keras_tuner", "digits_hyperband").main(epochs=2)
+    ours = program("examples/keras_tuner", "digits_surefoot").main(epochs=4)
     assert theirs["accuracy"] > 0.15  # two epochs at rates drawn at random
     assert ours["accuracy"] > 0.8
     assert ours["price"] < 2.1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import json
 import re
@@ -208,10 +207,9 @@ def test_a_torch_objective() -> None:
 
 
 @pytest.mark.slow
-def test_the_script_before_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "examples/optuna"))
-    theirs = importlib.import_module("study_tpe").main(num_trials=6)
-    ours = importlib.import_module("study_surefoot").main(num_trials=12)
+def test_the_script_before_and_after(program: Any) -> None:
+    theirs = program("examples/optuna", "study_tpe").main(num_trials=6)
+    ours = program("examples/optuna", "study_surefoot").main(num_trials=12)
     assert max(theirs.best_value, ours.best_value) < 0.2
     assert _epochs(ours) / len(ours.trials) < 0.8 * _epochs(theirs) / len(theirs.trials)
 

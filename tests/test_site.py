@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import importlib
 import os
 import re
 import shutil
@@ -55,13 +54,6 @@ def project(tmp_path: Path) -> Path:
         '"""A room."""\n\nfrom surefoot.inner import Full\n\nfull = Full\n\n__all__ = ["full"]\n'
     )
     return tmp_path
-
-
-@pytest.fixture
-def parts(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """The modules of docs_build/, which stand beside each other."""
-    monkeypatch.syspath_prepend(str(ROOT / "docs_build"))
-    return importlib.import_module
 
 
 def build(project: Path) -> tuple[int, str]:
@@ -119,8 +111,8 @@ def test_a_dead_link_a_lost_page_or_a_request_breaks_the_build(
     assert complaint in said
 
 
-def test_what_a_public_name_takes_is_named_in_its_docstring(parts: Callable[[str], Any]) -> None:
-    reference = parts("reference")
+def test_what_a_public_name_takes_is_named_in_its_docstring(program: Callable[[str, str], Any]) -> None:
+    reference = program("docs_build", "reference")
     package = griffe.load("surefoot", search_paths=[ROOT / "src"])
     origins = reference.imports(ROOT / "src")
     unnamed = []
@@ -158,9 +150,9 @@ def test_every_page_has_its_line_in_the_navigation() -> None:
 
 
 def test_a_picture_that_its_schedule_no_longer_draws_breaks_the_build(
-    parts: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    program: Callable[[str, str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pictures = parts("pictures")
+    pictures = program("docs_build", "pictures")
     pictures.on_pre_build()
     shutil.copytree(pictures.FOLDER, tmp_path / "pictures")
     monkeypatch.setattr(pictures, "FOLDER", tmp_path / "pictures")
@@ -171,8 +163,8 @@ def test_a_picture_that_its_schedule_no_longer_draws_breaks_the_build(
         pictures.on_pre_build()
 
 
-def test_the_readings_come_to_rest_on_their_closed_forms(parts: Callable[[str], Any]) -> None:
-    drawing = parts("batch_pictures")
+def test_the_readings_come_to_rest_on_their_closed_forms(program: Callable[[str, str], Any]) -> None:
+    drawing = program("docs_build", "batch_pictures")
     for label, reading, formula in drawing.readings():
         spacing = 0.05 if isinstance(reading, Goodput) else 1e-6  # it looks at sizes 5 % apart
         for scale in (30.0, 3e4):
@@ -180,6 +172,6 @@ def test_the_readings_come_to_rest_on_their_closed_forms(parts: Callable[[str], 
 
 
 @pytest.mark.parametrize("module", sorted(path.stem for path in (ROOT / "docs_build").glob("*.py")))
-def test_the_examples_of_the_sites_parts_run(module: str, parts: Callable[[str], Any]) -> None:
-    failed, _ = doctest.testmod(parts(module))
+def test_the_examples_of_the_sites_parts_run(module: str, program: Callable[[str, str], Any]) -> None:
+    failed, _ = doctest.testmod(program("docs_build", module))
     assert not failed

@@ -348,8 +348,8 @@ def test_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_the_script_before_and_after(example: Any) -> None:
-    theirs = example("sklearn", "digits_grid_search").main(max_iter=2, folds=2)
-    ours = example("sklearn", "digits_surefoot").main(epochs=10)
+def test_the_script_before_and_after(program: Any) -> None:
+    theirs = program("examples/sklearn", "digits_grid_search").main(max_iter=2, folds=2)
+    ours = program("examples/sklearn", "digits_surefoot").main(epochs=10)
     assert theirs["score"] > 0.5
     assert min(found["score"] for found in ours.values()) > 0.93

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import textwrap
 from pathlib import Path
@@ -23,16 +22,14 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+def run(program: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     """Run a tutorial by its name in an empty folder: its result and what it printed. Skips where its data is not."""
-    monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.setattr("sys.argv", ["tutorial"])
     monkeypatch.chdir(tmp_path)
 
     def run(name: str) -> tuple[Any, str]:
-        program = importlib.import_module(name)
         try:
-            result = program.main(budget=1.25, **SMALL[name])
+            result = program("examples/tutorials", name).main(budget=1.25, **SMALL[name])
         except SystemExit as ending:
             assert "SUREFOOT_DATA" in str(ending)
             pytest.skip(str(ending))
@@ -92,9 +89,8 @@ def test_the_page_shows_lines_of_the_program(name: str) -> None:
         assert block.strip() in program or textwrap.indent(block.rstrip(), "    ") in program, block
 
 
-def test_data_that_is_not_here_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    where = importlib.import_module("where")
+def test_data_that_is_not_here_is_one_line(program: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    where = program("examples/tutorials", "where")
     monkeypatch.setattr(where, "ROOT", tmp_path)
     with pytest.raises(SystemExit, match=r"data/fsdd/recordings\.zip is not here.*SUREFOOT_DATA"):
         where.data_file("fsdd", "recordings.zip")

@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_the_script_and_its_surefoot_version(example: Any) -> None:
-    theirs = example("keras", "digits_compile_fit").main(epochs=20)
-    ours = example("keras", "digits_surefoot").main(epochs=12)
+def test_the_script_and_its_surefoot_version(program: Any) -> None:
+    theirs = program("examples/keras", "digits_compile_fit").main(epochs=20)
+    ours = program("examples/keras", "digits_surefoot").main(epochs=12)
     assert ours["trainings"] <= 2.0 and ours["accuracy"] > 0.94
     assert ours["loss"] < theirs["loss"]
 
