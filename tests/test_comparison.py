@@ -43,9 +43,10 @@ def test_the_lesson_needs_no_recipes(iris: tuple[dict[str, sf.Result], Path]) ->
     assert steps["single_sample"] == 12 * 90
     assert steps["mini_batch"] == steps["l2"] == 12 * 6
     page = place / "report.html"
-    assert titles(page)[:6] == [
+    assert titles(page)[:7] == [
         "Results",
         "What to see",
+        "Verdicts",
         "Training loss",
         "Validation loss",
         "Test loss",
@@ -130,7 +131,7 @@ def gridded(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, sf.Resu
 def test_a_grid_draws_loss_and_time(gridded: tuple[dict[str, sf.Result], Path]) -> None:
     results, place = gridded
     assert len(results) == 6
-    assert titles(place / "report.html")[1:4] == [
+    assert titles(place / "report.html")[2:5] == [
         "Validation loss over learning rate and batch size",
         "Test loss over learning rate and batch size",
         "Seconds over learning rate and batch size",
@@ -153,14 +154,14 @@ def test_a_grid_draws_loss_and_time(gridded: tuple[dict[str, sf.Result], Path]) 
 def test_one_axis_is_a_line_and_three_are_curves_only(make_task: Make, tmp_path: Path) -> None:
     axis = {"optimizer.learning_rate": [0.001, 0.1, 1e6]}
     results = sf.compare(make_task(), grid=axis, recipe=SGD, directory=tmp_path / "one")
-    assert titles(tmp_path / "one/report.html")[1:3] == ["Loss over learning rate", "Seconds over learning rate"]
+    assert titles(tmp_path / "one/report.html")[2:4] == ["Loss over learning rate", "Seconds over learning rate"]
     figure = line_figure(reports.Grid(axis), {name: each.study for name, each in results.items()}, ["validation_loss"])
     assert figure.layout.xaxis.type == "log"
     assert figure.data[0].y[2] is None
     assert figure.data[1].text == ("diverged",)
     three = {"optimizer.learning_rate": [0.1], "batch.size": [8], "optimizer.momentum": [0.5]}
     sf.compare(make_task(), grid=three, recipe=SGD, directory=tmp_path / "three")
-    assert titles(tmp_path / "three/report.html")[1] == "Training loss"
+    assert titles(tmp_path / "three/report.html")[2] == "Training loss"
 
 
 def test_twelve_curves_can_be_told_apart_and_more_leave_the_best(make_task: Make) -> None:

@@ -180,6 +180,27 @@ def test_a_language_that_is_not_there_is_one_line(call: Callable[..., Any]) -> N
     assert say("overfitting") == "overfitting"
 
 
+def test_the_terminal_speaks_chinese_and_the_records_do_not(tmp_path: Path, call: Callable[..., Any]) -> None:
+    place = tmp_path / "iris"
+    code, text, progress = call("tune", "iris", "--budget", "0.3", "--lang", "zh", "--out", str(place))
+    assert code == 0
+    named = re.compile(rf"{re.escape(str(place))}\S*|Python|sf\.load\(.*?\)|full_recipe\.toml|adamw|sgd|cosine|iris")
+    assert not english(named.sub("", text + progress)), text + progress
+    assert {"配方", "代价", "模型", "报告"} <= {line.split(" ")[0] for line in text.splitlines()}
+    assert "调参：iris" in progress
+    records = (place / "result.json").read_text(encoding="utf-8")
+    assert not re.search(r"[\u4e00-\u9fff]", records)
+    assert re.search(r"[\u4e00-\u9fff]", (place / "report.html").read_text(encoding="utf-8"))
+
+
+def test_a_share_is_set_as_each_language_sets_it() -> None:
+    sentence = "the {loss} ends {share} of its gain above its lowest"
+    assert say(sentence, loss="loss", share="27 %") == "the loss ends 27 % of its gain above its lowest"
+    with language("zh"):
+        assert "27%" in say(sentence, loss="损失", share="27 %")
+        assert say(sentence, loss="a 5 % b", share="1 %").startswith("a 5 % b")
+
+
 def test_the_command_speaks_chinese(tmp_path: Path, call: Callable[..., Any]) -> None:
     file = tmp_path / "log.csv"
     losses = curves()["overfitting"]

@@ -191,6 +191,7 @@ def test_hostile_text_stays_text(browser: Any, pages: dict[str, Path]) -> None:
         assert len(visit.requests) == 1
 
 
+CELLS = "[...document.querySelectorAll('.heatmap-label text')].map(t => [getComputedStyle(t).fill, t.style.fill])"
 CONTRAST = """() => {
   const parse = colour => (colour.match(/[\\d.]+/g) || []).map(Number);
   const part = v => v / 255 <= .04045 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4;
@@ -213,6 +214,17 @@ CONTRAST = """() => {
   }
   return found;
 }"""
+
+
+def test_the_numbers_of_a_grid_have_the_colour_that_stands_out_in_their_cell(
+    browser: Any, pages: dict[str, Path]
+) -> None:
+    with Visit(browser, pages["grid"]) as visit:
+        for mode in ("light", "dark"):
+            visit.page.emulate_media(color_scheme=mode)
+            shown, meant = zip(*visit.ask(CELLS), strict=True)
+            assert shown == meant
+            assert len(set(shown)) > 1
 
 
 @pytest.mark.parametrize(("mode", "ground"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(13, 17, 23)")])

@@ -254,13 +254,13 @@ def test_the_range_test_is_drawn_with_every_seed_and_its_marks() -> None:
     assert notes["diverged at 0.794"] == pytest.approx(math.log10(edge.x0))
 
 
-def test_a_record_without_curves_draws_the_mean_of_two_optimizers_without_words() -> None:
+def test_a_record_without_curves_draws_the_mean_of_two_optimizers_and_names_their_rates() -> None:
     tests = [full_test(curves=()), full_test(curves=(), optimizer="sgd")]
     figure = range_test_figure(tests)
     assert [trace.name for trace in figure.data] == [
         "adamw, each step", "adamw, smoothed", "sgd, each step", "sgd, smoothed",
     ]  # fmt: skip
-    assert not figure.layout.annotations
+    assert [note.text.split()[0] for note in figure.layout.annotations] == ["adamw", "sgd"]
 
 
 def test_the_losses_beyond_the_start_do_not_flatten_the_rest() -> None:

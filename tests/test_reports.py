@@ -37,10 +37,11 @@ def test_the_page_is_self_contained(result: Any) -> None:
     assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", outside)
     for part in ("The recipe", "Verdicts", "Losses", "What was tried", "range tests", "Every run", "plain PyTorch"):
         assert part in page
-    assert page.count('class="plot"') == 5
+    assert page.count('class="plot"') == 6
     order = re.findall(r'<h2 id="([\w-]+)">', page)
     assert order == [
-        "recipe", "verdicts", "losses", "rate-and-batch", "range-tests", "ladder", "map", "why", "runs", "use", "code",
+        "recipe", "verdicts", "why", "losses", "every-loss", "rate-and-batch", "range-tests", "ladder", "map", "runs",
+        "use", "code",
     ]  # fmt: skip
 
 
@@ -56,6 +57,8 @@ def test_the_summary_fits_a_terminal(result: Any) -> None:
     text = reports.summary(result.study)
     assert "Price" in text
     assert f"{result.metrics['test_accuracy']:.4f}" in text
+    assert max(map(len, text.splitlines())) <= 96
+    assert max(map(len, reports.summary(result.study, width=60).splitlines())) <= 60
 
 
 @pytest.mark.parametrize(
@@ -173,7 +176,7 @@ def test_a_study_of_hundreds_of_runs_stays_a_page(result: Any) -> None:
     runs = tuple(kept.model_copy(update={**new, "number": place, "name": f"run {place + 1}"}) for place in range(400))
     page = reports.page(study.model_copy(update={"runs": runs}))
     assert len(page.encode()) < 6_000_000
-    losses = json.loads(re.search(r'id="losses-plot-data">(.*?)</script>', page).group(1))  # type: ignore[union-attr]
+    losses = json.loads(re.search(r'id="every-loss-plot-data">(.*?)</script>', page).group(1))  # type: ignore[union-attr]
     training = [trace for trace in losses["data"] if trace["line"]["dash"] == "dot"]
     assert all(77.0 in trace["y"] for trace in training)
     assert "changes between them are left out" in page

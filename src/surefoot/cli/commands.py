@@ -107,19 +107,20 @@ def tune(
     """
     from surefoot import workflows
     from surefoot.cli.progress import watching
-    from surefoot.language import language
+    from surefoot.language import language, say
     from surefoot.tuning import Budget
 
     limit = Budget.parse(budget)
     task = task_of(target, column, kind, weights, epochs, groups=groups, time=time)
     base = recipe_of(recipe, changes)
     place = place_of(out, task)
-    with language(lang), watching(f"Tuning {task.name}", budget=limit) as observer:
-        result = workflows.tune(
-            task, budget=budget, seed=seed, directory=place, recipe=base, resume=resume, overwrite=overwrite,
-            observer=observer, workers=workers, searcher=searcher, storage=storage,
-        )  # fmt: skip
-    show(result, as_json)
+    with language(lang):
+        with watching(say("Tuning {task}", task=task.name), budget=limit) as observer:
+            result = workflows.tune(
+                task, budget=budget, seed=seed, directory=place, recipe=base, resume=resume, overwrite=overwrite,
+                observer=observer, workers=workers, searcher=searcher, storage=storage,
+            )  # fmt: skip
+        show(result, as_json)
 
 
 @app.command()
@@ -147,17 +148,18 @@ def fit(
     """
     from surefoot import workflows
     from surefoot.cli.progress import watching
-    from surefoot.language import language
+    from surefoot.language import language, say
 
     task = task_of(target, column, kind, weights, epochs, groups=groups, time=time)
     base = recipe_of(recipe, changes)
     place = place_of(out, task)
-    with language(lang), watching(f"Training {task.name}", every_look=True) as observer:
-        result = workflows.fit(
-            task, base, seed=seed, directory=place, resume=resume, overwrite=overwrite,
-            observer=observers_of(observer, tensorboard),
-        )  # fmt: skip
-    show(result, as_json)
+    with language(lang):
+        with watching(say("Training {task}", task=task.name), every_look=True) as observer:
+            result = workflows.fit(
+                task, base, seed=seed, directory=place, resume=resume, overwrite=overwrite,
+                observer=observers_of(observer, tensorboard),
+            )  # fmt: skip
+        show(result, as_json)
 
 
 @app.command()
@@ -241,13 +243,13 @@ def compare(
     from surefoot import workflows
     from surefoot.cli.progress import watching
     from surefoot.cli.show import comparison_json, comparison_text, grid_axes, print_json
-    from surefoot.language import language
+    from surefoot.language import language, say
 
     axes = grid_axes(grid or [])
     chosen, base = _compared(recipes or [], axes, recipe, changes)
     task = task_of(target, column, kind, weights, epochs, groups=groups, time=time)
     place = place_of(out, task)
-    with language(lang), watching(f"Comparing recipes on {task.name}", every_look=not axes) as observer:
+    with language(lang), watching(say("Comparing recipes on {task}", task=task.name), every_look=not axes) as observer:
         results = workflows.compare(
             task, chosen, grid=axes or None, recipe=base, seed=seed, directory=place, overwrite=overwrite,
             observer=observers_of(observer, tensorboard),

@@ -17,6 +17,8 @@ def show(result: Result, as_json: bool) -> None:
     """Say what was trained and where it lies, then exit as ``leave`` does."""
     from surefoot.cli.show import print_json
     from surefoot.cli.verdicts import echo_summary
+    from surefoot.language import say
+    from surefoot.reports import labelled
     from surefoot.workflows.output import result_json
 
     if result.process:  # process 0 shows it
@@ -25,12 +27,15 @@ def show(result: Result, as_json: bool) -> None:
     if as_json:
         print_json(result_json(result.study))
     echo_summary(result.study, err=as_json)
-    if result.stopped_by_person:
-        typer.echo(f"Resume    the same command with: --out {result.directory} --resume", err=as_json)
     assert result.directory is not None
+    place = str(result.directory)
+    if result.stopped_by_person:
+        again = say("the same command with: --out {directory} --resume", directory=place)
+        typer.echo(labelled(say("Resume"), again, width=None), err=as_json)
     if result.model is not None:
-        typer.echo(f"Model     {result.directory}   (in Python: sf.load({str(result.directory)!r}))", err=as_json)
-    typer.echo(f"Report    {result.directory / 'report.html'}", err=as_json)
+        loaded = say("{directory}   (in Python: sf.load({name!r}))", directory=place, name=place)
+        typer.echo(labelled(say("Model"), loaded, width=None), err=as_json)
+    typer.echo(labelled(say("Report"), str(result.directory / "report.html"), width=None), err=as_json)
     leave(result)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from surefoot.language import say
 from surefoot.protocols import Candidate
 from surefoot.records import Evaluation, RangeTest, Run
 from surefoot.reports.watching import Printer, run_title
@@ -51,7 +52,7 @@ class Watcher:
     def probing(self, optimizer: str) -> None:
         """A range test starts."""
         self._say_title()
-        self._progress.update(self._bar, description=f"range test, {optimizer}", total=None)
+        self._progress.update(self._bar, description=say("range test, {optimizer}", optimizer=optimizer), total=None)
 
     def probed(self, test: RangeTest, *, spent: float) -> None:
         """A range test ended."""
@@ -85,6 +86,6 @@ class Watcher:
 
     def _note(self, spent: float) -> str:
         best, known = self._printer.best, self._printer.known
-        parts = [f"best {best.value:.4f}"] if best is not None and best.objective.chooses else []
+        parts = [say("best {value:.4f}", value=best.value)] if best is not None and best.objective.chooses else []
         parts += [known] if known else []
-        return ", ".join([*parts, self._printer.price(spent)])
+        return say(", ").join([*parts, self._printer.price(spent)])

@@ -50,12 +50,13 @@ def refit(
     """
     from surefoot import workflows
     from surefoot.cli.progress import watching
-    from surefoot.language import language
+    from surefoot.language import language, say
 
     task = task_of(target, column, kind, weights, epochs)
     place = place_of(out, task)
-    with language(lang), watching(f"Training {task.name} on all rows", every_look=True) as observer:
-        result = workflows.refit(
-            source, task, seed=seed, directory=place, resume=resume, overwrite=overwrite, observer=observer
-        )
-    show(result, as_json)
+    with language(lang):
+        with watching(say("Training {task} on all rows", task=task.name), every_look=True) as observer:
+            result = workflows.refit(
+                source, task, seed=seed, directory=place, resume=resume, overwrite=overwrite, observer=observer
+            )
+        show(result, as_json)

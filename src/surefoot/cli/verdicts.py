@@ -10,8 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from surefoot import diagnosis
 from surefoot.diagnosis import Diagnosed
-from surefoot.language import say
+from surefoot.language import current, retold, say
 from surefoot.records import Finding, Study
 from surefoot.reports import summary
 from surefoot.reports.verdicts import Gravity, gravity, titled, verdicts_text
@@ -43,12 +44,14 @@ def echo_verdicts(logs: Sequence[Diagnosed]) -> None:
 
 
 def echo_summary(study: Study, *, err: bool = False) -> None:
-    """Print what a training or a search of ours found, its verdicts as above."""
+    """Print what a training or a search of ours found, its verdicts as above; they lie in its records in English."""
+    if current() != "en":
+        study = study.model_copy(update={"findings": tuple(diagnosis.findings(study))})
     console = Console(highlight=False, stderr=err)
     if not console.is_terminal:
         typer.echo("\n" + summary(study), err=err)
         return
-    typer.echo("\n" + summary(study, with_findings=False), err=err)
+    typer.echo("\n" + summary(study, with_findings=False, width=console.width), err=err)
     console.print(verdict_lines(study.findings, with_run=True, ascii_only=console.options.ascii_only))
 
 
@@ -62,7 +65,7 @@ def verdict_lines(findings: Sequence[Finding], *, with_run: bool = False, ascii_
         grid.add_column(overflow="fold")
         title = Text(titled(finding), style=style)
         if with_run and finding.run != "all":
-            title.append(f"  {finding.run}", style="not bold default")
+            title.append(f"  {retold(finding.run)}", style="not bold default")
         grid.add_row(Text(plain_sign if ascii_only else sign, style=style), title)
         grid.add_row("", Text(finding.evidence))
         grid.add_row(Text(">" if ascii_only else "→", style="bold"), Text(finding.advice))

@@ -125,7 +125,7 @@ def _divergence(optimizer: str, diverged: list[Run], *, everything: bool) -> Fin
         verdict="diverged",
         run=", ".join(run.name for run in diverged),
         evidence=say(
-            "{runs} with {optimizer} left the ground; at the lowest rate, {rate:.3g}: {reason}",
+            "{runs} with {optimizer} diverged; at the lowest rate, {rate:.3g}: {reason}",
             runs=_runs(diverged),
             optimizer=optimizer,
             rate=rate,

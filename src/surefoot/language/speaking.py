@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +15,7 @@ __all__ = ["LANGUAGES", "current", "language", "say"]
 LANGUAGES = ("en", "zh")
 """What ``language=`` and ``--lang`` take."""
 
+_SHARE = re.compile(r"[\d.]+ %")
 _CURRENT: ContextVar[str] = ContextVar("language", default="en")
 
 
@@ -54,5 +56,12 @@ def say(sentence: str, /, **values: object) -> str:
         sentence: in English, with fields as ``str.format`` takes them. It is the key of the catalogue.
         values: for the fields.
     """
-    said = CHINESE.get(sentence, sentence) if _CURRENT.get() == "zh" else sentence
-    return said.format(**values) if values else said
+    if _CURRENT.get() != "zh":
+        return sentence.format(**values) if values else sentence
+    said = CHINESE.get(sentence, sentence)
+    return said.format(**{name: _typeset(value) for name, value in values.items()}) if values else said
+
+
+def _typeset(value: object) -> object:
+    """A share as Chinese prints it, without the blank; anything else as it is."""
+    return value.replace(" %", "%") if isinstance(value, str) and _SHARE.fullmatch(value) else value

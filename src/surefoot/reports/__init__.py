@@ -6,6 +6,7 @@ from surefoot.reports.comparison import comparison_page, comparison_pictures, wr
 from surefoot.reports.diagnosis_page import diagnosis_page, diagnosis_pictures
 from surefoot.reports.forms import forms_table
 from surefoot.reports.grid import Grid
+from surefoot.reports.in_columns import labelled
 from surefoot.reports.page import page, pictures_of, write_report
 from surefoot.reports.picture_files import require_matplotlib, write_pictures
 from surefoot.reports.probe_page import probe_page, require_probe_file, write_probe
@@ -24,6 +25,7 @@ __all__ = [
     "diagnosis_page",
     "diagnosis_pictures",
     "forms_table",
+    "labelled",
     "page",
     "pictures_of",
     "probe_page",

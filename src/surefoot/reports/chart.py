@@ -29,6 +29,7 @@ class Entry:
         colour: theirs.
         dash: of a line, in pixels; "" where it is solid.
         symbol: of marks without a line, as Plotly calls it; "" where there is a line.
+        width: of the line, in pixels.
         traces: which they are.
     """
 
@@ -36,6 +37,7 @@ class Entry:
     colour: str
     dash: str
     symbol: str
+    width: float
     traces: list[int]
 
     @property
@@ -104,7 +106,7 @@ def _legend(traces: Sequence[Any]) -> list[Entry]:
             continue
         if label not in found:
             symbol = "" if trace.mode is None or "lines" in trace.mode else _symbol(trace.marker.symbol)
-            found[label] = Entry(label, _colour(trace, bool(symbol)), _dash(trace), symbol, [])
+            found[label] = Entry(label, _colour(trace, bool(symbol)), _dash(trace), symbol, _width(trace), [])
             ranks[label] = 1000 if trace.legendrank is None else trace.legendrank
         found[label].traces.append(place)
     entries = sorted(found.values(), key=lambda entry: ranks[entry.label])
@@ -119,6 +121,9 @@ def _symbol(symbol: Any) -> str:
 def _shape(name: str) -> str:
     if name == "x":
         return "8,1 13,4 18,1 18,2 15,6 18,10 18,11 13,8 8,11 8,10 11,6 8,2"
+    if name == "star":
+        spikes = [(math.pi * corner / 5 - math.pi / 2, 6.5 if corner % 2 == 0 else 2.6) for corner in range(10)]
+        return " ".join(f"{13 + far * math.cos(angle):.1f},{6 + far * math.sin(angle):.1f}" for angle, far in spikes)
     corners, turn = _CORNERS.get(name, (16, 0.0))
     angles = [2 * math.pi * (corner + turn) / corners - math.pi / 2 for corner in range(corners)]
     return " ".join(f"{13 + 5.5 * math.cos(angle):.1f},{6 + 5.5 * math.sin(angle):.1f}" for angle in angles)
@@ -127,6 +132,11 @@ def _shape(name: str) -> str:
 def _colour(trace: Any, is_mark: bool) -> str:
     colour = trace.marker.color if is_mark else trace.line.color
     return colour if isinstance(colour, str) else "currentColor"
+
+
+def _width(trace: Any) -> float:
+    """Of a line as it is drawn, and thick enough to be seen beside a word."""
+    return max(1.0, float(trace.line.width or 2.0))
 
 
 def _dash(trace: Any) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from surefoot import diagnosis, files
 from surefoot.language import retold, say
 from surefoot.recipe import Recipe
-from surefoot.records import SCHEMA_VERSION, Study
+from surefoot.records import SCHEMA_VERSION, Finding, Study, ranked
 from surefoot.reports.chart import Chart, chart
 from surefoot.reports.comparison_figures import curves_figure, heat_figure, line_figure
 from surefoot.reports.grid import Grid
@@ -57,28 +57,44 @@ def comparison_page(
 ) -> str:
     """A comparison as HTML, in the language of the moment."""
     first = next(iter(studies.values()))
-    names = _shown_metrics(studies)
+    names, best = _shown_metrics(studies), _best(studies)
     pictures = comparison_pictures(studies, grid=grid)
     remarks = {name: remark for name, remark in (remarks or {}).items() if name in studies}
     contents = [("results", say("Results"))] + ([("see", say("What to see"))] if remarks else [])
-    contents += [(place, item.title) for place, item in pictures.items()]
+    contents += [("verdicts", say("Verdicts")), *((place, item.title) for place, item in pictures.items())]
+    found = [(retold(name), one) for name, study in studies.items() for one in diagnosis.findings(study)]
     return render(
         "comparison.html.jinja",
         title=say("{task}: {count} recipes side by side", task=first.task, count=len(studies)),
-        contents=[*contents, ("verdicts", say("Verdicts")), ("recipes", say("The recipes"))],
+        contents=[*contents, ("recipes", say("The recipes"))],
         head=[
             say("recipe") if grid is None else grid.title(),
             *(in_words(name) for name in names), say("steps"), say("seconds"), say("status"),
         ],
         rows=[
-            {"cells": _cells(name, study, names, grid), "kept": False} for name, study in studies.items()
+            {"cells": _cells(name, study, names, grid), "kept": name == best} for name, study in studies.items()
         ],
         remarks=remarks,
         held_out=first.rows.get("test") or first.rows.get("validation"),
         pictures=pictures,
-        findings=[(retold(name), one) for name, study in studies.items() for one in diagnosis.findings(study)],
+        findings=_alike((name, one) for name, one in found if one.verdict != "nothing wrong"),
+        fine=[name for name, one in found if one.verdict == "nothing wrong"],
         recipes={retold(name): _toml(study) for name, study in studies.items()},
     )  # fmt: skip
+
+
+def _alike(found: Iterable[tuple[str, Finding]]) -> dict[str, list[tuple[str, Finding]]]:
+    """Verdicts with the names of their recipes, by what they are called."""
+    groups: dict[str, list[tuple[str, Finding]]] = {}
+    for name, finding in found:
+        groups.setdefault(finding.verdict, []).append((name, finding))
+    return groups
+
+
+def _best(studies: Mapping[str, Study]) -> str:
+    """The name of the recipe with the best objective; "" where none completed."""
+    order = ranked([study.runs[0] for study in studies.values() if study.status == "completed" and study.runs])
+    return next((name for name, study in studies.items() if order and study.runs[:1] == (order[0],)), "")
 
 
 def _toml(study: Study) -> str:
@@ -159,5 +175,7 @@ def _grid_pictures(grid: Grid | None, studies: Mapping[str, Study]) -> dict[str,
         )  # fmt: skip
         what = say("Looks at the data included.") if measure == "seconds" else caption
         figure = heat_figure(grid, studies, measure)
-        found[f"grid-{measure.replace('_', '-')}"] = chart(title, f"{what} {say('Dark is more.')}", figure)
+        found[f"grid-{measure.replace('_', '-')}"] = chart(
+            title, f"{what} {say('Bright is low, dark is high.')}", figure
+        )
     return found

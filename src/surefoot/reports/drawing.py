@@ -86,6 +86,7 @@ def _draw_markers(axes: Any, trace: Any, x: list[float], y: list[float], part: A
     if marker.showscale and drawn is not None:
         bar = part.colorbar(drawn, ax=axes, ticks=list(marker.colorbar.tickvals))
         bar.set_ticklabels(list(marker.colorbar.ticktext))
+        bar.set_label(_words(marker.colorbar.title.text))
 
 
 def _draw_cells(axes: Any, trace: Any) -> None:
@@ -152,7 +153,7 @@ def _handle(entry: Entry) -> Any:
     if entry.shape:
         return Line2D([], [], marker=_MARKS.get(entry.symbol, "o"), linestyle="", color=entry.ink, label=entry.label)
     style: Any = {"": "-", "6 3": "--"}.get(entry.dash, ":")
-    return Line2D([], [], linestyle=style, color=entry.ink, label=entry.label)
+    return Line2D([], [], linestyle=style, color=entry.ink, linewidth=entry.width * POINTS, label=entry.label)
 
 
 def _each(value: Any, count: int) -> Sequence[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from surefoot.language import say
 from surefoot.records import Run, belief, ranked
 
 __all__ = ["best_rate_band"]
@@ -34,8 +35,10 @@ def best_rate_band(runs: Sequence[Run]) -> str:
     if lower <= 0.0 and upper == float("inf"):
         return ""
     if upper == float("inf"):
-        return f"{name}: best rate above {lower:.2g}"
-    return f"{name}: best rate below {upper:.2g}" if lower <= 0.0 else f"{name}: best rate {lower:.2g} to {upper:.2g}"
+        return say("{optimizer}: best rate above {low:.2g}", optimizer=name, low=lower)
+    if lower <= 0.0:
+        return say("{optimizer}: best rate below {high:.2g}", optimizer=name, high=upper)
+    return say("{optimizer}: best rate {low:.2g} to {high:.2g}", optimizer=name, low=lower, high=upper)
 
 
 def _is_ruled_out(run: Run, runs: Sequence[Run]) -> bool:

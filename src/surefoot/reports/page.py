@@ -11,13 +11,16 @@ from surefoot.language import retold, say
 from surefoot.recipe import Recipe
 from surefoot.records import Change, Finding, Run, Study
 from surefoot.reports.chart import Chart, chart
-from surefoot.reports.explanation import Explanation, explained
-from surefoot.reports.figures import drawn_runs, has_noise, losses_figure, noise_over_samples, rates_figure
+from surefoot.reports.explanation import explained
+from surefoot.reports.figures import has_noise, noise_over_samples, rates_figure
+from surefoot.reports.loss_figures import drawn_runs, every_loss_figure, losses_figure
 from surefoot.reports.probe_figures import range_test_figure
 from surefoot.reports.pytorch_code import is_steered, pytorch_code
+from surefoot.reports.recipe_words import recipe_cards
 from surefoot.reports.rendering import render
+from surefoot.reports.runs_table import runs_table
 from surefoot.reports.study_figures import ladder_figure, map_figure, varies_batch
-from surefoot.reports.terminal import forecast_line, metrics_table, recipe_in_words
+from surefoot.reports.terminal import cost_in_words, forecast_line, metrics_table
 from surefoot.reports.thinning import kept_places
 from surefoot.reports.words import in_words
 from surefoot.reports.writing import write_as
@@ -57,15 +60,14 @@ def page(study: Study) -> str:
         contents=_contents(pictures, has_story=has_story, has_recipe=recipe is not None),
         study=study,
         recipe="" if recipe is None else recipe.to_toml(),
-        recipe_in_words="" if recipe is None else recipe_in_words(study),
+        cards=[] if recipe is None else recipe_cards(study),
         code="" if recipe is None else pytorch_code(study),
         is_steered=recipe is not None and is_steered(recipe),
         metrics=_lines(metrics_table(study), say("part")),
         findings=findings,
         about=_about,
         notes=[retold(note) for note in study.notes],
-        rows=[_row(run, study, story, has_story=has_story) for run in study.runs],
-        runs_head=_runs_head(study, has_story=has_story),
+        runs=runs_table(study, story if has_story else None),
         story=story.lines if has_story else (),
         forecast=forecast_line(study),
         pictures=pictures,
@@ -78,18 +80,10 @@ def page(study: Study) -> str:
 
 def pictures_of(study: Study, findings: Sequence[Finding] = ()) -> dict[str, Chart]:
     """Every picture of a study by a short name: the course of the training first, then how it was found."""
-    found, winner = {}, study.winning_run
+    found: dict[str, Chart] = {}
+    winner = study.winning_run
     if any(run.evaluations for run in study.runs):
-        caption = say("Every run: validation full, training dotted. The kept run is thick and blue.")
-        if len(study.runs) == 1:
-            caption = say("Validation full, training dotted.")
-        left = len(study.runs) - len(drawn_runs(study.runs, study.winner))
-        if left:
-            caption += say(" {count:,} runs that ended higher or lost their model are left out.", count=left)
-        if not study.objective.chooses:
-            caption = say("Training loss. No row was held out, so there is no validation loss.")
-        figure = losses_figure(study.runs, winner=study.winner, findings=findings)
-        found["losses"] = chart(say("Losses"), caption, figure)
+        found |= _losses(study, findings)
     if winner is not None:
         title = say("Rate and batch of the kept run")
         caption = say("What the optimizer was given at every look, over the samples seen.")
@@ -105,6 +99,28 @@ def pictures_of(study: Study, findings: Sequence[Finding] = ()) -> dict[str, Cha
     if study.kind == "tune" and study.runs:
         found["ladder"] = chart(say("The ladder, and what it cost"), _ladder_caption(study), ladder_figure(study))
         found["map"] = chart(say("What was tried"), _map_caption(study), map_figure(study))
+    return found
+
+
+def _losses(study: Study, findings: Sequence[Finding]) -> dict[str, Chart]:
+    """The losses of the kept run, or of the only one; and those of all, where there are several."""
+    found: dict[str, Chart] = {}
+    alone = study.winning_run or (study.runs[0] if len(study.runs) == 1 else None)
+    if alone is not None:
+        caption = say("Training loss. No row was held out, so there is no validation loss.")
+        if study.objective.chooses:
+            caption = say("Validation full, training dotted; the star is where the kept weights are from.")
+        title = say("Losses of the kept run") if len(study.runs) > 1 else say("Losses")
+        found["losses"] = chart(title, caption, losses_figure(alone, findings=findings))
+    if len(study.runs) > 1:
+        caption = say("Validation full, training dotted. The kept run is thick and blue.")
+        if not study.objective.chooses:
+            caption = say("Training loss. No row was held out, so there is no validation loss.")
+        left = len(study.runs) - len(drawn_runs(study.runs, study.winner))
+        if left:
+            caption += say(" {count:,} runs that ended higher or lost their model are left out.", count=left)
+        figure = every_loss_figure(study.runs, winner=study.winner)
+        found["every-loss"] = chart(say("Losses of every run"), caption, figure)
     return found
 
 
@@ -142,18 +158,19 @@ def _subtitle(study: Study) -> str:
         say("{rows:,} training rows", rows=study.rows["train"]),
         say("{epochs:.4g} epochs a training", epochs=study.epochs),
         say("seed {seed}", seed=study.seed),
-        *([say("budget {budget}", budget=retold(study.budget))] if study.budget else []),
     ]
-    status = in_words(study.status)
-    reason = f": {retold(study.reason)}" if study.reason else ""
-    return say(", ").join(parts) + say(". Status: {status}{reason}.", status=status, reason=reason)
+    told = say(", ").join(parts) + say(". Price: {cost}.", cost=cost_in_words(study))
+    if study.status == "completed" and not study.reason:
+        return told
+    reason = say(": ") + retold(study.reason) if study.reason else ""
+    return told + say(" Status: {status}{reason}.", status=in_words(study.status), reason=reason)
 
 
 def _contents(pictures: Mapping[str, Chart], *, has_story: bool, has_recipe: bool) -> list[tuple[str, str]]:
     """What the page holds, for the list at its top."""
     found = [("recipe", say("The recipe")), ("verdicts", say("Verdicts"))]
-    found += [(place, item.title) for place, item in pictures.items()]
     found += [("why", say("Why this one"))] if has_story else []
+    found += [(place, item.title) for place, item in pictures.items()]
     found.append(("runs", say("Every run")))
     return [*found, ("use", say("Use the model")), ("code", say("Code"))] if has_recipe else found
 
@@ -176,28 +193,3 @@ def _move(change: Change, rows: int) -> list[str]:
     epoch = f"{change.samples / max(1, rows):.2f}"
     name = in_words(change.name)
     return [epoch, name, f"{change.before:.4g}", f"{change.after:.4g}", retold(change.reason)]
-
-
-def _runs_head(study: Study, *, has_story: bool) -> list[str]:
-    head = [
-        say("run"), say("share of the horizon"), say("optimizer"), say("learning rate"), say("weight decay"),
-        say("batch"), in_words(study.objective.name), say("status"),
-    ]  # fmt: skip
-    return [*head, say("tried because"), say("what became of it")] if has_story else head
-
-
-def _row(run: Run, study: Study, story: Explanation, *, has_story: bool) -> dict[str, Any]:
-    settings, kept = run.recipe["optimizer"], run.number == study.winner
-    status = in_words(run.status)
-    cells = [
-        say("{name} (kept)", name=retold(run.name)) if kept else retold(run.name),
-        retold(run.stage),
-        settings["name"],
-        f"{settings['learning_rate']:.3g}",
-        f"{settings['weight_decay']:.3g}",
-        str(run.recipe["batch"]["size"]),
-        "" if run.best is None else f"{run.value:.4f}",
-        f"{status}: {retold(run.reason)}" if run.reason and not has_story else status,
-    ]
-    said = [story.purposes[run.number], story.fates[run.number]] if has_story else []
-    return {"cells": [*cells, *said], "kept": kept}

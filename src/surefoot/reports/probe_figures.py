@@ -52,7 +52,7 @@ def probe_figures(report: ProbeReport) -> dict[str, go.Figure]:
 def range_test_figure(tests: Sequence[RangeTest]) -> go.Figure:
     """Loss against learning rate: every seed faint, their smoothed mean, the suggested band, where the loss left."""
     figure = go.Figure()
-    for test, colour in zip(tests, PALETTE, strict=False):
+    for place, (test, colour) in enumerate(zip(tests, PALETTE, strict=False)):
         each, mean = say("each step"), say("smoothed")
         if len(test.curves) > 1:
             each, mean = say("each seed"), say("mean, smoothed")
@@ -72,20 +72,21 @@ def range_test_figure(tests: Sequence[RangeTest]) -> go.Figure:
             line={"color": colour, "width": 3},
             name=plain(test.optimizer + say(", ") + mean),
         )
-        _mark_rates(figure, test, colour, has_words=len(tests) == 1)
-    figure.update_xaxes(type="log", dtick=1, exponentformat="power")
+        _mark_rates(figure, test, colour, place=place, is_alone=len(tests) == 1)
+    figure.update_xaxes(type="log", dtick=1, tickformat="~g")
     figure.update_yaxes(range=loss_limits(tests))
     return styled(figure, x=say("learning rate"), y=say("loss"))
 
 
-def _mark_rates(figure: go.Figure, test: RangeTest, colour: str, *, has_words: bool) -> None:
-    """The suggested band and rate, and the rate at which the loss left."""
+def _mark_rates(figure: go.Figure, test: RangeTest, colour: str, *, place: int, is_alone: bool) -> None:
+    """The suggested band and rate, and the rate at which the loss left; of several tests with the optimizer's name."""
     if test.low is not None and test.high is not None:
         figure.add_vrect(x0=test.low, x1=test.high, fillcolor=colour, opacity=0.15, line_width=0)
     if test.value is not None:
-        _upright(figure, test.value, number(test.value) if has_words else "", colour=colour)
+        words = number(test.value) if is_alone else f"{plain(test.optimizer)} {number(test.value)}"
+        _upright(figure, test.value, words, colour=colour, height=1.0 - 0.08 * place)
     if test.diverged_above is not None:
-        words = say("diverged at {rate}", rate=number(test.diverged_above)) if has_words else ""
+        words = say("diverged at {rate}", rate=number(test.diverged_above)) if is_alone else ""
         _upright(figure, test.diverged_above, words, colour=colour, dash="dot", is_low=True)
 
 
@@ -211,12 +212,21 @@ def _spanned(axis: Axis) -> dict[str, Any]:
     return {"type": "log", "range": ends, "tickmode": "array", "tickvals": axis.ticks, "ticktext": axis.labels()}
 
 
-def _upright(figure: go.Figure, x: float, words: str, *, colour: str, dash: str = "dash", is_low: bool = False) -> None:
+def _upright(
+    figure: go.Figure,
+    x: float,
+    words: str,
+    *,
+    colour: str,
+    dash: str = "dash",
+    is_low: bool = False,
+    height: float = 1.0,
+) -> None:
     """A vertical line on a logarithmic axis, with words right of its top or left of its foot."""
     figure.add_vline(x=x, line={"color": colour, "dash": dash, "width": 2})
     if words:
         low = {"y": 0.0, "yanchor": "bottom", "xanchor": "right", "xshift": -3}
-        top = {"y": 1.0, "yanchor": "top", "xanchor": "left", "xshift": 3}
+        top = {"y": height, "yanchor": "top", "xanchor": "left", "xshift": 3}
         # Plotly wants the logarithm for a note's place, and the value itself for a line's.
         figure.add_annotation(x=math.log10(x), yref="paper", text=words, showarrow=False, **(low if is_low else top))
 

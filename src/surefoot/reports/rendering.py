@@ -9,6 +9,7 @@ from plotly.offline import get_plotlyjs
 
 from surefoot.language import current, retold, say
 from surefoot.reports.escaping import tame
+from surefoot.reports.verdicts import evidence, gravity, sentence, titled
 from surefoot.reports.words import in_words
 
 __all__ = ["HTML_LANGUAGES", "render"]
@@ -28,5 +29,8 @@ _ENVIRONMENT = jinja2.Environment(
 
 def render(template: str, **context: Any) -> str:
     """A template of this folder, filled, in the language of the moment."""
-    shared = {"say": say, "in_words": in_words, "retold": retold, "lang": HTML_LANGUAGES[current()]}
+    shared = {
+        "say": say, "in_words": in_words, "retold": retold, "lang": HTML_LANGUAGES[current()],
+        "evidence": evidence, "gravity": gravity, "sentence": sentence, "titled": titled,
+    }  # fmt: skip
     return _ENVIRONMENT.get_template(template).render(plotly=get_plotlyjs(), **shared, **context)

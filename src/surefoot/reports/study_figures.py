@@ -64,6 +64,7 @@ def _draw_spans(
             "size": [18 if run.number == study.winner else 9 for run, _, _ in shown],
             "symbol": ["star" if run.number == study.winner else "circle" for run, _, _ in shown],
             "color": colour,
+            "opacity": 1.0,
         },
         text=[_told(run) for run, _, _ in shown],
         hovertemplate=f"%{{text}}<br>{say('price')} %{{x:.2f}}, {_words(study.objective.name)} %{{y:.4g}}"
@@ -135,6 +136,7 @@ def map_figure(study: Study) -> go.Figure:
                 "line": {"width": [3 if run.number == study.winner else 1 for run, _ in own], "color": GREY},
                 "showscale": not figure.data,
                 "colorbar": {**_colour_ticks(study, low, high), "thickness": 12, "outlinewidth": 0, "xpad": 4},
+                "opacity": 0.9,
             },
             text=[_told(run, _value(study, run)) for run, _ in own],
             hovertemplate="%{text}<extra></extra>",
@@ -192,7 +194,10 @@ def _shade(study: Study, run: Run) -> float | None:
 def _colour_ticks(study: Study, low: float, high: float) -> dict[str, Any]:
     places = [low + part * (high - low) / 3 for part in range(4)] if high > low else [low]
     texts = [f"{10**place if _is_log(study) else place:.3g}" for place in places]
-    return {"tickmode": "array", "tickvals": places, "ticktext": texts}
+    if _is_log(study) and any(math.isfinite(run.value) and math.log10(run.value) > high for run in study.runs):
+        texts[-1] = f"≥ {texts[-1]}"
+    title = {"text": _words(study.objective.name), "side": "right"}
+    return {"tickmode": "array", "tickvals": places, "ticktext": texts, "title": title}
 
 
 def _value(study: Study, run: Run) -> str:

@@ -1,14 +1,17 @@
-"""A result as plain text."""
+"""A result as plain text, in the language of the moment."""
 
 from __future__ import annotations
 
-from typing import Any
+import functools
 
-from surefoot.language import say
-from surefoot.records import Change, Run, Study
+from surefoot.language import retold, say
+from surefoot.records import Change, Study
+from surefoot.reports import in_columns
+from surefoot.reports.in_columns import TEXT_WIDTH, table
+from surefoot.reports.recipe_words import recipe_in_words
 from surefoot.reports.words import in_words
 
-__all__ = ["forecast_line", "metrics_table", "recipe_in_words", "summary"]
+__all__ = ["cost_in_words", "forecast_line", "metrics_table", "summary"]
 
 _PARTS = ("train", "validation", "test")
 # The changes a summary tells, in words; what is coupled to them stands in the report.
@@ -34,28 +37,30 @@ def metrics_table(study: Study) -> list[list[str]]:
     return lines
 
 
-def summary(study: Study, *, with_findings: bool = True) -> str:
-    """The recipe in a line or two, the metrics, the price, the verdicts."""
+def summary(study: Study, *, with_findings: bool = True, width: int = TEXT_WIDTH) -> str:
+    """The recipe in a line or two, the metrics, the price, the verdicts; in lines of so many letters."""
+    labelled = functools.partial(in_columns.labelled, width=width)
     lines = []
     if study.recipe:
-        lines += [f"Recipe    {recipe_in_words(study)}", ""]
-        table = metrics_table(study)
-        widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-        lines += ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in table]
-        lines.append("")
-    allowed = f" (allowed: {study.budget})" if study.budget else ""
-    lines.append(f"Price     {study.cost.trainings:.2f} trainings, {study.cost.seconds:.1f} s{allowed}")
+        lines += [labelled(say("Recipe"), recipe_in_words(study)), "", *table(metrics_table(study)), ""]
+    lines.append(labelled(say("Price"), cost_in_words(study)))
     if study.status != "completed":
-        lines.append(f"Status    {study.status.replace('_', ' ')}: {study.reason}")
+        lines.append(labelled(say("Status"), f"{in_words(study.status)}{say(': ')}{retold(study.reason)}"))
     if forecast_line(study):
-        lines.append(f"Expected  {forecast_line(study)}")
-    lines += [f"Moved     {line}" for line in _moves(study)]
-    for note in study.notes:
-        lines.append(f"Note      {note}")
+        lines.append(labelled(say("Expected"), forecast_line(study)))
+    lines += [labelled(say("Moved"), line) for line in _moves(study)]
+    lines += [labelled(say("Note"), retold(note)) for note in study.notes]
     for finding in study.findings if with_findings else ():
-        where = f" ({finding.run})" if finding.run != "all" else ""
-        lines.append(f"Finding   {finding.verdict}{where}: {finding.evidence}; {finding.advice}")
+        where = say(" ({run})", run=retold(finding.run)) if finding.run != "all" else ""
+        said = f"{say(finding.verdict)}{where}{say(': ')}{finding.evidence}{say('; ')}{finding.advice}"
+        lines.append(labelled(say("Finding"), said))
     return "\n".join(lines)
+
+
+def cost_in_words(study: Study) -> str:
+    """What was spent, and what was allowed."""
+    spent = say("{price:.2f} trainings, {seconds:.1f} s", price=study.cost.trainings, seconds=study.cost.seconds)
+    return spent + (say(" (allowed: {budget})", budget=retold(study.budget)) if study.budget else "")
 
 
 def _moves(study: Study) -> list[str]:
@@ -64,35 +69,21 @@ def _moves(study: Study) -> list[str]:
     if run is None:
         return []
     told = [change for change in run.changes if change.name in _TOLD]
-    lines = [f"epoch {change.samples / study.rows['train']:.1f}: {_move(change)}" for change in told[-MOST_MOVES:]]
+    lines = [
+        say("epoch {at:.1f}: {what}", at=change.samples / study.rows["train"], what=_move(change))
+        for change in told[-MOST_MOVES:]
+    ]
     if len(told) > MOST_MOVES:
-        lines.insert(0, f"{len(told)} times; the last {MOST_MOVES}, and all in the report:")
-    return lines + ([f"in the end: {run.remark}"] if run.remark else [])
+        lines.insert(0, say("{count} times; the last {last}, and all in the report:", count=len(told), last=MOST_MOVES))
+    return lines + ([say("in the end: {remark}", remark=retold(run.remark))] if run.remark else [])
 
 
 def _move(change: Change) -> str:
     if change.name == "batch_size":
-        return change.reason  # it names the sizes
-    return f"{_TOLD[change.name]} {change.before:.4g} to {change.after:.4g}: {change.reason}"
-
-
-def recipe_in_words(study: Study) -> str:
-    """Optimizer, rate, decay, batch, schedule and length in a line."""
-    optimizer, batch = study.recipe["optimizer"], study.recipe["batch"]
-    schedule, winner = study.recipe["schedule"], study.winning_run
-    parts = [
-        str(optimizer["name"]),
-        say("learning rate {rate:.3g}", rate=optimizer["learning_rate"]),
-        say("weight decay {decay:.3g}", decay=optimizer["weight_decay"]),
-        _batch_in_words(batch, winner),
-        say("{name} schedule", name=schedule["name"])
-        + (say(" after a warmup of {share:g} %", share=100 * schedule["warmup"]) if schedule["warmup"] else ""),
-    ]
-    if winner is not None and winner.share != 1.0:
-        epochs, share = study.epochs * winner.share, winner.share
-        sentence = "over {epochs:.3g} epochs ({share:.2g} times the task's {asked:g})"
-        parts.append(say(sentence, epochs=epochs, share=share, asked=study.epochs))
-    return say(", ").join(parts)
+        return retold(change.reason)  # it names the sizes
+    name, reason = say(_TOLD[change.name]), retold(change.reason)
+    sentence = "{name} {before:.4g} to {after:.4g}: {reason}"
+    return say(sentence, name=name, before=change.before, after=change.after, reason=reason)
 
 
 def forecast_line(study: Study) -> str:
@@ -115,16 +106,3 @@ def forecast_line(study: Study) -> str:
         high=forecast.high,
     )
     return line + end
-
-
-def _batch_in_words(batch: dict[str, Any], winner: Run | None) -> str:
-    """The batch size, and where it went under a policy that moves it."""
-    size, reference = batch["size"], ""
-    if batch.get("reference_size"):
-        reference = say(" (its settings belong to {size})", size=batch["reference_size"])
-    if winner is None or not winner.evaluations or batch["policy"] in {"fixed", "full", "single"}:
-        return say("batch size {size}", size=size) + reference
-    last = winner.evaluations[-1].batch_size
-    if last == size:
-        return say("batch size {size} by {policy}", size=size, policy=batch["policy"]) + reference
-    return say("batch size {size} to {last} by {policy}", size=size, last=last, policy=batch["policy"]) + reference

@@ -6,14 +6,14 @@ import textwrap
 from collections.abc import Sequence
 from typing import Literal
 
-from surefoot.language import say
+from surefoot.language import current, say
 from surefoot.records import Finding
+from surefoot.reports.in_columns import TEXT_WIDTH
 
-__all__ = ["Gravity", "gravity", "titled", "verdicts_text"]
+__all__ = ["Gravity", "evidence", "gravity", "sentence", "titled", "verdicts_text"]
 
 Gravity = Literal["broken", "wrong", "doubt", "fine"]
 
-WIDTH = 110
 # What leaves no model that is worth having, or numbers that cannot be believed.
 _BROKEN = frozenset({
     "diverged",
@@ -44,6 +44,17 @@ def titled(finding: Finding) -> str:
     return say("{verdict} ({certainty})", verdict=title, certainty=say(finding.certainty))
 
 
+def sentence(text: str) -> str:
+    """A text that begins a line of a page: in English with a capital; in Chinese it may begin with a name."""
+    return text[:1].upper() + text[1:] if current() == "en" else text
+
+
+def evidence(finding: Finding) -> str:
+    """What a verdict was read off, as a sentence; one that begins with the name of a parameter keeps its spelling."""
+    is_named = finding.verdict == "parameter does not matter"
+    return finding.evidence if is_named else sentence(finding.evidence)
+
+
 def verdicts_text(name: str, findings: Sequence[Finding], notes: Sequence[str] = ()) -> str:
     """A log's name, its verdicts, and what was left out while reading.
 
@@ -62,4 +73,4 @@ def verdicts_text(name: str, findings: Sequence[Finding], notes: Sequence[str] =
 
 
 def _indented(text: str, by: int = 4) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=" " * by, subsequent_indent=" " * (by + 2)) or [""]
+    return textwrap.wrap(text, TEXT_WIDTH, initial_indent=" " * by, subsequent_indent=" " * (by + 2)) or [""]

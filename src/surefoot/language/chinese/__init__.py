@@ -6,8 +6,9 @@ from surefoot.language.chinese.page import PAGE
 from surefoot.language.chinese.probe import PROBE
 from surefoot.language.chinese.reading import READING
 from surefoot.language.chinese.recorded import RECORDED
+from surefoot.language.chinese.terminal import TERMINAL
 from surefoot.language.chinese.verdicts import VERDICTS
 
 __all__ = ["CHINESE", "RECORDED"]
 
-CHINESE: dict[str, str] = {**RECORDED, **PAGE, **COMPARISON, **PROBE, **VERDICTS, **CAUSES, **READING}
+CHINESE: dict[str, str] = {**RECORDED, **PAGE, **COMPARISON, **PROBE, **VERDICTS, **CAUSES, **READING, **TERMINAL}

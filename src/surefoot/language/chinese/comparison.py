@@ -5,12 +5,12 @@ __all__ = ["COMPARISON"]
 _PAGE = {
     "{task}: {count} recipes side by side": "{task}：{count} 个配方并排比较",
     "The same seed, the same initial weights where the models are alike, the same order of rows.": (
-        "随机种子相同，模型相同时初始权重相同，数据行的顺序也相同。"
+        "随机种子相同，模型相同时初始权重相同，样本的顺序也相同。"
     ),
     "Results": "结果",
-    "What to see": "看什么",
+    "What to see": "看点",
     "One seed and {rows} held-out rows: small differences between the last losses are chance.": (
-        "只有一个随机种子和 {rows} 行留出数据：最终损失之间的小差别只是偶然。"
+        "只有一个随机种子和 {rows} 个留出样本：最终损失之间的小差别只是偶然。"
     ),
     "The recipes": "各个配方",
     "Training loss": "训练损失",
@@ -18,10 +18,10 @@ _PAGE = {
     "Test loss": "测试损失",
     "Seconds": "用时（秒）",
     "The mean over the batches of an epoch, measured while the weights moved.": (
-        "一轮中各批的平均值，在权重变动的同时测得。"
+        "一轮中各批的平均值，测量时权重仍在更新。"
     ),
     "What chooses between recipes, and which weights of a run are kept.": (
-        "用来在配方之间取舍，并决定保留训练中的哪份权重。"
+        "用来选择配方，并决定保留训练中哪一时刻的权重。"
     ),
     "For looking, not for choosing: what was chosen by it would look better than it is.": (
         "只供查看，不用于选择：按它选出来的会显得比实际更好。"
@@ -29,14 +29,14 @@ _PAGE = {
     " The legend names {axes}.": "图例给出{axes}。",
     "{loss} against seconds": "{loss}随时间（秒）的变化",
     "The same curve against the clock, looks at the data included: where a step is dear, epochs mislead.": (
-        "同一条曲线对实际用时作图，包括评估所花的时间：当一步很贵时，轮数会误导人。"
+        "同一条曲线，横轴改为实际用时（含评估）：每步代价高时，只看轮数会产生误导。"
     ),
-    "Of the weights that were kept.": "所用权重为保留下来的那份。",
+    "Of the weights that were kept.": "取自所保留的权重。",
     "Loss over {axes}": "损失随{axes}的变化",
     "Seconds over {axes}": "用时（秒）随{axes}的变化",
     "{measure} over {first} and {second}": "{measure}随{first}与{second}的变化",
-    "Looks at the data included.": "包括评估所花的时间。",
-    "Dark is more.": "颜色越深，数值越大。",
+    "Looks at the data included.": "含评估所花的时间。",
+    "Bright is low, dark is high.": "颜色越亮数值越小，越深数值越大。",
     "full_batch": "全批量",
     "single_sample": "单个样本",
     "mini_batch": "小批量",
@@ -47,15 +47,15 @@ _PAGE = {
 _LESSON = {
     "One step an epoch, on all rows: the smoothest curve and the least work an epoch, and so the slowest one by epoch. "
     "At this rate, that is: without noise it would stand a higher one.": (
-        "一轮只走一步，用上全部数据：曲线最平滑，每轮的更新最少，因此按轮次最慢。这是就此学习率而言：没有噪声，它可以承受更高的学习率。"
+        "每轮只更新一步，用上全部数据：曲线最平滑，每轮的更新最少，因此按轮次最慢。这是就此学习率而言：没有噪声，它可以承受更高的学习率。"
     ),
     "As many steps an epoch as there are rows: the fastest by epoch, the noisiest curve, and by far the most "
-    "seconds.": ("一轮的步数等于行数：按轮次最快，曲线噪声最大，用时也远远最多。"),
+    "seconds.": ("每轮的步数等于样本数：按轮次最快，曲线噪声最大，用时也远远最多。"),
     "Between the two: faster by epoch than all rows, smoother than single samples, and few seconds.": (
         "介于两者之间：按轮次比全批量快，比单个样本平滑，用时也少。"
     ),
     "As the mini-batch until the validation loss stops improving; then the rate is cut and the curve goes quiet.": (
-        "先与小批量相同，直到验证损失不再改善；随后降低学习率，曲线变得平静。"
+        "先与小批量相同，直到验证损失不再改善；随后降低学习率，曲线变得平稳。"
     ),
     "The penalty holds the weights small: the training loss stops higher than the mini-batch's, the test loss "
     "need not.": ("惩罚项使权重保持较小：训练损失停在比小批量更高的位置，测试损失则未必。"),
@@ -87,7 +87,7 @@ _LESSON = {
         "学习率降低了{times}，首次在第 {epoch:.0f} 轮之后；"
         "从那以后验证损失偏离相邻两点平均值 {own:.1%}，小批量为 {other:.1%}"
     ),
-    ", so it is not quieter: not what the lesson says": "，所以它并没有更平静：与本课所说不符",
+    ", so it is not quieter: not what the lesson says": "，所以它并没有更平稳：与本课所说不符",
     "training loss {own:.4f} at the end, against {other:.4f}": "最终训练损失 {own:.4f}，小批量为 {other:.4f}",
     ", not higher: not what the lesson says": "，并没有更高：与本课所说不符",
     "; {loss} {own:.4f}, against {other:.4f}": "；{loss} {own:.4f}，小批量为 {other:.4f}",

@@ -53,7 +53,7 @@ _ENDINGS = {
     "the time was spent before any run reached a usable model; allow more": (
         "还没有任何训练得到可用的模型，时间就用完了；请给更多时间"
     ),
-    "the time was spent before the ladder was climbed": "还没有爬完梯子，时间就用完了",
+    "the time was spent before the ladder was climbed": "训练阶梯还没有走完，时间就用完了",
     "it was stopped before its end; the same command with --resume goes on": (
         "在结束之前停止了；同样的命令加上 --resume 可以继续"
     ),
@@ -73,7 +73,7 @@ _MOVES = {
     "larger batches save time here": "这里更大的批能省时间",
     "larger batches save steps here, but hardly any time": "这里更大的批能省步数，但几乎不省时间",
     "the batch stayed at {size}: nothing that was measured asked for another size": (
-        "批大小一直是 {size}：测得的结果没有要求改变"
+        "批大小一直是 {size}：测得的结果没有要求改变批大小"
     ),
     "no coupling": "不联动",
     "linear rule": "线性规则",
@@ -88,12 +88,12 @@ _MOVES = {
     "{reason} of the horizon": "{reason}（以完整时长为单位）",
     "stalled at the floor of {floor}": "停滞在下限 {floor}",
     "converged at {best}; a raise begins": "收敛于 {best}；开始升高",
-    "{share} % of the raise": "升高过程的 {share} %",
+    "{share} % of the raise": "升高过程的 {share}%",
     "the raise is complete": "升高完成",
     "keeps rate × decay the same for every sample": "使每个样本的学习率 × 权重衰减保持不变",
     "remembers as many samples as before": "记住与之前一样多的样本",
     "follows the size of the noise in the gradient": "跟随梯度中噪声的大小",
-    "{before} rows at once do not fit in memory": "一次 {before} 行超出内存",
+    "{before} rows at once do not fit in memory": "一次 {before} 个样本超出内存",
     "the step was repeated": "这一步已重做",
     "a gradient was not finite; the step was skipped": "梯度不是有限值；跳过了这一步",
 }
@@ -104,17 +104,17 @@ _NOTES = {
     "{count} seconds": "{count} 秒",
     "a time budget buys at most {count} trainings": "时间预算最多可换 {count} 次训练",
     "the search begins at the recipe's learning rate, {rate}": "搜索从配方的学习率 {rate} 开始",
-    "a range test would have cost too much": "范围测试的代价太高",
+    "a range test would have cost too much": "范围测试代价太高",
     "{name}: {reason}; its rates start from a prior, {rate}": "{name}：{reason}；其学习率从先验值 {rate} 开始",
     "searched by {searcher}: nothing was probed": "由 {searcher} 搜索：没有做探测",
     "trained by {count} processes, which shared every batch": "由 {count} 个进程共同训练，每一批都由它们分担",
     "the model builder cannot be found by name from another process: load with sf.load(..., model=build)": (
         "其他进程无法按名称找到模型的构造函数：请用 sf.load(..., model=build) 加载"
     ),
-    "so short a training can pay for no probe: give more epochs": "训练太短，付不起任何探测：请增加轮数",
+    "so short a training can pay for no probe: give more epochs": "训练太短，不够做任何探测：请增加轮数",
     "not even the smallest batch fits in memory": "连最小的批也超出内存",
-    "not even a single row fits in memory": "连一行也超出内存",
-    "{name} do not pay for {steps} steps of {rows} rows": "{name}付不起 {steps} 步、每步 {rows} 行",
+    "not even a single row fits in memory": "连一个样本也超出内存",
+    "{name} do not pay for {steps} steps of {rows} rows": "{name}不够 {steps} 步、每步 {rows} 个样本的开销",
     "{count} samples": "{count} 个样本",
     "no range test: it takes {samples} samples, and a probe of a training of {whole} may take {allowed}": (
         "没有做范围测试：它需要 {samples} 个样本，而样本总数为 {whole} 的训练，其探测最多可用 {allowed} 个"
@@ -132,7 +132,7 @@ _NOTES = {
     "learning rate and decay are for the recipe's batch of {size}": "学习率和权重衰减对应配方的批大小 {size}",
     "stopped before everything was measured": "在测完之前停止",
     "no short trainings: they would have cost too much": "没有做短训练：代价太高",
-    "no sharpness: it would have cost too much": "没有测锐度：代价太高",
+    "no sharpness: it would have cost too much": "没有测量锐度：代价太高",
     "stopped before they ended": "在结束之前停止",
     "{rate} ends lowest": "{rate} 的最终损失最低",
     "and no faster one was tried": "没有试过更高的",
@@ -140,10 +140,10 @@ _NOTES = {
     "the range test {rate}": "范围测试 {rate}",
     "short trainings {rate}": "短训练 {rate}",
     "the usual rate of this optimizer {rate}": "该优化器常用的学习率 {rate}",
-    "the loss left at every rate": "每个学习率下损失都飞离",
-    "only {count} steps could be taken": "只能走 {count} 步",
+    "the loss left at every rate": "在每个学习率下损失都发散",
+    "only {count} steps could be taken": "只能更新 {count} 步",
     "the loss never fell by more than its own noise": "损失的下降从未超过其自身的噪声",
-    "the loss left at once": "损失立刻飞离",
+    "the loss left at once": "损失立刻发散",
     "the loss was not finite at once": "损失一开始就不是有限值",
     '"{column}" is left out: it has no values': "略去“{column}”：没有任何值",
     '"{column}" is left out: it only numbers the rows': "略去“{column}”：它只是行号",
