@@ -145,6 +145,34 @@ def database(rows: int) -> bytes:
         return Path(folder, "study.db").read_bytes()
 
 
+def mlflow(rows: int) -> bytes:
+    """One run of MLflow's, two metrics a step."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(sqlite3.connect(f"{folder}/m.db")) as made:
+        made.execute("CREATE TABLE experiments (experiment_id)")
+        made.execute("CREATE TABLE runs (run_uuid, name, lifecycle_stage, start_time)")
+        made.execute("CREATE TABLE metrics (key, value, timestamp, run_uuid, step, is_nan)")
+        insert(made, "runs", run_uuid="r", name="made up", lifecycle_stage="active", start_time=0)
+        for step, *both in losses(rows):
+            for key, value in zip(("train_loss", "val_loss"), both, strict=True):
+                insert(made, "metrics", key=key, value=value, timestamp=step, run_uuid="r", step=step, is_nan=0)
+        made.commit()
+        return Path(folder, "m.db").read_bytes()
+
+
+def journal(rows: int) -> bytes:
+    """Trials of two parameters in a journal of Optuna's, which reported nothing on their way."""
+    uniform = optuna.distributions.distribution_to_json(optuna.distributions.FloatDistribution(0.0, 1.0))
+    lines: list[dict[str, object]] = [{"op_code": 0, "study_name": "made up", "directions": [1]}]
+    for trial, value, other in losses(rows // 5 + 40):
+        of = {"trial_id": trial - 1}
+        lines.append({"op_code": 4, "study_id": 0, "datetime_start": None})
+        for name, cell in (("a", value % 1), ("b", other % 1)):
+            told = {"param_name": name, "param_value_internal": cell, "distribution": uniform}
+            lines.append({"op_code": 5, **of, **told})
+        lines.append({"op_code": 6, **of, "state": 1, "values": [value]})
+    return b"\n".join(json.dumps(line).encode() for line in lines)
+
+
 def insert(made: sqlite3.Connection, table: str, **cells: object) -> None:
     marks = ", ".join("?" * len(cells))
     made.execute(f"INSERT INTO {table} ({', '.join(cells)}) VALUES ({marks})", tuple(cells.values()))  # noqa: S608 - names from above
@@ -164,6 +192,8 @@ KINDS: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "JSON, millions of layers": ("a.json", deep),
     "JSON, one wide letter": ("a.json", accents),
     "Optuna's database": ("study.db", database),
+    "Optuna's journal": ("journal.log", journal),
+    "MLflow's database": ("mlflow.db", mlflow),
     "TensorBoard events": ("events.out.tfevents.0", events),
     "TensorBoard events, 4 GiB claimed": ("events.out.tfevents.0", claims_much),
 }

@@ -8,7 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from surefoot.diagnosis.columns import has_rewards, hint, meanings, overlooked, sums
+from surefoot.diagnosis.column_names import is_error
+from surefoot.diagnosis.column_sets import passed_over
+from surefoot.diagnosis.column_words import PARTS
+from surefoot.diagnosis.columns import called, has_rewards, hint, meanings, overlooked, sums
+from surefoot.diagnosis.counting import counted_on
 from surefoot.diagnosis.log import Log, Series, Unit, neighbours
 from surefoot.diagnosis.places import Place, dense, placed
 from surefoot.diagnosis.table import LONGEST_PATH, Cells, Table, plain
@@ -21,6 +25,8 @@ __all__ = ["log_of", "log_of_points"]
 MOST_OTHERS = 200
 # A longer column is kept as this many means of neighbours; verdicts look at 50 of them.
 MOST_POINTS = 50_000
+ACCURACIES = [f"{part}_{measure}" for part in PARTS for measure in ("accuracy", "balanced_accuracy")]
+FEWEST_OF_A_COURSE = 4
 Values = npt.NDArray[np.float64]
 
 
@@ -43,10 +49,10 @@ def log_of(name: str, table: Table, *, named: Mapping[str, str] | None = None, n
     unit, first, place = placed(by_role.get("epoch"), by_role.get("step"), table.num_rows)
     points = {}
     for column in dict.fromkeys([*roles, *seen[:MOST_OTHERS]]):
-        role = roles.get(column, column)
+        role = called(column, roles)
         if role not in ("epoch", "step"):
             points[role] = _points(table.columns.pop(column), place)
-    return log_of_points(name, unit, points, notes=notes, seen=seen, first=first)
+    return log_of_points(name, unit, points, roles=roles, notes=notes, seen=seen, first=first)
 
 
 def _unread(table: Table, roles: Mapping[str, str]) -> list[str]:
@@ -90,17 +96,28 @@ def log_of_points(
     unit: Unit,
     points: Mapping[str, tuple[Values, Values]],
     *,
+    roles: Mapping[str, str] | None = None,
     notes: Iterable[str] = (),
     seen: Sequence[str] = (),
     first: int = 1,
 ) -> Log:
     """A log from the places and the values of every series.
 
+    Args:
+        name: of the log.
+        unit: of the places.
+        points: by role, or under its own name where a series has none.
+        roles: column -> role, as the log calls the columns.
+        notes: what was left out before.
+        seen: all columns there are.
+        first: what the log calls its first epoch.
+
     Raises:
         RequestError: nothing in it is a loss or an accuracy.
     """
-    name, notes, series = plain(name, longest=LONGEST_PATH), list(notes), {}
-    backwards = 0
+    name, series, backwards = plain(name, longest=LONGEST_PATH), {}, 0
+    points, counted = counted_on(points)
+    notes = [*notes, *counted]
     for role, (at, values) in points.items():
         if len(at):
             series[role], moved = Series.of(at, values)
@@ -117,7 +134,51 @@ def log_of_points(
         raise RequestError(
             f"{name} has no column that is known as a loss or an accuracy, only: {columns}; {hint(seen or points)}"
         )
-    if "validation_loss" not in series and (others := overlooked(points)):
+    _without_a_last_look(series, notes)
+    _as_shares(series)
+    notes += _beside(points, roles or {})
+    return Log(name, unit, series, tuple(notes), first)
+
+
+def _without_a_last_look(series: dict[str, Series], notes: list[str]) -> None:
+    """A validation loss that was measured once, after the training, is no course and hides none."""
+    train, validation = series.get("train_loss"), series.get("validation_loss")
+    if train is not None and validation is not None and len(validation) == 1 < FEWEST_OF_A_COURSE <= len(train):
+        del series["validation_loss"]
+        notes.append(
+            say("the validation loss was logged once, {value:.3g}; look more often", value=validation.values[0])
+        )
+
+
+def _as_shares(series: dict[str, Series]) -> None:
+    """Accuracies that were logged in percent."""
+    for role in [name for name in series if name in ACCURACIES]:
+        values = series[role].finite.values
+        if len(values) and 1.0 < values.max() <= 100.0 and values.min() >= 0.0:
+            series[role] = Series(series[role].at, series[role].values / 100.0)
+
+
+def _beside(points: Mapping[str, tuple[Values, Values]], roles: Mapping[str, str]) -> list[str]:
+    """What was logged beside what is judged, and may be meant."""
+    notes = []
+    chosen = {role: column for column, role in roles.items()}
+    for role, columns in passed_over([*roles, *points], roles).items():
+        kept = points[role][1]
+        others = [name for name in columns if name in points and not np.array_equal(points[name][1], kept)]
+        if others:
+            notes.append(
+                say(
+                    "{role} is {column}; not read, as it can be one: {others}",
+                    role=role,
+                    column=plain(chosen[role]),
+                    others=", ".join(plain(column) for column in others[:5]),
+                )
+            )
+    errors = [column for column, role in roles.items() if role.endswith("_loss") and is_error(column)]
+    if errors:
+        named = ", ".join(map(plain, errors))
+        notes.append(say("shares of wrong answers were read as losses, since none is known: {columns}", columns=named))
+    if "validation_loss" not in points and (others := overlooked(points)):
         notes.append(
             say(
                 "no validation loss is known, and these were not read: {columns}; one of them may be it: "
@@ -127,4 +188,4 @@ def log_of_points(
         )
     if has_rewards(points):
         notes.append(say("rewards are not judged, and the loss of a policy says little of them"))
-    return Log(name, unit, series, tuple(notes), first)
+    return notes

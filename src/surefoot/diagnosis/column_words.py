@@ -2,6 +2,7 @@
 
 __all__ = [
     "ALONE",
+    "ERRORS",
     "FILLERS",
     "MEASURED",
     "MEASURES",
@@ -15,7 +16,7 @@ __all__ = [
 
 # The words by which tools tell the parts of the data apart, and what they measure, the plainest first.
 PARTS = {
-    "train": ("train", "training", "tr", "trn"),
+    "train": ("train", "training", "tr", "trn", "learn"),  # learn: CatBoost
     "validation": (
         *("val", "valid", "validation", "eval", "evaluation", "dev", "test", "testing"),
         *("va", "vld", "holdout", "heldout", "oof"),
@@ -28,8 +29,18 @@ MEASURES = {
         *("logloss", "mlogloss", "binary_logloss", "multi_logloss"),  # XGBoost and LightGBM
         *("mse", "rmse", "mae", "l2", "l1", "perplexity", "ppl", "bpc", "bpb"),
     ),
-    "accuracy": ("accuracy", "acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy", "top1"),
+    "accuracy": (
+        "accuracy",
+        "acc",
+        "categorical_accuracy",
+        "sparse_categorical_accuracy",
+        "binary_accuracy",
+        "top1",
+        "accuracy_top1",
+    ),
 }
+# Shares of wrong answers, which fall as a loss does; read as one where there is no loss.
+ERRORS = ("error", "err", "error_rate", "merror", "binary_error", "multi_error")
 ALONE = {
     "epoch": ("epoch", "epochs", "ep"),
     "step": (

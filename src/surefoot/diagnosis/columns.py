@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
-from surefoot.diagnosis.column_words import (
-    ALONE,
-    FILLERS,
-    MEASURED,
-    MEASURES,
-    NOT_RATES,
-    NUMBERS,
-    PARTS,
-    PLAYERS,
-    RISING,
-    TWO_WORDS,
-)
+from surefoot.diagnosis.column_names import is_error, parts_in, plainness, role_in, words_in
+from surefoot.diagnosis.column_sets import of_the_first_set
+from surefoot.diagnosis.column_words import ALONE, MEASURED, MEASURES, PARTS, PLAYERS, RISING
 from surefoot.diagnosis.table import plain
 from surefoot.errors import RequestError, nearest
 
 __all__ = [
     "ROLES",
+    "called",
     "has_rewards",
     "hint",
     "is_place",
@@ -52,17 +43,28 @@ def meanings(columns: Iterable[str], named: Mapping[str, str] | None = None) -> 
     """
     columns, named = list(columns), dict(named or {})
     _require_named(columns, named)
-    is_of_two = any(column.startswith("validation_1/") for column in columns)
+    read_as = of_the_first_set(columns)
+    roles = {column: role_in(read_as.get(column, column)) for column in columns}
+    # a share of wrong answers is taken for a loss only where no loss is
+    has_loss = any((role or "").endswith("_loss") and not is_error(column) for column, role in roles.items())
     found = {column: role for role, column in named.items()}
     taken = set(named)
-    for column in sorted(columns, key=_plainness):
-        # of two sets of XGBoost's, the first is by custom the one it learns from
-        role = _role(column.replace("validation_0/", "train/") if is_of_two else column)
-        if role is not None and role not in taken and column not in found:
+    for column in sorted(columns, key=plainness):
+        role = roles[column]
+        if role is not None and role not in taken and column not in found and not (has_loss and is_error(column)):
             found[column] = role
             taken.add(role)
     _give_to_validation(found)
     return {column: found[column] for column in columns if column in found}
+
+
+def called(column: str, roles: Mapping[str, str]) -> str:
+    """What the series of a column is called in a log: its role, or its own name, which no role may have.
+
+    >>> called("loss", {"loss": "train_loss"}), called("train_loss", {"loss": "train_loss"}), called("time", {})
+    ('train_loss', 'train_loss (not read)', 'time')
+    """
+    return roles.get(column) or (f"{column} (not read)" if column in ROLES else column)
 
 
 def sums(columns: Iterable[str], roles: Mapping[str, str]) -> dict[str, list[str]]:
@@ -74,8 +76,8 @@ def sums(columns: Iterable[str], roles: Mapping[str, str]) -> dict[str, list[str
     if {"train_loss", "validation_loss"} & set(roles.values()):
         return {}
     terms: dict[str, dict[str, str]] = {"train": {}, "validation": {}}
-    for column in sorted(columns, key=_plainness):
-        words = _words(column)
+    for column in sorted(columns, key=plainness):
+        words = words_in(column)
         part = next((part for part, names in PARTS.items() if any(word in names for word in words)), None)
         if part is not None and words[-1] == "loss" and "test" not in words:
             terms[part].setdefault("_".join(word for word in words if word not in PARTS[part]), column)
@@ -97,15 +99,15 @@ def overlooked(columns: Iterable[str]) -> list[str]:
     """
     found = []
     for column in columns:
-        words = _words(column)
-        if _role(column) is None and MEASURED & set(words) and "train" not in _parts_in(words):
+        words = words_in(column)
+        if role_in(column) is None and MEASURED & set(words) and "train" not in parts_in(words):
             found.append(column)
     return found
 
 
 def has_rewards(columns: Iterable[str]) -> bool:
     """Whether an agent's rewards were logged."""
-    return any({"reward", "rewards"} & set(_words(column)) for column in columns)
+    return any({"reward", "rewards"} & set(words_in(column)) for column in columns)
 
 
 def hint(columns: Iterable[str]) -> str:
@@ -114,7 +116,10 @@ def hint(columns: Iterable[str]) -> str:
     >>> hint(["epoch", "G_loss", "D_loss"])
     'losses of two networks that play against each other say nothing that a verdict could be read off'
     """
-    words = {word for column in columns for word in _words(column)}
+    columns = list(columns)
+    if any(column.startswith("params_") for column in columns) and "value" in columns:
+        return "a table of Optuna's trials has no ranges and no order: give the study, or the file that holds it"
+    words = {word for column in columns for word in words_in(column)}
     if "loss" in words and len(PLAYERS & words) > 1:
         return "losses of two networks that play against each other say nothing that a verdict could be read off"
     if rising := sorted(RISING & words):
@@ -141,7 +146,7 @@ def part_of(text: str) -> str | None:
 
 def is_place(column: str) -> bool:
     """Whether a column says where a row stands, whatever part of the data it is about."""
-    return _role(column) in ALONE
+    return role_in(column) in ALONE
 
 
 def role_of(name: str, part: str = "") -> str | None:
@@ -150,9 +155,9 @@ def role_of(name: str, part: str = "") -> str | None:
     >>> role_of("Loss", "Test"), role_of("val_loss", "train"), role_of("time")
     ('validation_loss', 'validation_loss', None)
     """
-    role = _role(name)
+    role = role_in(name)
     known = part_of(part)
-    if role is None or role in ALONE or known is None or _parts_in(_words(name)):
+    if role is None or role in ALONE or known is None or parts_in(words_in(name)):
         return role
     return f"{known}_{role.removeprefix('train_')}"
 
@@ -162,7 +167,7 @@ def _require_named(columns: list[str], named: dict[str, str]) -> None:
         if column not in columns:
             near = nearest(column, [plain(name) for name in columns])
             raise RequestError(f"there is no column {column!r} for {role}: {near}")
-        if role.endswith("_loss") and RISING & set(_words(column)):
+        if role.endswith("_loss") and RISING & set(words_in(column)):
             raise RequestError(f"{column!r} is best where it is highest and so is no {role}: log its negative instead")
 
 
@@ -172,47 +177,5 @@ def _give_to_validation(found: dict[str, str]) -> None:
     accuracy, loss = by_role.get("train_accuracy"), by_role.get("train_loss")
     if accuracy is None or loss is None or "validation_loss" not in by_role or "validation_accuracy" in by_role:
         return
-    if not _parts_in(_words(accuracy)) and _parts_in(_words(loss)):
+    if not parts_in(words_in(accuracy)) and parts_in(words_in(loss)):
         found[accuracy] = "validation_accuracy"
-
-
-def _words(column: str) -> list[str]:
-    # Weights & Biases exports "run - train/loss", and the least and most of it beside
-    column = column.rpartition(" - ")[2]
-    apart = re.sub(r"([a-z])([A-Z])", r"\1_\2", column).lower().replace("held_out", "heldout")
-    words = [word for word in re.split(r"[^a-z0-9]+", apart) if word]
-    return [part for word in words for part in TWO_WORDS.get(word, [word])]
-
-
-def _plainness(column: str) -> tuple[bool, bool, int, int]:
-    """A test part stands behind a validation part, a running mean behind a mean over the epoch, a long name last."""
-    words = _words(column)
-    rest = _measured(words)
-    rank = next((names.index(rest) for names in MEASURES.values() if rest in names), 0)
-    return ("test" in words, "step" in words or "batch" in words, rank, len(words))
-
-
-def _parts_in(words: list[str]) -> list[str]:
-    return [part for part, names in PARTS.items() if any(word in names for word in words)]
-
-
-def _measured(words: list[str]) -> str:
-    """What a name says beside the part of the data and what changes nothing."""
-    fillers = FILLERS | NUMBERS if _parts_in(words) else FILLERS
-    return "_".join(word for word in words if word not in fillers and not any(word in n for n in PARTS.values()))
-
-
-def _role(column: str) -> str | None:
-    words = _words(column)
-    name = "_".join(words)
-    without_part = "_".join(word for word in words if word not in PARTS["train"])
-    for role, names in ALONE.items():
-        if name in names or without_part in names:
-            return role
-    if words[:1] == ["lr"] and not NOT_RATES & set(words):  # Lightning's monitor writes lr-Adam, lr-SGD/pg1
-        return "learning_rate"
-    parts, rest = _parts_in(words), _measured(words)
-    for measure, names in MEASURES.items():
-        if rest in names:
-            return f"{parts[-1] if parts else 'train'}_{measure}"
-    return None

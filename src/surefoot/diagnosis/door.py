@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,17 @@ from surefoot.diagnosis.judging import verdicts
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.optuna_verdicts import is_optuna_study, optuna_verdicts
 from surefoot.diagnosis.readers import read_logs
+from surefoot.diagnosis.readers.database import is_database
+from surefoot.diagnosis.readers.mlflow import is_mlflow
 from surefoot.diagnosis.readers.opening import kind_of
-from surefoot.diagnosis.readers.optuna_file import is_database, studies_in
+from surefoot.diagnosis.readers.optuna_file import studies_in
+from surefoot.diagnosis.readers.optuna_journal import is_journal, studies_in_journal
 from surefoot.diagnosis.readers.own import own_study
 from surefoot.diagnosis.study_verdicts import findings
 from surefoot.diagnosis.table import plain
+from surefoot.errors import RequestError
 from surefoot.language import language as spoken_in
+from surefoot.language import say
 from surefoot.records import Finding, Study
 
 __all__ = ["Diagnosed", "diagnose", "diagnosed"]
@@ -83,8 +88,22 @@ def diagnosed(source: Any, *, columns: Mapping[str, str] | None = None) -> list[
         return [Diagnosed(study.task, findings(study), study=study)]
     studies = _optuna_studies(source)
     if studies:
-        return [Diagnosed(plain(one.study_name), optuna_verdicts(one), tuple(notes)) for one, notes in studies]
+        return _judged(studies)
     return [Diagnosed(log.name, verdicts(log), log.notes, log) for log in read_logs(source, columns=columns)]
+
+
+def _judged(studies: list[tuple[Any, list[str]]]) -> list[Diagnosed]:
+    """The verdicts on studies; one that cannot be judged, such as of two objectives, is said beside the others."""
+    found, refused = [], []
+    for study, notes in studies:
+        try:
+            found.append(Diagnosed(plain(study.study_name), optuna_verdicts(study), tuple(notes)))
+        except RequestError as error:
+            refused.append(error)
+    if not found:
+        raise refused[0]
+    left_out = tuple(say("no log: {why}", why=str(error)) for error in refused)
+    return [replace(found[0], left_out=(*found[0].left_out, *left_out)), *found[1:]]
 
 
 def _optuna_studies(source: Any) -> list[tuple[Any, list[str]]]:
@@ -92,6 +111,10 @@ def _optuna_studies(source: Any) -> list[tuple[Any, list[str]]]:
         return [(source, [])]
     if isinstance(source, str | os.PathLike):
         path = Path(os.fspath(source))
-        if kind_of(path) == "file" and is_database(path):
-            return studies_in(path)
+        if kind_of(path) != "file":
+            return []
+        if is_database(path):
+            return [] if is_mlflow(path) else studies_in(path)
+        if is_journal(path):
+            return studies_in_journal(path)
     return []

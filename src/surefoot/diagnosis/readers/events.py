@@ -6,28 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from surefoot.diagnosis.columns import part_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.readers.opening import shown
-from surefoot.diagnosis.readers.tagged import TaggedRun
+from surefoot.diagnosis.readers.tagged import TaggedRun, logs_that_read
 from surefoot.errors import MissingExtraError, RequestError
 from surefoot.language import say
 
 __all__ = ["is_event_file", "read_events"]
 
 LONGEST_RECORD = 2**28  # beyond it, what says the length is damaged
-# Keras writes each part of the data into a folder of its own.
-_PART_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "val": "validation",
-    "eval": "validation",
-}
 
 
 def is_event_file(path: Path) -> bool:
     """Whether a file is named as TensorBoard names them."""
-    return ".tfevents." in path.name
+    return ".tfevents." in path.name or path.name.endswith(".tfevents")  # CatBoost's end there
 
 
 def read_events(path: Path, files: Sequence[Path], *, named: Mapping[str, str]) -> list[Log]:
@@ -46,15 +39,17 @@ def read_events(path: Path, files: Sequence[Path], *, named: Mapping[str, str]) 
     notes: list[str]
     for file in files:
         is_below, folder, notes = file.parent != path and file != path, file.parent.name, []
-        part = _PART_FOLDERS.get(folder.lower(), "") if is_below else ""
-        for tag, step, value in _scalars(file, notes):
+        part = (
+            (part_of(folder) or "") if is_below else ""
+        )  # Keras writes each part of the data into a folder of its own
+        for tag, step, value, time in _scalars(file, notes):
             said = part or (_key_of(folder, tag) if is_below else "")
             run = runs.setdefault(file.parent.parent if said else file.parent, TaggedRun())
-            run.put(f"{said}/{tag}" if said else tag, step, value)
+            run.put(f"{said}/{tag}" if said else tag, step, value, time=time)
         if notes:
             runs.setdefault(file.parent.parent if part else file.parent, TaggedRun()).notes += notes
     runs = runs or {path: TaggedRun()}
-    return [run.log(str(path if len(runs) == 1 else place), named) for place, run in runs.items()]
+    return logs_that_read({str(path if len(runs) == 1 else place): run for place, run in runs.items()}, named)
 
 
 def _key_of(folder: str, tag: str) -> str:
@@ -67,8 +62,8 @@ def _key_of(folder: str, tag: str) -> str:
     return folder.removeprefix(beginning) if folder.startswith(beginning) else ""
 
 
-def _scalars(file: Path, notes: list[str]) -> Iterator[tuple[str, float, float]]:
-    """(tag, step, value) of every scalar; a note where the file ends in the middle."""
+def _scalars(file: Path, notes: list[str]) -> Iterator[tuple[str, float, float, float]]:
+    """(tag, step, value, time) of every scalar; a note where the file ends in the middle."""
     try:
         from google.protobuf.message import DecodeError
         from tensorboard.compat.proto import event_pb2
@@ -85,7 +80,7 @@ def _scalars(file: Path, notes: list[str]) -> Iterator[tuple[str, float, float]]
         for value in event.summary.value:
             number = value.simple_value if value.HasField("simple_value") else _in_tensor(value)
             if number is not None:
-                yield value.tag, float(event.step), float(number)
+                yield value.tag, float(event.step), float(number), float(event.wall_time)
 
 
 def _in_tensor(value: Any) -> float | None:

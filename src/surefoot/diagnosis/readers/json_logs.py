@@ -10,7 +10,7 @@ from surefoot.diagnosis.assembling import log_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.readers.json_text import Cursor, JsonCutError
 from surefoot.diagnosis.readers.opening import shown, text_of
-from surefoot.diagnosis.readers.tables import Rows, read_json_lines
+from surefoot.diagnosis.readers.tables import SUMMARY, Rows, read_json_lines
 from surefoot.diagnosis.table import Table, plain
 from surefoot.errors import RequestError
 from surefoot.language import say
@@ -78,10 +78,9 @@ class _Found:
             start = self._end if name == self._name else 0
             self._name, self._end = name, self._columns.extend(name, cells, start=start)
             return
-        # the Trainer's summary has a mean over the whole training as train_loss
-        if (name in self._rows or len(self._rows) < MOST_LISTS) and "train_runtime" not in cells:
+        if name in self._rows or len(self._rows) < MOST_LISTS:
             rows = self._rows.setdefault(name, Rows())
-            if name == "log_history":
+            if name == "log_history" and SUMMARY not in cells:
                 rows.add_at(str(cells.get("step")), cells)  # it writes training and evaluation as separate rows
             else:
                 rows.add(cells)
@@ -101,7 +100,11 @@ class _Found:
             if rows is not None:
                 return log_of(name, rows.table, named=named, notes=notes)
         if self._columns.num_rows:
-            return log_of(name, self._columns, named=named, notes=notes)
+            moved = [plain(column) for column in self._columns.spread()]
+            said = say(
+                "shorter than the longest column, and taken to be evenly apart: {columns}", columns=", ".join(moved[:5])
+            )
+            return log_of(name, self._columns, named=named, notes=[*notes, said] if moved else notes)
         if self._rows:
             longest = max(self._rows.values(), key=lambda rows: rows.table.num_rows)
             return log_of(name, longest.table, named=named, notes=notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,9 @@ from surefoot.diagnosis.table import LONGEST_PATH, plain
 from surefoot.errors import RequestError
 from surefoot.language import say
 
-__all__ = ["LONGEST_LINE", "Lines", "beginning_of", "kind_of", "require_text", "shown", "text_of"]
+__all__ = ["EXPORT", "LONGEST_LINE", "Lines", "beginning_of", "kind_of", "require_text", "shown", "text_of"]
 
+EXPORT = "export its history: wandb sync it, then run.history().to_csv(FILE), or download a chart as CSV"
 # A line of a log names some tens of columns; what is longer is cut, so that one line never fills the memory.
 LONGEST_LINE = 2**18
 # JSON is read as a whole; a log of this size says nothing that a tenth of it would not.
@@ -24,6 +26,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_PICKLE = re.compile(rb"\x80[\x02-\x05][\x95}\]cq]")
 _PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "zstandard"}
 
 
@@ -66,6 +69,13 @@ def require_text(path: Path) -> str:
     if packed is not None:
         raise RequestError(f"{shown(path)} is packed with {packed}; unpack it and give what was in it")
     encoding = next((name for mark, name in _MARKS if start.startswith(mark)), "utf-8")
+    if path.suffix == ".wandb":
+        raise RequestError(f"{shown(path)} is a run of Weights & Biases as it keeps them itself; {EXPORT}")
+    if _PICKLE.match(start):
+        raise RequestError(
+            f"{shown(path)} is a pickle, which runs what is in it when it is opened; open it yourself and give "
+            "sf.diagnose what was in it, or write it as JSON"
+        )
     if encoding == "utf-8" and b"\0" in start:
         raise RequestError(
             f"{shown(path)} is not text; logs are CSV, JSON, JSON lines, TensorBoard event files or an Optuna database"

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
+from surefoot.diagnosis.readers.database import opened
 from surefoot.diagnosis.readers.opening import shown
-from surefoot.diagnosis.table import plain
 from surefoot.errors import RequestError
 from surefoot.language import say
 
-__all__ = ["is_database", "studies_in"]
-
-MARK = b"SQLite format 3\0"
-
-
-def is_database(path: Path) -> bool:
-    """Whether a file is SQLite's, as Optuna keeps studies in.
-
-    Raises:
-        RequestError: it cannot be opened.
-    """
-    try:
-        with path.open("rb") as stream:
-            return stream.read(len(MARK)) == MARK
-    except OSError as error:
-        raise RequestError(f"{shown(path)} cannot be read: {error.strerror or error}") from None
+__all__ = ["held", "studies_in"]
 
 
 def studies_in(path: Path) -> list[tuple[Any, list[str]]]:
@@ -41,39 +24,38 @@ def studies_in(path: Path) -> list[tuple[Any, list[str]]]:
     Raises:
         RequestError: it is no file of Optuna's, or has no study.
     """
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
-            _bound(database, path.stat().st_size)
-            database.text_factory = lambda text: text.decode(errors="replace")
-            studies = database.execute("SELECT study_id, study_name FROM studies ORDER BY study_id").fetchall()
-            found = [_study(database, key, str(name)) for key, name in studies]
-    except Exception as error:  # noqa: BLE001 - whatever SQLite and Optuna make of cells that are damaged
-        why = plain(str(error) or type(error).__name__, longest=300)
-        raise RequestError(f"{shown(path)} is no database of Optuna's that can be read: {why}") from None
+    with opened(path, whose="Optuna's") as database:
+        studies = database.execute("SELECT study_id, study_name FROM studies ORDER BY study_id").fetchall()
+        found = [_study(database, key, str(name)) for key, name in studies]
     if not found:
         raise RequestError(f"{shown(path)} has no study in it")
     return found
 
 
-def _bound(database: sqlite3.Connection, size: int) -> None:
-    """No query of a file may take more than its size allows: a table can be a view that never ends."""
-    room = iter(range(size // 1000 + 1000))
-    database.set_progress_handler(lambda: next(room, None) is None, 100_000)
-    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(size, 10**6))
-
-
 def _study(database: sqlite3.Connection, key: int, name: str) -> tuple[Any, list[str]]:
+    of_study = "WHERE study_id = ? ORDER BY objective"
+    rows = database.execute(f"SELECT direction FROM study_directions {of_study}", (key,))  # noqa: S608 - it is above
+    return held(name, [direction for (direction,) in rows], _trials(database, key))
+
+
+def held(name: str, directions: Sequence[str], trials: Iterable[dict[str, Any]]) -> tuple[Any, list[str]]:
+    """A study in memory, and what was left out of it.
+
+    Args:
+        name: of the study.
+        directions: "MINIMIZE" or "MAXIMIZE" for each objective.
+        trials: the arguments of ``optuna.trial.create_trial``.
+    """
     import optuna
 
     from surefoot.tuning.storage import quiet
 
-    of_study = "WHERE study_id = ? ORDER BY objective"
-    rows = database.execute(f"SELECT direction FROM study_directions {of_study}", (key,))  # noqa: S608 - it is above
-    directions = [optuna.study.StudyDirection[direction] for (direction,) in rows]
     with quiet():
-        study = optuna.create_study(study_name=name, directions=directions)
+        study = optuna.create_study(
+            study_name=name, directions=[optuna.study.StudyDirection[direction] for direction in directions]
+        )
         unread = 0
-        for trial in _trials(database, key):
+        for trial in trials:
             try:
                 study.add_trial(optuna.trial.create_trial(**trial))
             except (ValueError, TypeError):

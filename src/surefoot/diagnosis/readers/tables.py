@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from surefoot.diagnosis.assembling import log_of
-from surefoot.diagnosis.columns import is_place, part_of
+from surefoot.diagnosis.columns import is_place, part_of, role_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.readers.opening import LONGEST_LINE, Lines, shown
 from surefoot.diagnosis.table import Cells, Table
 from surefoot.errors import RequestError
 from surefoot.language import say
 
-__all__ = ["Rows", "read_json_lines", "read_table"]
+__all__ = ["SUMMARY", "Rows", "read_json_lines", "read_table"]
 
 _SEPARATORS = (",", ";", "\t", "|")
 # A column of these names says of which part of the data a row is, where its cells do.
 _PART_COLUMNS = ("phase", "split", "mode", "stage", "subset", "part", "set")
+_COLOURS = re.compile(r"\x1b\[[0-9;]{0,20}m")
+_RULE = re.compile(r"[-=+| ]++")  # below the header of a table that was printed
+SUMMARY = "train_runtime"  # Hugging Face's Trainer ends with a mean over the whole training, called train_loss
 DEEPEST = 3
 NEAR = 1000  # rows of one place stand near each other
 
@@ -41,6 +45,8 @@ class Rows:
     def add(self, row: Mapping[Any, Any]) -> None:
         """Add a row."""
         cells = dict(_flat(row))
+        if SUMMARY in cells:
+            return
         told = next((name for name in cells if name.lower() in _PART_COLUMNS), None)
         part = cells.get(told) if told is not None else None
         if not isinstance(part, str) or part_of(part) is None:
@@ -88,7 +94,7 @@ def read_table(path: Path, *, named: Mapping[str, str]) -> list[Log]:
     lines = Lines(path)
     rest = iter(lines)
     header = next((line for line in rest if line.strip() and not line.startswith("#")), "")
-    separator = max(_SEPARATORS, key=header.count)
+    separator = _separator(header)
     names = _cells(header, separator)
     rows = _below(rest, names, separator)
     has_parts = any(name.strip().lower() in _PART_COLUMNS for name in names)
@@ -100,6 +106,15 @@ def read_table(path: Path, *, named: Mapping[str, str]) -> list[Log]:
     if len(runs) < 2 or named:
         return [log_of(str(path), table, named=named, notes=notes)]
     return [log_of(f"{path}: {run}", _of_run(table, run), notes=notes) for run in sorted(runs)]
+
+
+def _separator(header: str) -> str:
+    """What stands between the cells; blanks, as skorch and fastai print them, where one of several words is known."""
+    if any(mark in header for mark in _SEPARATORS):
+        return max(_SEPARATORS, key=header.count)
+    words = header.split()
+    is_table = len(words) > 1 and any(role_of(word) for word in words) and not any(word.isdecimal() for word in words)
+    return " " if is_table else ","
 
 
 def _of_run(table: Table, run: str) -> Table:
@@ -116,7 +131,7 @@ def _below(lines: Iterable[str], header: list[str], separator: str) -> Iterator[
     for line in lines:
         if line.strip():
             cells = _cells(line.replace(",", ".") if has_commas else line, separator)
-            if cells != header:  # the header again, where a run was resumed
+            if cells != header and not _RULE.fullmatch(line):  # the header again, where a run was resumed
                 yield cells
 
 
@@ -153,6 +168,8 @@ def _by_part(names: list[str], rows: Iterable[list[str]]) -> tuple[Table, list[s
 
 
 def _cells(line: str, separator: str) -> list[str]:
+    if separator == " ":
+        return _COLOURS.sub("", line).split()
     if '"' not in line:
         return line.split(separator)
     csv.field_size_limit(LONGEST_LINE)

@@ -14,6 +14,30 @@ READING = {
     ),
     "lines that are no JSON objects were left out: {count}": "不是 JSON 对象的行已略去：{count} 行",
     "it has more than {most:,} columns; those after them were left out": "多于 {most:,} 列，其后的列已略去",
+    "it holds {count} trainings one after another; the last one is judged": (
+        "其中先后有 {count} 次训练；判断的是最后一次"
+    ),
+    "places where it counts from the beginning again while the loss goes on where it stood, which were counted on: "
+    "{count}": "从头重新计数、而损失接着原处继续的地方有 {count} 处，已接着往下计数",
+    "not counted as {reference} is, and placed by the time at which they were written: {columns}": (
+        "计数方式与 {reference} 不同，已按写入时间对齐：{columns}"
+    ),
+    "no steps were logged; values are counted in the order in which they were written": (
+        "没有记录步数；数值按写入的先后计数"
+    ),
+    "the validation loss was logged once, {value:.3g}; look more often": (
+        "验证损失只记录了一次，为 {value:.3g}；请多验证几次"
+    ),
+    "{role} is {column}; not read, as it can be one: {others}": "{role} 取自 {column}；只能取一列，未读取：{others}",
+    "shares of wrong answers were read as losses, since none is known: {columns}": (
+        "没有已知的损失，错误率被当作损失读取：{columns}"
+    ),
+    "shorter than the longest column, and taken to be evenly apart: {columns}": (
+        "比最长的一列短，按等间隔处理：{columns}"
+    ),
+    "event files beside them were not read: {count}": "旁边的事件文件未读取：{count} 个",
+    "lines of the journal that could not be read were left out: {count}": "日志中无法读取的行已略去：{count} 行",
+    "it holds more than {most:,} runs; those after them were left out": "运行超过 {most:,} 个，其后的已略去",
     "no log: {why}": "不是日志：{why}",
     "{file} is damaged and was read up to there": "{file} 已损坏，读到损坏处为止",
     "{file} ends in the middle of a record, as while it is written; it was read up to there": (

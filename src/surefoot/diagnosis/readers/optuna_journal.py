@@ -1,0 +1,118 @@
+"""The studies in a journal of Optuna's: a JSON object a line, each saying one thing that was done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from surefoot.diagnosis.readers.opening import Lines, shown
+from surefoot.diagnosis.readers.optuna_file import held
+from surefoot.errors import RequestError
+from surefoot.language import say
+
+__all__ = ["is_journal", "studies_in_journal"]
+
+# What is said in ``op_code`` (optuna.storages.journal), as far as verdicts ask for it.
+_CREATE_STUDY, _DELETE_STUDY, _CREATE_TRIAL, _SET_PARAM, _SET_STATE = 0, 1, 4, 5, 6
+_DIRECTIONS = {1: "MINIMIZE", 2: "MAXIMIZE"}
+_STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
+_BEGINNING = b'{"op_code"'
+
+
+def is_journal(path: Path) -> bool:
+    """Whether a file begins as Optuna's journals do.
+
+    Raises:
+        RequestError: it cannot be opened.
+    """
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(_BEGINNING)) == _BEGINNING
+    except OSError as error:
+        raise RequestError(f"{shown(path)} cannot be read: {error.strerror or error}") from None
+
+
+def studies_in_journal(path: Path) -> list[tuple[Any, list[str]]]:
+    """Every study of a journal, held in memory without what its trials reported on the way; and what was left out.
+
+    Optuna's own storage may write into the file, and refuses all of it where one line is damaged.
+
+    Raises:
+        RequestError: it has no study.
+    """
+    lines, replayed, unread = Lines(path), _Replayed(), 0
+    for line in lines:
+        try:
+            replayed.add(json.loads(line))
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+            unread += bool(line.strip())
+    notes = lines.notes()
+    if unread:
+        notes.append(say("lines of the journal that could not be read were left out: {count}", count=unread))
+    found = []
+    for study in replayed.studies:
+        if study is not None:
+            one, left_out = held(study["name"], study["directions"], _trials(study["trials"]))
+            found.append((one, [*notes, *left_out]))
+    if not found:
+        raise RequestError(f"{shown(path)} has no study in it")
+    return found
+
+
+class _Replayed:
+    """The studies as the lines so far say they are; studies and trials are numbered as they come."""
+
+    def __init__(self) -> None:
+        self.studies: list[dict[str, Any] | None] = []
+        self._trials: list[dict[str, Any]] = []
+        self._texts: dict[str, str] = {}  # most trials draw from the same few distributions
+
+    def add(self, said: Mapping[str, Any]) -> None:
+        """Do what a line says."""
+        code = said["op_code"]
+        if code == _CREATE_STUDY:
+            directions = [_DIRECTIONS[int(direction)] for direction in said["directions"]]
+            self.studies.append({"name": str(said["study_name"]), "directions": directions, "trials": []})
+        elif code == _DELETE_STUDY:
+            self.studies[int(said["study_id"])] = None
+        elif code == _CREATE_TRIAL:
+            trial: dict[str, Any] = {"state": int(said.get("state", 0)), "values": said.get("values"), "params": {}}
+            if said.get("value") is not None:
+                trial["values"] = [said["value"]]
+            self._trials.append(trial)
+            study = self.studies[int(said["study_id"])]
+            if study is not None:
+                study["trials"].append(trial)
+            for name, value in said.get("params", {}).items():
+                self._put(trial, name, value, said["distributions"][name])
+        elif code == _SET_PARAM:
+            trial = self._trials[int(said["trial_id"])]
+            self._put(trial, str(said["param_name"]), said["param_value_internal"], said["distribution"])
+        elif code == _SET_STATE:
+            trial = self._trials[int(said["trial_id"])]
+            trial["state"] = int(said["state"])
+            trial["values"] = said["values"] if said.get("values") is not None else trial["values"]
+
+    def _put(self, trial: dict[str, Any], name: str, value: Any, distribution: str) -> None:
+        trial["params"][name] = float(value), self._texts.setdefault(distribution, distribution)
+
+
+def _trials(trials: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The arguments of every trial, in their order; one that is damaged as it is, for who makes it to refuse."""
+    import optuna
+
+    known: dict[str, Any] = {}
+    for trial in trials:
+        params, distributions = {}, {}
+        for name, (value, text) in trial["params"].items():
+            if text not in known:
+                known[text] = optuna.distributions.json_to_distribution(text)
+            distributions[name], params[name] = known[text], known[text].to_external_repr(value)
+        yield {
+            "state": optuna.trial.TrialState[_STATES[trial["state"]]],
+            "values": trial["values"] or None,
+            "params": params,
+            "distributions": distributions,
+        }
