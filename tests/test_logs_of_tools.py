@@ -125,7 +125,7 @@ def test_a_journal_of_optuna_is_a_study(tmp_path: Path) -> None:
         "\n".join([*lines[:20], '{"op_code": 5, "trial_id": 99}', "[]", "oops", *lines[20:-1], lines[-1][:9]])
     )
     [found] = diagnosed(damaged)
-    assert found.left_out[0] == "lines of the journal that could not be read were left out: 4"
+    assert found.left_out[0] == "lines of the journal that could not be read were left out: 5"
 
 
 def test_of_the_studies_of_a_file_those_of_one_objective_are_judged(tmp_path: Path) -> None:
