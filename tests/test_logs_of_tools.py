@@ -121,9 +121,8 @@ def test_a_journal_of_optuna_is_a_study(tmp_path: Path) -> None:
     assert "lr = 0.009079, at the upper end of 1e-05 to 0.01" in edge.evidence
     damaged = tmp_path / "journal.log"
     lines = (LOGS / "optuna_journal.log").read_text().splitlines()
-    damaged.write_text(
-        "\n".join([*lines[:20], '{"op_code": 5, "trial_id": 99}', "[]", "oops", *lines[20:-1], lines[-1][:9]])
-    )
+    unread = ['{"op_code": 5, "trial_id": 99}', "[]", "oops", lines[2].replace("FloatDist", "FleaDist")]
+    damaged.write_text("\n".join([*lines[:20], *unread, *lines[20:-1], lines[-1][:9]]))
     [found] = diagnosed(damaged)
     assert found.left_out[0] == "lines of the journal that could not be read were left out: 5"
 
