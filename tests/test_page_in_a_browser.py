@@ -13,9 +13,9 @@ import pytest
 
 import surefoot as sf
 from surefoot import reports, tasks
-from surefoot.diagnosis import diagnosed
+from surefoot.diagnosis import Diagnosed, Parameter, Trials, diagnosed
 from surefoot.language import language
-from surefoot.records import Change, Study
+from surefoot.records import Change, Finding, Study
 from surefoot.workflows.rebuild import read_records
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -49,9 +49,12 @@ def pages(study: Study, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
     rates = {"optimizer.learning_rate": [0.01, 1e9], "batch.size": [8, 16]}
     sf.compare(task, grid=rates, recipe=sf.Recipe(optimizer={"name": "sgd"}), directory=place / "grid")
     probe = sf.probe(task)
+    trials = Trials("min", {0: 3.0, 2: 1.0, 3: 2.0}, {"lr": Parameter({0: 1e-4, 2: 1e-2, 3: 1e-3}, is_log=True)})
+    verdict = Finding(verdict="nothing wrong", run="mine", evidence="three trials", advice="use it")
     made = {
         "grid": read_records(place / "grid").page(),
         "probe": reports.probe_page(probe.record),
+        "trials": reports.diagnosis_page([Diagnosed("mine", [verdict], trials=trials)]),
         "hostile": reports.page(hostile(study)),
         "lost": reports.page(lost(study)),
         "empty": reports.page(lost(study).model_copy(update={"runs": (), "probes": ()})),
@@ -133,7 +136,7 @@ def opened(browser: Any, pages: dict[str, Path]) -> Iterator[Visit]:
         yield visit
 
 
-NAMES = ("study-zh", "logs-en", "logs-zh", "grid", "probe", "lost", "empty")
+NAMES = ("study-zh", "logs-en", "logs-zh", "grid", "probe", "trials", "lost", "empty")
 DRAWN = """[...document.querySelectorAll('.plot')].map(plot => ({
   name: plot.id,
   marks: plot.querySelectorAll('.scatterlayer .js-line, .scatterlayer .point, .heatmaplayer image').length,

@@ -184,6 +184,47 @@ def test_foreign_logs_get_a_page_with_their_curves(tuned: Path, call: Call, tmp_
     assert "ends in .html or .png" in error
 
 
+def test_a_study_of_optuna_is_drawn_with_its_parameters() -> None:
+    (one,) = diagnosed(optuna_study())
+    found = reports.diagnosis_pictures([one])
+    assert [picture.title for picture in found.values()] == [
+        "Trials", "Value over depth", "Value over <b>", "Value over lr",
+    ]  # fmt: skip
+    assert "depth = 4, at the upper end" in one.findings[0].evidence  # so it comes first
+    course, best = found["trials"].figure.data
+    assert list(course.y) == [min(best.y[: place + 1]) for place in range(len(best.y))]
+    assert len(best.x) == 10  # the failed one has no value
+    rate = found["parameter-3"].figure
+    assert rate.layout.xaxis.type == "log"
+    star = list(rate.data[0].marker.symbol).index("star")
+    assert rate.data[0].y[star] == min(rate.data[0].y)
+    assert found["parameter-2"].figure.layout.xaxis.type == "category"
+    assert len(found["parameter-1"].figure.data[0].x) == 5  # in every second trial
+    with language("zh"):
+        page = reports.diagnosis_page([one])
+    assert page.count('class="plot"') == 4
+    assert "各次试验" in page
+    assert "<b>a" not in page.split("</script>", 1)[1]
+
+
+def optuna_study() -> Any:
+    """Ten trials whose value falls with the rate, one that failed, a choice, and a parameter that some have."""
+    optuna = pytest.importorskip("optuna")
+    study = optuna.create_study(study_name="mine")
+    rate = optuna.distributions.FloatDistribution(1e-5, 1e-1, log=True)
+    choice = optuna.distributions.CategoricalDistribution(["<b>a", None, 3])
+    depth = optuna.distributions.IntDistribution(1, 4)
+    for number in range(10):
+        params = {"<b>": ["<b>a", None, 3][number % 3], "lr": 10 ** (-5 + 4 * number / 9)}
+        ranges = {"<b>": choice, "lr": rate}
+        if number % 2:
+            params, ranges = {**params, "depth": 1 + number % 4}, {**ranges, "depth": depth}
+        trial = optuna.trial.create_trial(params=params, distributions=ranges, value=5.0 - number % 4 - number / 10)
+        study.add_trial(trial)
+    study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL))
+    return study
+
+
 def test_the_epoch_of_a_verdict_is_marked(tmp_path: Path) -> None:
     losses = {
         "epoch": [*range(1, 8)],

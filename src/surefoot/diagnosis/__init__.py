@@ -5,5 +5,8 @@ from surefoot.diagnosis.judging import verdicts
 from surefoot.diagnosis.log import Log, Series
 from surefoot.diagnosis.readers import read_logs
 from surefoot.diagnosis.study_verdicts import findings
+from surefoot.diagnosis.trials import Parameter, Trials
 
-__all__ = ["Diagnosed", "Log", "Series", "diagnose", "diagnosed", "findings", "read_logs", "verdicts"]
+__all__ = [
+    "Diagnosed", "Log", "Parameter", "Series", "Trials", "diagnose", "diagnosed", "findings", "read_logs", "verdicts",
+]  # fmt: skip

@@ -20,6 +20,7 @@ from surefoot.diagnosis.readers.optuna_journal import is_journal, studies_in_jou
 from surefoot.diagnosis.readers.own import own_study
 from surefoot.diagnosis.study_verdicts import findings
 from surefoot.diagnosis.table import plain
+from surefoot.diagnosis.trials import Trials, trials_of
 from surefoot.errors import RequestError
 from surefoot.language import language as spoken_in
 from surefoot.language import say
@@ -72,6 +73,7 @@ class Diagnosed:
         left_out: what could not be read, a sentence each.
         log: what the verdicts were read off, where it was one training's.
         study: likewise, where it was one of ours.
+        trials: likewise, where it was a study of Optuna's.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Diagnosed:
     left_out: tuple[str, ...] = ()
     log: Log | None = None
     study: Study | None = None
+    trials: Trials | None = None
 
 
 def diagnosed(source: Any, *, columns: Mapping[str, str] | None = None) -> list[Diagnosed]:
@@ -97,7 +100,8 @@ def _judged(studies: list[tuple[Any, list[str]]]) -> list[Diagnosed]:
     found, refused = [], []
     for study, notes in studies:
         try:
-            found.append(Diagnosed(plain(study.study_name), optuna_verdicts(study), tuple(notes)))
+            judged = optuna_verdicts(study)
+            found.append(Diagnosed(plain(study.study_name), judged, tuple(notes), trials=trials_of(study)))
         except RequestError as error:
             refused.append(error)
     if not found:

@@ -11,6 +11,7 @@ from surefoot.reports.chart import Chart
 from surefoot.reports.log_figures import pictures_of_log
 from surefoot.reports.page import pictures_of
 from surefoot.reports.rendering import render
+from surefoot.reports.trial_figures import pictures_of_trials
 from surefoot.reports.words import in_words
 
 __all__ = ["diagnosis_page", "diagnosis_pictures"]
@@ -62,7 +63,9 @@ def _part(place: int, one: Diagnosed) -> dict[str, Any]:
 
 
 def _pictures(one: Diagnosed) -> Mapping[str, Chart]:
-    """The curves of a log; of a study of ours all its pictures; nothing where there is neither."""
+    """The curves of a log; the trials of a study of Optuna's; of a study of ours all its pictures."""
     if one.log is not None:
         return pictures_of_log(one.log, one.findings)
+    if one.trials is not None:
+        return pictures_of_trials(one.trials, one.findings)
     return {} if one.study is None else pictures_of(one.study, one.findings)

@@ -223,6 +223,15 @@ _DIAGNOSIS = {
     "Accuracy": "准确率",
     "Rate and batch": "学习率与批大小",
     "Gradient norm": "梯度范数",
+    "A dot a trial, the star the best one; the dotted line is the best so far.": (
+        "每个点是一次试验，星号为最好的试验；点线是到当时为止的最优值。"
+    ),
+    "A dot a trial, the star the best one.": "每个点是一次试验，星号为最好的试验。",
+    "Trials": "各次试验",
+    "trials": "试验",
+    "trial": "试验",
+    "trial {number}": "第 {number} 次试验",
+    "Value over {name}": "结果随 {name} 的变化",
     "{count} logs diagnosed": "诊断了 {count} 份日志",
     "Overview": "总览",
     "log": "日志",
