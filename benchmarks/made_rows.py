@@ -5,21 +5,21 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn import datasets
 
-from benchmarks.made_trainings import Rows
+from benchmarks import made_other_rows
+from benchmarks.made_settings import Rows
 from benchmarks.tasks import adult_rows, adult_task, data_folder
 from surefoot import seeds
 
-__all__ = ["CHOSEN_ON", "HELD_OUT", "imbalanced", "rows_of"]
+__all__ = ["imbalanced", "rows_of"]
 
-Table = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
-CHOSEN_ON = ("digits", "breast_cancer")
-HELD_OUT = ("wine", "fashion", "adult")
+Table = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 # Rows to learn from and to watch; the others are the truth.
 SIZES = {
     "digits": (1000, 300),
@@ -27,9 +27,18 @@ SIZES = {
     "wine": (70, 54),
     "fashion": (2500, 1000),
     "adult": (2500, 1000),
+    "digits_convolved": (1000, 300),
+    "intents": (1600, 500),
+    "diabetes": (221, 120),
+    "characters": (700, 250),
+    "fashion_convolved": (2000, 800),
+    "spoken": (1200, 500),
+    "ratings": (5000, 1500),
+    "hours": (2500, 1000),
 }
 RARE = 0.05
-PICTURES = ("digits", "fashion")  # one scale for all pixels
+ONE_SCALE = ("digits", "fashion", "digits_convolved", "fashion_convolved", "spoken")  # for all pixels
+AS_THEY_ARE = ("adult", "hours")  # numbers that are standardised already, and categories one-hot
 
 
 def rows_of(
@@ -52,8 +61,8 @@ def imbalanced(name: str, seed: int) -> Rows:
 
 
 def _split(
-    inputs: npt.NDArray[np.float32],
-    targets: npt.NDArray[np.int64],
+    inputs: npt.NDArray[Any],
+    targets: npt.NDArray[Any],
     name: str,
     seed: int,
     *,
@@ -66,11 +75,13 @@ def _split(
     usual = (min(usual[0], len(inputs) // 2), min(usual[1], len(inputs) // 3))
     order = seeds.stream(seed, "rows").permutation(len(inputs))
     parts = np.split(order, [usual[0], usual[0] + usual[1], usual[0] + usual[1] + 3000])[:3]
-    if is_scaled and name != "adult":  # its numbers are standardised already, and its categories one-hot
-        known, axis = inputs[parts[0]], None if name in PICTURES else 0
+    is_code = np.issubdtype(inputs.dtype, np.integer)
+    if is_scaled and not is_code and name not in AS_THEY_ARE:
+        known, axis = inputs[parts[0]], None if name in ONE_SCALE else 0
         inputs = (inputs - known.mean(axis)) / (known.std(axis) + 1e-6)
     parts[0], parts[1] = parts[0][: train or None], parts[1][: validation or None]
-    made = [(torch.from_numpy(inputs[part].astype(np.float32)), torch.from_numpy(targets[part])) for part in parts]
+    inputs = inputs if is_code else inputs.astype(np.float32)
+    made = [(torch.from_numpy(inputs[part]), torch.from_numpy(targets[part])) for part in parts]
     return Rows(*made)
 
 
@@ -110,10 +121,28 @@ def _adult() -> Table:
     return np.asarray(inputs, dtype=np.float32), np.asarray(targets, dtype=np.int64)
 
 
+def _digits_convolved() -> Table:
+    inputs, targets = _digits()
+    return inputs.reshape(-1, 1, 8, 8), targets
+
+
+def _fashion_convolved() -> Table:
+    inputs, targets = _fashion()
+    return inputs.reshape(-1, 1, 14, 14), targets
+
+
 TABLES: dict[str, Callable[[], Table]] = {
     "digits": _digits,
     "wine": _wine,
     "breast_cancer": _breast_cancer,
     "fashion": _fashion,
     "adult": _adult,
+    "digits_convolved": _digits_convolved,
+    "intents": made_other_rows.intents,
+    "diabetes": made_other_rows.diabetes,
+    "characters": made_other_rows.characters,
+    "fashion_convolved": _fashion_convolved,
+    "spoken": made_other_rows.spoken,
+    "ratings": made_other_rows.ratings,
+    "hours": made_other_rows.hours,
 }

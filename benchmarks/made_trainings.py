@@ -6,59 +6,22 @@ epoch's batches, and where asked a row every few steps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.made_models import scaled
+from benchmarks.made_settings import Rows, Setting
 from surefoot import seeds
 
-__all__ = ["Rows", "Setting", "Trained", "train"]
+__all__ = ["Columns", "Trained", "train"]
 
 Columns = dict[str, list[float | None]]
-MICRO_BATCHES, MICRO_BATCH = 40, 16
+MICRO_BATCH = 16
 LOOKS_OF_STEPS = 60
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A classification problem: rows to learn from, to watch, and enough others to know the truth by."""
-
-    train: tuple[Tensor, Tensor]
-    validation: tuple[Tensor, Tensor]
-    test: tuple[Tensor, Tensor]
-
-    @property
-    def classes(self) -> int:
-        """How many there are."""
-        return int(max(part[1].max() for part in (self.train, self.validation, self.test))) + 1
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One training. ``gain`` multiplies the standard first weights; ``bias`` is added to the hidden ones' biases."""
-
-    hidden: tuple[int, ...] = (64,)
-    activation: type[nn.Module] = nn.ReLU
-    dropout: float = 0.0
-    gain: float = 1.0
-    bias: float = 0.0
-    optimizer: str = "adamw"
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-2
-    batch: int = 32
-    epochs: int = 30
-    decays: bool = True
-    warmup: float = 0.05
-    clip: float | None = None
-    by_steps: bool = False
-
-    def but(self, **changes: Any) -> Setting:
-        """The same with changes."""
-        return replace(self, **changes)
 
 
 @dataclass(frozen=True)
@@ -71,29 +34,10 @@ class Trained:
     balanced: float
 
 
-def network(rows: Rows, setting: Setting) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    width = rows.train[0][0].numel()
-    for hidden in setting.hidden:
-        layers += [nn.Linear(width, hidden), setting.activation()]
-        layers += [nn.Dropout(setting.dropout)] if setting.dropout else []
-        width = hidden
-    model = nn.Sequential(*layers, nn.Linear(width, rows.classes))
-    with torch.no_grad():
-        weighted = [layer for layer in model if isinstance(layer, nn.Linear)]
-        for layer in weighted:
-            layer.weight *= setting.gain
-            if not setting.gain:
-                layer.bias.zero_()
-        for layer in weighted[:-1]:
-            layer.bias += setting.bias
-    return model
-
-
 def train(rows: Rows, setting: Setting, *, seed: int) -> Trained:
     """Train and write the log."""
     torch.manual_seed(seeds.derive(seed, "model"))
-    model = network(rows, setting)
+    model = scaled(setting.model(rows, setting), setting)
     optimizer = _optimizer(model, setting)
     inputs, targets = rows.train
     draw = seeds.stream(seed, "order")
@@ -111,13 +55,11 @@ def train(rows: Rows, setting: Setting, *, seed: int) -> Trained:
                 group["lr"] = rate
             model.train()
             outputs = model(inputs[chosen])
-            loss = functional.cross_entropy(outputs, targets[chosen])
+            loss = loss_of(outputs, targets[chosen])
             optimizer.zero_grad()
             loss.backward()
             norm = nn.utils.clip_grad_norm_(model.parameters(), setting.clip or float("inf"))
-            seen.add(
-                float(loss.detach()), float((outputs.argmax(1) == targets[chosen]).float().mean()), float(norm), rate
-            )
+            seen.add(float(loss.detach()), _right(outputs, targets[chosen]), float(norm), rate)
             optimizer.step()
             step += 1
             if setting.by_steps and step % every == 0:
@@ -129,6 +71,18 @@ def train(rows: Rows, setting: Setting, *, seed: int) -> Trained:
             _write(log, {"epoch": float(epoch), **seen.taken(), **looked})
         best = min(best, _loss(model, rows.test))
     return Trained(log, _loss(model, rows.test), best, _balanced(model, rows.test))
+
+
+def loss_of(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of classes, at every place of a text where there are several; the mean square of a regression."""
+    if targets.is_floating_point():
+        return functional.mse_loss(outputs.squeeze(-1), targets)
+    return functional.cross_entropy(outputs.flatten(0, -2), targets.flatten())
+
+
+def _right(outputs: Tensor, targets: Tensor) -> float:
+    """The share of right answers; of a regression there are none."""
+    return float("nan") if targets.is_floating_point() else float((outputs.argmax(-1) == targets).float().mean())
 
 
 class Means:
@@ -148,8 +102,9 @@ class Means:
 
 def _write(log: Columns, row: dict[str, float]) -> None:
     count = max((len(column) for column in log.values()), default=0)
-    for name in row:
-        log.setdefault(name, [None] * count)
+    for name, value in row.items():
+        if value == value or name in log:  # no column for what nobody could say
+            log.setdefault(name, [None] * count)
     for name, column in log.items():
         column.append(row.get(name))
 
@@ -170,16 +125,16 @@ def _multiplier(setting: Setting, done: float) -> float:
     return 0.5 * (1.0 + float(np.cos(np.pi * done))) if setting.decays else 1.0
 
 
-def _look(model: nn.Sequential, rows: Rows, setting: Setting) -> dict[str, float]:
+def _look(model: nn.Module, rows: Rows, setting: Setting) -> dict[str, float]:
     """What is measured at the end of an epoch."""
-    noise, signal, ends = _gradients(model, rows.train)
+    noise, signal, ends = _gradients(model, rows.train, setting.micro_batches)
     model.eval()
     with torch.no_grad():
         inputs, targets = rows.validation
         outputs = model(inputs)
         found = {
-            "val_loss": float(functional.cross_entropy(outputs, targets)),
-            "val_accuracy": float((outputs.argmax(1) == targets).float().mean()),
+            "val_loss": float(loss_of(outputs, targets)),
+            "val_accuracy": _right(outputs, targets),
             "val_balanced_accuracy": _balanced(model, rows.validation),
             "batch_size": float(setting.batch),
             "noise_scale": noise / signal if signal > 0 else float("nan"),
@@ -188,16 +143,16 @@ def _look(model: nn.Sequential, rows: Rows, setting: Setting) -> dict[str, float
     return {**found, **ends}
 
 
-def _gradients(model: nn.Sequential, part: tuple[Tensor, Tensor]) -> tuple[float, float, dict[str, float]]:
+def _gradients(model: nn.Module, part: tuple[Tensor, Tensor], most: int) -> tuple[float, float, dict[str, float]]:
     """S and ‖G‖² from small gradients at the same weights, and the norms of the first and the last layer."""
     size = min(MICRO_BATCH, len(part[0]) // 4)
-    count = min(MICRO_BATCHES, len(part[0]) // size)
+    count = min(most, len(part[0]) // size)
     inputs, targets = (values[: size * count] for values in part)
     model.eval()
-    weights = [layer.weight for layer in model if isinstance(layer, nn.Linear)]
+    weights = [values for values in model.parameters() if values.dim() > 1]
     small, total = 0.0, [torch.zeros_like(weight) for weight in weights]
     for some, wanted in zip(inputs.split(size), targets.split(size), strict=True):
-        found = torch.autograd.grad(functional.cross_entropy(model(some), wanted), weights)
+        found = torch.autograd.grad(loss_of(model(some), wanted), weights)
         small += sum(float(gradient.square().sum()) for gradient in found) / count
         total = [kept + gradient / count for kept, gradient in zip(total, found, strict=True)]
     large = sum(float(gradient.square().sum()) for gradient in total)
@@ -206,9 +161,11 @@ def _gradients(model: nn.Sequential, part: tuple[Tensor, Tensor]) -> tuple[float
     return noise, (count * large - small) / (count - 1), ends
 
 
-def _dead(model: nn.Sequential, inputs: Tensor) -> float:
-    """Share of the rectified units that answer to no row."""
+def _dead(model: nn.Module, inputs: Tensor) -> float:
+    """Share of the rectified units that answer to no row, where one layer follows another."""
     dead = units = 0
+    if not isinstance(model, nn.Sequential):
+        return float("nan")
     for layer in model:
         inputs = layer(inputs)
         if isinstance(layer, nn.ReLU):
@@ -221,10 +178,13 @@ def _dead(model: nn.Sequential, inputs: Tensor) -> float:
 def _loss(model: nn.Module, part: tuple[Tensor, Tensor]) -> float:
     model.eval()
     with torch.no_grad():
-        return float(functional.cross_entropy(model(part[0]), part[1]))
+        return float(loss_of(model(part[0]), part[1]))
 
 
 def _balanced(model: nn.Module, part: tuple[Tensor, Tensor]) -> float:
+    """The mean over classes; of a text or a regression nobody asks for it."""
+    if part[1].is_floating_point() or part[1].dim() > 1:
+        return float("nan")
     model.eval()
     with torch.no_grad():
         right = model(part[0]).argmax(1) == part[1]

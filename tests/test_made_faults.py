@@ -34,8 +34,8 @@ def test_the_fault_is_made_by_training() -> None:
     case = next(case for case in cases(fault, "chosen on") if case.data == "breast_cancer")
     columns, is_real = fault.make(case)
     assert is_real, "the training without the fault ends no better"
-    assert set(judge(columns, is_plain=False)) & set(fault.verdicts)
-    assert "batch far above the noise" not in judge(columns, is_plain=True)  # such a log does not hold the noise
+    assert set(judge(columns, view="all")) & set(fault.verdicts)
+    assert "batch far above the noise" not in judge(columns, view="alone")  # such a log does not hold the noise
 
 
 AT = np.arange(1, 31)
