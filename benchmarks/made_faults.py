@@ -38,7 +38,7 @@ def cases(fault: Fault, part: str) -> Iterator[Case]:
     names, seeds = PARTS[part]
     for place, data in enumerate(names):
         ground = GROUNDS[data]
-        for seed in seeds if fault.verdicts != ("nothing wrong",) else range(seeds[0], MORE_HEALTHY * 2 + seeds[0]):
+        for seed in seeds if fault.name != "none" else range(seeds[0], MORE_HEALTHY * 2 + seeds[0]):
             setting = ground.setting
             if (place + seed) % 2:
                 setting = setting.but(optimizer="sgd", learning_rate=ground.sgd_rate, weight_decay=ground.sgd_decay)
@@ -52,7 +52,8 @@ def made(fault: Fault, case: Case, folder: Path | None) -> tuple[Columns, bool]:
         return fault.make(case)
     path = folder / f"{fault.name} {case.data} {case.seed}.json".replace(" ", "_")
     if not path.exists():
-        path.write_text(json.dumps(fault.make(case)))
+        columns, is_real = fault.make(case)
+        path.write_text(json.dumps([columns, bool(is_real)]))
     columns, is_real = json.loads(path.read_text())
     return columns, is_real
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import torch
 from torch import nn
@@ -66,8 +66,8 @@ def against_cure(case: Case, *, rows: Rows | None = None, **changes: object) -> 
     return made.columns, not made.end < case.ground.worse * cured.end
 
 
-def healthy(case: Case) -> Made:
-    made = case.train()
+def healthy(case: Case, **changes: object) -> Made:
+    made = case.train(**changes)
     return made.columns, made.end <= 1.1 * made.best
 
 
@@ -205,6 +205,8 @@ def rare_class(case: Case) -> Made:
 
 FAULTS = (
     Fault("none", ("nothing wrong",), healthy),
+    Fault("none at one rate", ("nothing wrong",), partial(healthy, decays=False, warmup=0.0)),
+    Fault("none with dropout", ("nothing wrong",), partial(healthy, dropout=0.5)),
     Fault("overfitting", ("overfitting",), overfitting),
     Fault("model too small", ("underfitting",), too_small),
     Fault("too much decay", ("underfitting",), too_regularised),

@@ -103,7 +103,7 @@ class Means:
 def _write(log: Columns, row: dict[str, float]) -> None:
     count = max((len(column) for column in log.values()), default=0)
     for name, value in row.items():
-        if value == value or name in log:  # no column for what nobody could say
+        if np.isfinite(value) or "loss" in name or name in log:  # no column for what nobody could say
             log.setdefault(name, [None] * count)
     for name, column in log.items():
         column.append(row.get(name))

@@ -118,3 +118,48 @@ def test_losses_that_fall_far_say_nothing_of_copied_rows_without_an_accuracy() -
     known = found(train_loss=far, val_loss=1.1 * far, val_accuracy=np.minimum(1.0, 0.5 + AT / 40.0))
     assert "validation follows training" in known
     assert "validation follows training" not in found(train_loss=far, val_loss=1.1 * far)
+
+
+def test_a_validation_loss_below_a_training_loss_under_dropout_is_no_fault() -> None:
+    falls_on = 0.05 + np.exp(-AT / 8.0)
+    assert list(found(train_loss=FALLS, val_loss=0.6 * FALLS)) == ["nothing wrong"]
+    away = found(train_loss=falls_on, val_loss=np.linspace(0.95, 0.4, 30) * falls_on)
+    assert "validation better than training" in away
+    crossed = found(train_loss=falls_on, val_loss=np.linspace(1.3, 0.4, 30) * falls_on)
+    assert "train and validation swapped" in crossed
+
+
+def test_rows_are_known_by_heart_where_every_answer_is_right_in_shares_or_percent() -> None:
+    far = np.exp(-AT / 4.0)
+    for scale in (1.0, 100.0):
+        right = {"val_accuracy": scale * np.minimum(1.0, 0.5 + AT / 40.0)}
+        assert "validation follows training" in found(train_loss=far, val_loss=1.1 * far, **right)
+        wrong = {"val_accuracy": scale * np.minimum(0.97, 0.5 + AT / 40.0)}
+        assert "validation follows training" not in found(train_loss=far, val_loss=1.1 * far, **wrong)
+
+
+def test_a_spike_is_held_against_the_points_around_it() -> None:
+    calm = 0.01 + 2.0 * np.exp(-AT / 3.0) + 0.002 * np.cos(3.0 * AT)
+    restless = np.where(AT <= 10, 0.3 * np.cos(2.5 * AT), 0.0)
+    assert "spikes" not in found(train_loss=calm + restless)
+    late = calm + np.where(AT == 20, 0.4, 0.0)
+    assert "at epoch 20 to" in found(train_loss=late)["spikes"].evidence
+
+
+def test_answers_that_are_right_more_often_than_sure_are_underfitting() -> None:
+    """The right ones of four of five answers need a loss of 1.0 of ten classes, and a smoothing of the labels 0.6."""
+    kept_small = 2.3 - 0.5 * (1.0 - np.exp(-AT / 2.0))
+    said = found(train_loss=kept_small, val_loss=kept_small, train_accuracy=0.8 - 0.5 * np.exp(-AT / 5.0))
+    assert said["underfitting"].advice.startswith("a tenth of the weight decay")
+    smoothed = 0.6 + 1.7 * np.exp(-AT / 2.0)
+    right = 0.97 - 0.5 * np.exp(-AT / 5.0)
+    assert list(found(train_loss=smoothed, val_loss=smoothed, train_accuracy=right)) == ["nothing wrong"]
+
+
+def test_a_text_that_stays_hard_to_foretell_is_no_underfitting() -> None:
+    """Two fifths of the characters are right; beside a wrong one ten others come into question."""
+    right = {"train_accuracy": 0.42 - 0.3 * np.exp(-AT / 5.0)}
+    falls = 2.1 + 2.1 * np.exp(-AT / 2.0)
+    assert list(found(train_loss=falls, val_loss=falls + 0.05, **right)) == ["nothing wrong"]
+    few = 1.4 + 0.9 * np.exp(-AT / 2.0)
+    assert "underfitting" in found(train_loss=few, val_loss=few + 0.05, **right)

@@ -17,8 +17,10 @@ __all__ = ["divergence", "spikes"]
 # A loss that is above where it began, after it was below, and this share above its best is on its way out: of
 # TaskSet's curves 99.8 % that ended badly show it in time and 1 % that ended well (``benchmarks.verdicts``).
 CLEARLY_ABOVE = 0.05
-# A spike is this many deviations of a point above both sides of it.
-SPIKE = 8.0
+# A spike is this many deviations of a point above both sides of it. A loss jumps about where it is high and is calm
+# where it has come down, so it must stand out by as many of the points just before and just after, so many of them, or
+# be so many times as high as both sides.
+SPIKE, AROUND, FEWEST_BESIDE, TIMES = 8.0, 8, 3, 2.0
 WORTH_SAYING = 0.1  # and this share of all that the loss moved
 FEWEST_POINTS = 8
 # An epoch has many steps, in which a rate that is too high takes a sound loss beyond all numbers.
@@ -138,9 +140,10 @@ def spikes(log: Log) -> Finding | None:
     if len(values) < FEWEST_POINTS:
         return None
     around = np.maximum(values[:-2], values[2:])
-    scale = max(1.4826 * float(np.median(np.abs(np.diff(values)))), 1e-12)
     gained = float(curve.smooth.max() - curve.smooth.min())
-    high = np.flatnonzero(values[1:-1] - around > max(SPIKE * scale, WORTH_SAYING * gained)) + 1
+    least = max(SPIKE * _usual(np.abs(np.diff(values))), WORTH_SAYING * gained)
+    high = np.flatnonzero(values[1:-1] - around > least) + 1
+    high = high[[_stands_out(values, int(place)) for place in high]]
     at = curve.raw.finite.at
     high = high[[not _any_between(restarts(log), at[place - 1], at[place]) for place in high]] if len(high) else high
     if not len(high):
@@ -163,6 +166,21 @@ def spikes(log: Log) -> Finding | None:
         advice=say("clip the gradient's norm near its usual size, or lower the rate by a third; look at those rows"),
         certainty="likely",
     )
+
+
+def _usual(jumps: npt.NDArray[np.float64]) -> float:
+    """The deviation behind these jumps from point to point."""
+    return max(1.4826 * float(np.median(jumps)), 1e-12)
+
+
+def _stands_out(values: npt.NDArray[np.float64], place: int) -> bool:
+    """Whether a point is high beside its surroundings, on the side where these jump more."""
+    beside = max(float(values[place - 1]), float(values[place + 1]))
+    if values[place] >= TIMES * beside > 0.0:
+        return True
+    sides = values[max(place - 1 - AROUND, 0) : place], values[place + 1 : place + 2 + AROUND]
+    usual = max((_usual(np.abs(np.diff(side))) for side in sides if len(side) > FEWEST_BESIDE), default=0.0)
+    return bool(values[place] - beside > SPIKE * usual)
 
 
 def _any_between(places: npt.NDArray[np.float64], after: float, until: float) -> bool:

@@ -1,4 +1,4 @@
-"""What makes one doubt the numbers themselves: parts that are swapped or leak, and too few rows."""
+"""What makes one doubt the numbers themselves: too few rows to tell, beside parts that are mixed up."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy.typing as npt
 from surefoot.diagnosis.curve import Curve, curve_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.logged_rate import has_come_down
+from surefoot.diagnosis.mixed_parts import mixed_parts
 from surefoot.diagnosis.wording import share
 from surefoot.language import say
 from surefoot.records import Finding
@@ -15,11 +16,6 @@ from surefoot.records import Finding
 __all__ = ["doubts"]
 
 FEWEST_POINTS = 6
-# Validation clearly below training for nine tenths of the second half.
-BELOW, MOSTLY = 0.1, 0.9
-# A training loss this small beside its start, with a validation loss no more than so far above it: rows that were not
-# learned from end several times higher.
-BY_HEART, AS_GOOD, ALL_RIGHT = 0.02, 1.25, 0.99
 # A validation loss whose neighbours differ by this share of all that it moved tells little between them.
 RESTLESS = 0.1
 # A training loss that jumps by half as much, or by half as large a share of where it stands, is no calmer.
@@ -36,89 +32,8 @@ def doubts(log: Log, *, is_noisy: bool = False) -> list[Finding]:
         log: of one training.
         is_noisy: the weights themselves jump, so a validation loss that does says nothing of its rows.
     """
-    found = (_swapped(log) or _follows(log), _counted_rows(log) or (None if is_noisy else _too_few_rows(log)))
+    found = (mixed_parts(log), _counted_rows(log) or (None if is_noisy else _too_few_rows(log)))
     return [finding for finding in found if finding is not None]
-
-
-def _swapped(log: Log) -> Finding | None:
-    training, validation = curve_of(log, "train"), curve_of(log, "validation")
-    if training is None or validation is None or len(validation.smooth) < FEWEST_POINTS:
-        return None
-    half = len(validation.smooth) // 2
-    beside = np.interp(validation.finite_at, training.finite_at, training.smooth)
-    is_below = validation.smooth[half:] < beside[half:] - BELOW * np.abs(beside[half:])
-    if is_below.mean() < MOSTLY:
-        return None
-    if _crossed(training, validation):
-        return Finding(
-            verdict="train and validation swapped",
-            run=log.name,
-            evidence=say(
-                "the validation loss begins above the training loss, {first:.3g} against {beside:.3g}, and ends below "
-                "it, {last:.3g} against {training:.3g}: the other way round would be usual, since a mean over the "
-                "first epoch lags behind",
-                first=validation.first,
-                beside=training.first,
-                last=validation.last,
-                training=training.last,
-            ),
-            advice=say("look where the two are measured and logged, and give each its own name"),
-            certainty="likely",
-        )
-    return Finding(
-        verdict="validation better than training",
-        run=log.name,
-        evidence=say(
-            "over the second half the validation loss lies below the training loss, at the end {validation:.3g} "
-            "against {training:.3g}",
-            validation=validation.last,
-            training=training.last,
-        ),
-        advice=say(
-            "dropout, augmentation or a mean over the epoch can do that; without them look whether the two were "
-            "swapped, or validation rows are among the training rows"
-        ),
-        certainty="possible",
-    )
-
-
-def _crossed(training: Curve, validation: Curve) -> bool:
-    """Whether the two were logged at the same places and the validation loss began clearly above the training loss."""
-    is_beside = training.at[0] == validation.at[0]
-    return bool(is_beside and validation.finite[0] > (1.0 + BELOW) * training.finite[0])
-
-
-def _follows(log: Log) -> Finding | None:
-    """A validation loss that falls as far as a training loss of rows known by heart."""
-    training, validation = curve_of(log, "train"), curve_of(log, "validation")
-    if training is None or validation is None or len(validation.smooth) < FEWEST_POINTS:
-        return None
-    ends = [float(np.median(curve.smooth[-max(2, len(curve.smooth) // 5) :])) for curve in (training, validation)]
-    start = float(training.smooth[0])
-    if not 0.0 < ends[0] <= BY_HEART * start or ends[1] > AS_GOOD * ends[0] or not _knows_all(log):
-        return None
-    return Finding(
-        verdict="validation follows training",
-        run=log.name,
-        evidence=say(
-            "the training loss fell to {training:.3g}, {share} of its first value, as where rows are known by heart, "
-            "and the validation loss with it, to {validation:.3g}",
-            training=ends[0],
-            share=share(ends[0] / start),
-            validation=ends[1],
-        ),
-        advice=say(
-            "look for rows that are in both parts: copies, neighbours in time, rows of the same person; only a very "
-            "easy task does this by itself"
-        ),
-        certainty="possible",
-    )
-
-
-def _knows_all(log: Log) -> bool:
-    """Whether all but every hundredth row is answered right; of a loss alone nobody knows how low is by heart."""
-    known = log.get("train_accuracy") or log.get("validation_accuracy")
-    return known is not None and len(known.finite) > 0 and bool(np.median(known.finite.values[-3:]) > ALL_RIGHT)
 
 
 def _counted_rows(log: Log) -> Finding | None:

@@ -38,9 +38,9 @@ def verdicts(log: Log) -> list[Finding]:
     if fatal is not None:  # what the course looks like no longer counts, what led to it does
         return [fatal, *seen]
     course = _course(log)
-    # a model is not too small where a cause was seen, it learned nothing at all, or is still learning
-    is_open = not seen and not {"learned nothing", "not converged"} & {one.verdict for one in course}
+    # a model is not too small where a cause was seen, noise holds it up, it learned nothing, or is still learning
     is_noisy = any(one.verdict == "held up by noise" for one in course)
+    is_open = not (seen or is_noisy or {"learned nothing", "not converged"} & {one.verdict for one in course})
     found = [*course, underfitting(log) if is_open else None, spikes(log), *seen, *doubts(log, is_noisy=is_noisy)]
     found += [accuracy(log), batch_size(log)]
     said = [finding for finding in found if finding is not None]

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from surefoot.diagnosis.curve import Curve, curve_of
+from surefoot.diagnosis.generalising import entropy_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.wording import share
 from surefoot.language import say
@@ -18,10 +19,14 @@ FEWEST_POINTS = 6
 # Most of the gain came in the first half, and the validation loss lies within a tenth of the training loss.
 BY_THE_MIDDLE, NEAR = 0.85, 0.1
 LEAST_GAIN = 0.02  # of the start: below it nothing was learned
-# High is a loss above this share of its start with one answer in five wrong, where accuracy was logged; or above the
-# smaller share and this much above what answers as right as these need.
+# High is a loss above this share of its start with one answer in five wrong, where accuracy was logged. Of characters,
+# words and many classes nobody can say how low a loss can be: there more than so many other answers come into question
+# beside a wrong one. And of two classes a table of people's affairs may tell no more than seven rows of ten.
 HIGH, WRONG = 0.4, 0.2
-STILL_HIGH, UNSURE = 0.2, 1.5
+MOST_OTHERS, OF_TWO, WRONG_OF_TWO = 9.0, 0.75, 0.3
+# Or one above the smaller share, this much above what answers as right as these need, and by more than a smoothing of
+# the labels by a tenth would add.
+STILL_HIGH, UNSURE, SMOOTHED = 0.2, 1.5, 0.1
 
 
 def underfitting(log: Log) -> Finding | None:
@@ -36,7 +41,10 @@ def underfitting(log: Log) -> Finding | None:
     beside = float(np.median(validation.smooth[-max(2, len(validation.smooth) // 5) :]))
     if beside - end > NEAR * end:
         return None
-    how = _how_high(log, end / start, end, start)
+    right = _right(log)
+    if right is None:
+        return None  # a loss alone does not tell what there is to learn
+    how, advice = _unsure(*right, start) or _often_wrong(*right, start) or ("", "")
     if not how:
         return None
     return Finding(
@@ -50,10 +58,7 @@ def underfitting(log: Log) -> Finding | None:
             beside=beside,
             how=how,
         ),
-        advice=say(
-            "a model twice as wide, or a third of the weight decay and dropout; if both losses stay where they are, "
-            "the inputs say no more about the targets"
-        ),
+        advice=advice,
         certainty="possible",
     )
 
@@ -63,18 +68,38 @@ def _is_level(training: Curve, gained: float) -> bool:
     return float(training.smooth[0]) - middle > BY_THE_MIDDLE * gained
 
 
-def _how_high(log: Log, left: float, loss: float, start: float) -> str:
-    """Why a loss counts as high, "" where it does not."""
-    known = log.get("train_accuracy") or log.get("validation_accuracy")
-    right = None if known is None or not len(known.finite) else float(np.median(known.finite.values[-3:]))
-    if right is None or not 0.0 < right < 1.0:
-        return ""  # a loss alone does not tell what there is to learn
-    if left > HIGH and 1.0 - right > WRONG:
-        return say("{wrong} of the answers are wrong", wrong=share(1.0 - right))
+def _right(log: Log) -> tuple[float, float] | None:
+    """Share of right answers, and the loss of the same part; None where that was not logged or says nothing."""
+    for part in ("train", "validation"):
+        known, curve = log.get(f"{part}_accuracy"), curve_of(log, part)
+        if known is not None and curve is not None and len(known.finite):
+            right = float(np.median(known.finite.values[-3:]))
+            few = max(2, len(curve.smooth) // 5)
+            return (right, float(np.median(curve.smooth[-few:]))) if 0.0 < right < 1.0 else None
+    return None
+
+
+def _often_wrong(right: float, loss: float, start: float) -> tuple[str, str] | None:
+    """More answers are wrong than a small loss allows, and each has few others beside it."""
+    others = math.exp(min((loss - entropy_of(right)) / (1.0 - right), 100.0))  # Fano's inequality, the other way round
+    if loss <= HIGH * start or 1.0 - right <= (WRONG_OF_TWO if start < OF_TWO else WRONG) or others > MOST_OTHERS:
+        return None
+    return say("{wrong} of the answers are wrong", wrong=share(1.0 - right)), say(
+        "a model twice as wide, or a third of the weight decay and dropout; if both losses stay where they are, "
+        "the inputs say no more about the targets"
+    )
+
+
+def _unsure(right: float, loss: float, start: float) -> tuple[str, str] | None:
+    """The answers are right far more often than they are sure: something keeps the outputs small."""
     # entropy of being right so often, the rest spread as at the start (Fano's inequality)
-    needed = -right * math.log(right) - (1.0 - right) * math.log(1.0 - right) + (1.0 - right) * start
-    if left > STILL_HIGH and loss > UNSURE * needed:
-        return say(
-            "answers of which {right} are right need not have more than {needed:.2g}", right=share(right), needed=needed
-        )
-    return ""
+    needed = entropy_of(right) + (1.0 - right) * start
+    allowed = needed + entropy_of(SMOOTHED) + SMOOTHED * start
+    if loss <= STILL_HIGH * start or loss <= max(UNSURE * needed, allowed):
+        return None
+    return say(
+        "answers of which {right} are right need not have more than {needed:.2g}", right=share(right), needed=needed
+    ), say(
+        "a tenth of the weight decay, then less dropout: the answers are right far more often than they are sure, so "
+        "the outputs are kept small, which a model that is too small does not explain"
+    )

@@ -26,6 +26,10 @@ _TRAINING = {
     "answers of which {right} are right need not have more than {needed:.2g}": (
         "准确率达到 {right} 时，损失本不必高于 {needed:.2g}"
     ),
+    "a tenth of the weight decay, then less dropout: the answers are right far more often than they are sure, so the "
+    "outputs are kept small, which a model that is too small does not explain": (
+        "把权重衰减降到十分之一，其次减少 dropout：答对的比例远高于给出的把握，说明输出被压得很小，而模型太小不会这样"
+    ),
     "a model twice as wide, or a third of the weight decay and dropout; if both losses stay where they are, the inputs "
     "say no more about the targets": (
         "把模型加宽一倍，或把权重衰减和 dropout 降为三分之一；若两个损失仍然不变，说明输入中关于目标的信息只有这么多"

@@ -142,11 +142,13 @@ _DIVERGENCE = {
 }
 
 _DOUBTS = {
-    "over the second half the validation loss lies below the training loss, at the end {validation:.3g} against "
-    "{training:.3g}": "后半程验证损失一直低于训练损失，最后为 {validation:.3g} 对 {training:.3g}",
-    "dropout, augmentation or a mean over the epoch can do that; without them look whether the two were swapped, or "
+    "over the second half the validation loss lies below the training loss and falls away from it, at the end "
+    "{validation:.3g} against {training:.3g}": (
+        "后半程验证损失一直低于训练损失，而且差距越拉越大，最后为 {validation:.3g} 对 {training:.3g}"
+    ),
+    "dropout or augmentation can put it below, but not further and further: look whether the two were swapped, or "
     "validation rows are among the training rows": (
-        "dropout、数据增强或按整轮取平均都会造成这种情况；若这些都没有用到，请检查两者是否颠倒，或验证数据是否混进了训练数据"
+        "dropout 或数据增强可以使它偏低，但不会越来越低：请检查两者是否颠倒，或验证数据是否混进了训练数据"
     ),
     "the validation loss jumps by {noise:.2g} from point to point, {share} of all that it moved, and the training loss "
     "is calmer": "验证损失相邻点之间跳动 {noise:.2g}，为其总变化的 {share}，而训练损失平稳得多",
