@@ -160,7 +160,7 @@ def few_to_watch(case: Case) -> Made:
 
 def swapped(case: Case) -> Made:
     columns = dict(case.train(weight_decay=0.0, dropout=0.0).columns)
-    for measure in ("loss", "accuracy"):
+    for measure in ("loss", "accuracy") if case.rows.has_classes else ("loss",):
         columns[f"train_{measure}"], columns[f"val_{measure}"] = columns[f"val_{measure}"], columns[f"train_{measure}"]
     return columns, (columns["train_loss"][-1] or 0.0) > case.ground.worse * (columns["val_loss"][-1] or 0.0)
 

@@ -140,10 +140,19 @@ def test_rows_are_known_by_heart_where_every_answer_is_right_in_shares_or_percen
 
 def test_a_spike_is_held_against_the_points_around_it() -> None:
     calm = 0.01 + 2.0 * np.exp(-AT / 3.0) + 0.002 * np.cos(3.0 * AT)
-    restless = np.where(AT <= 10, 0.3 * np.cos(2.5 * AT), 0.0)
-    assert "spikes" not in found(train_loss=calm + restless)
+    restless = np.where(AT <= 10, 0.25 * np.cos(2.5 * AT), 0.0)
+    assert "spikes" not in found(train_loss=calm * (1.0 + restless))
     late = calm + np.where(AT == 20, 0.4, 0.0)
     assert "at epoch 20 to" in found(train_loss=late)["spikes"].evidence
+    among_others = calm + np.where((AT % 5 == 0) & (AT < 30), 1.2, 0.0)
+    assert "jumped 5 times" in found(train_loss=among_others)["spikes"].evidence
+
+
+def test_a_validation_loss_that_jumps_is_no_sign_of_a_small_model() -> None:
+    few = 1.4 + 0.9 * np.exp(-AT / 2.0)
+    right = {"train_accuracy": 0.42 - 0.3 * np.exp(-AT / 5.0)}
+    assert "underfitting" in found(train_loss=few, val_loss=few, **right)
+    assert "underfitting" not in found(train_loss=few, val_loss=few + 0.1 * np.cos(3.0 * AT), **right)
 
 
 def test_answers_that_are_right_more_often_than_sure_are_underfitting() -> None:

@@ -19,6 +19,9 @@ FEWEST_POINTS = 6
 # Most of the gain came in the first half, and the validation loss lies within a tenth of the training loss.
 BY_THE_MIDDLE, NEAR = 0.85, 0.1
 LEAST_GAIN = 0.02  # of the start: below it nothing was learned
+# A validation loss that jumps by this share of where it stands over the last third says that the weights do: what holds
+# the losses up is their noise. Of the made models that are too small it jumps by half a percent at most.
+RESTLESS = 0.05
 # High is a loss above this share of its start with one answer in five wrong, where accuracy was logged. Of characters,
 # words and many classes nobody can say how low a loss can be: there more than so many other answers come into question
 # beside a wrong one. And of two classes a table of people's affairs may tell no more than seven rows of ten.
@@ -36,7 +39,7 @@ def underfitting(log: Log) -> Finding | None:
         return None
     start, end = float(training.smooth[0]), float(np.median(training.smooth[-max(2, len(training.smooth) // 5) :]))
     gained = start - end
-    if start <= 0.0 or gained < LEAST_GAIN * start or not _is_level(training, gained):
+    if start <= 0.0 or gained < LEAST_GAIN * start or not _is_level(training, gained) or not _is_calm(validation):
         return None
     beside = float(np.median(validation.smooth[-max(2, len(validation.smooth) // 5) :]))
     if beside - end > NEAR * end:
@@ -66,6 +69,11 @@ def underfitting(log: Log) -> Finding | None:
 def _is_level(training: Curve, gained: float) -> bool:
     middle = float(training.smooth[len(training.smooth) // 2])
     return float(training.smooth[0]) - middle > BY_THE_MIDDLE * gained
+
+
+def _is_calm(validation: Curve) -> bool:
+    last = validation.finite[-max(FEWEST_POINTS, len(validation.finite) // 3) :]
+    return float(np.median(np.abs(np.diff(last)))) <= RESTLESS * abs(float(np.median(last)))
 
 
 def _right(log: Log) -> tuple[float, float] | None:
