@@ -22,7 +22,7 @@ from surefoot.protocols import Candidate
 from surefoot.recipe import Recipe
 from surefoot.records import Evaluation, Objective, Run
 from surefoot.tuning import Ladder, Ledger, plan_rungs
-from surefoot.tuning.ladder import Start
+from surefoot.tuning.start import Start
 
 ROWS, EPOCHS, LOOKS = 10_000, 20, 20
 TRAINING_SECONDS = 15.0  # of one training on Fashion-MNIST with 10,000 rows, two cores

@@ -19,7 +19,7 @@ from surefoot.recipe import Recipe
 from surefoot.records import Objective
 from surefoot.tuning import Budget, Ladder, Ledger, climb, plan_rungs
 from surefoot.tuning.decay import decay_coordinate, with_decay_coordinate
-from surefoot.tuning.ladder import Start
+from surefoot.tuning.start import Start
 
 Make = Callable[..., Any]
 STARTS = (Start("adamw", 0.05, 0.5), Start("sgd", 0.3))

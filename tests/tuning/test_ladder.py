@@ -15,7 +15,7 @@ from surefoot.recipe import Recipe
 from surefoot.records import Evaluation, Objective, Run
 from surefoot.space import choice, log
 from surefoot.tuning import Ladder, plan_rungs
-from surefoot.tuning.ladder import Start
+from surefoot.tuning.start import Start
 from surefoot.tuning.study import best_of
 
 STARTS = (Start("adamw", 0.05, 0.5), Start("sgd", 0.3))

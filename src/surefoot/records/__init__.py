@@ -7,7 +7,7 @@ A float that is not a number is null in JSON and not-a-number again when read ba
 from surefoot.records.ablation import WHOLE, Ablation, Trial
 from surefoot.records.base import SCHEMA_VERSION
 from surefoot.records.forms import Form, Latency, Measured
-from surefoot.records.judging import belief, gains, is_preferred, ranked
+from surefoot.records.judging import belief, gains, is_preferred, lead, ranked
 from surefoot.records.probes import (
     Capacity,
     CapacityPoint,
@@ -53,5 +53,6 @@ __all__ = [
     "belief",
     "gains",
     "is_preferred",
+    "lead",
     "ranked",
 ]

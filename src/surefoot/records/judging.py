@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 from surefoot.records.training import Run
 
-__all__ = ["belief", "gains", "is_preferred", "ranked"]
+__all__ = ["belief", "gains", "is_preferred", "lead", "ranked"]
 
 # The same rows are looked at in both runs, so their difference is surer than either value: its error is taken as this
 # share of the larger one. Set by eye.
@@ -51,6 +51,13 @@ def gains(better: Run, other: Run) -> bool:
     """Whether ``better`` is better than ``other`` by more than the standard error of a look at that."""
     sign = 1.0 if better.objective.direction == "min" else -1.0
     return sign * (other.judged - better.judged) > _error(other)
+
+
+def lead(run: Run, value: float) -> float:
+    """By how many standard errors of its look a usable run is better than ``value``; below 0 where it is worse."""
+    difference = value - run.judged if run.objective.direction == "min" else run.judged - value
+    error = _error(run)
+    return difference / error if error > 0.0 else math.copysign(math.inf, difference) if difference else 0.0
 
 
 def is_preferred(run: Run, best: Run | None) -> bool:

@@ -17,12 +17,14 @@ from surefoot import seeds
 from surefoot.protocols import Candidate
 from surefoot.recipe import Recipe
 from surefoot.records import Run, belief, gains, ranked
-from surefoot.space import Choice, Dimension, active
+from surefoot.space import Dimension, active
 from surefoot.tuning.plan import MOST_SHARE, Rung
-from surefoot.tuning.point import BATCH, RATE, Point, point_of
+from surefoot.tuning.point import BATCH, RATE, Point, is_like, point_of, rate_of
+from surefoot.tuning.standstill import is_unreadable, longer_rungs, stands_still
+from surefoot.tuning.start import FOOT_FACTORS, SPACING, Start, allowed_rate
 from surefoot.tuning.valley import valley
 
-__all__ = ["Ladder", "Start"]
+__all__ = ["Ladder"]
 
 # The decay coordinate c = Σ ηλ of a run over so many epochs, and how it rises with them: half way between a constant c
 # and the constant timescale in epochs that Wang and Aitchison 2024 (arXiv:2405.13698) find (docs/log.md, 2026-11-21).
@@ -32,8 +34,6 @@ ENOUGH_ROWS, ROWS_EXPONENT = 1000.0, 0.2
 # How the best rate falls with the horizon, between not at all and the 0.32 of Bjorck et al. 2024 (docs/log.md,
 # 2026-11-21).
 RATE_EXPONENT = -0.22
-# The rates of the foot, as multiples of the edge of the range test; each optimizer walks through them in this order.
-FOOT_FACTORS = (1 / 3, 1.0, 1 / 9, 3.0, 1 / 27, 3**-0.5, 3**-1.5, 3**0.5, 3**-2.5, 1 / 81)
 # A rung above the foot tries the best point, a slower one, since early looks err towards high rates, and one more
 # decayed; first another optimizer's best, where the foot does not tell the two apart with this certainty.
 MORE_DECAY, SLOWER = 3.0, 1 / 2.5
@@ -43,27 +43,12 @@ CONVINCED, LITTLE_DRIFT = 0.8, 0.05
 # Two rates may change places from the middle to the top by about this share of their values.
 RATE_DRIFT = 0.12
 # When the best rate of the foot is the highest or the lowest that was tried, the next one beyond it is tried too.
-SPACING, MOST_WIDENINGS = 3.0, 2
+MOST_WIDENINGS = 2
 MAX_RESCUES = 3
 # A rung above another that gains less than this share of the loss says that longer runs gain next to nothing.
 LEAST_GAIN = 0.05
 # A last run shorter than this is not worth starting beside what there is.
 LEAST_SHARE = 0.02
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where the search begins with an optimizer.
-
-    Attributes:
-        optimizer: its name.
-        edge: the rate at the minimum of its range test, or a prior's.
-        limit: rates from here on diverged, None when that is not known.
-    """
-
-    optimizer: str
-    edge: float
-    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +65,7 @@ class Ladder:
         seed: of the study.
         space: further keys that may vary, drawn once at the foot and inherited upwards.
         decay: c of a whole training to begin with; None takes what the epochs and the rows want.
+        guess: the validation loss of always giving the same answer; None where it is not known or not what is judged.
     """
 
     rungs: tuple[Rung, ...]
@@ -91,6 +77,7 @@ class Ladder:
     seed: int
     space: Mapping[str, Dimension] = field(default_factory=dict)
     decay: float | None = None
+    guess: float | None = None
 
     def propose(self, runs: Sequence[Run]) -> tuple[Candidate, ...]:
         """The runs to make next, none of which waits for another; an empty tuple when the ladder is climbed."""
@@ -106,11 +93,22 @@ class Ladder:
 
     def at_full_length(self, run: Run) -> Recipe:
         """The recipe of a whole training at the point of a run that was shorter or longer."""
-        point = self._brought(point_of(run), from_share=run.share, to_share=1.0).within(self.space)
+        point = self._brought(point_of(run), from_share=run.share, to_share=1.0)
+        if stands_still([run], self.guess):
+            point = self._undecayed(self._usual([run], share=1.0)[0])
+        point = point.within(self.space)
         return point.recipe(self.base, num_rows=self.num_rows, samples=self.training_samples)
 
     def _wave(self, done: Sequence[Run]) -> tuple[Candidate, ...]:
         """The runs that follow once all of ``done`` have ended."""
+        foot = [run for run in done if run.coordinates["rung"] == 0]
+        if len(self.rungs) > 1 and len(foot) >= self.rungs[0].runs and is_unreadable(foot, self.guess):
+            left = (self.allowed_samples - sum(run.samples for run in foot)) / self.training_samples
+            return replace(self, rungs=longer_rungs(self.rungs, left=left))._next(done)
+        return self._next(done)
+
+    def _next(self, done: Sequence[Run]) -> tuple[Candidate, ...]:
+        """Likewise, with the plan that holds now."""
         if not self.rungs:
             return ()
         level = max((int(run.coordinates["rung"]) for run in done), default=-1)
@@ -121,6 +119,8 @@ class Ladder:
             rescues = len(here) - self.rungs[level].runs
             return self._candidates(done, level, [self._rescue(done)]) if rescues < MAX_RESCUES else ()
         if level + 1 < len(self.rungs):
+            if is_unreadable(here, self.guess) if level == 0 else stands_still(done, self.guess):
+                return self._candidates(done, level + 1, self._anew(done, level + 1))
             wider = self._wider(here) if level == 0 else None
             if wider is not None and len(here) < self.rungs[0].runs + MOST_WIDENINGS:
                 return self._candidates(done, 0, [wider])
@@ -141,14 +141,18 @@ class Ladder:
             values = self._drawn(index, count, start.optimizer)
             allowed = self.space.get(RATE)
             if allowed is not None and allowed.clip(rate) != rate:
-                rate = _inside(allowed, rate, (index + 0.5) / count, is_alone=not values)
+                rate = allowed_rate(allowed, rate, (index + 0.5) / count, is_alone=not values)
             why = "where the probes and the usual rates point"
             decay = self._decay(self.rungs[0].share) * self._slowed(start)
             point = Point(start.optimizer, rate, decay, values, why)
-            if BATCH in values:
-                point = point.at_batch(values[BATCH], before=self.base.batch.first_size(self.num_rows))
-            points.append(point)
+            points.append(self._at_its_batch(point))
         return points
+
+    def _at_its_batch(self, point: Point) -> Point:
+        """A point whose rate belongs to the base recipe's batch, with the rate that its own batch size asks for."""
+        if BATCH not in point.values:
+            return point
+        return point.at_batch(point.values[BATCH], before=self.base.batch.first_size(self.num_rows))
 
     def _drawn(self, index: int, count: int, optimizer: str) -> dict[str, Any]:
         """Values for the space's keys, spread evenly over the foot's runs and shuffled key by key."""
@@ -164,13 +168,13 @@ class Ladder:
     def _wider(self, foot: Sequence[Run]) -> Point | None:
         """A rate beyond those that were tried, where the best one is the last on its side; None where it is not."""
         best = ranked(foot)[0]
-        rates = sorted(_rate(run) for run in foot if _is_like(run, best))
+        rates = sorted(rate_of(run) for run in foot if is_like(run, best))
         if len(rates) < 2 or RATE in self.space:
             return None
         lower, upper = best.coordinates["learning_rate"] / SPACING, best.coordinates["learning_rate"] * SPACING
-        if _rate(best) == rates[-1] and upper < self._limit(best.coordinates["optimizer"], foot):
+        if rate_of(best) == rates[-1] and upper < self._limit(best.coordinates["optimizer"], foot):
             return replace(point_of(best), rate=upper, why=f"the highest rate so far was the best: {best.name}")
-        if _rate(best) != rates[0]:
+        if rate_of(best) != rates[0]:
             return None
         return replace(point_of(best), rate=lower, why=f"the lowest rate so far was the best: {best.name}")
 
@@ -185,7 +189,7 @@ class Ladder:
             points.append(self._carried(other, below, rung.share))
         points.append(best.moved(rate=SLOWER, why=f"{order[0].name} at a lower rate, since short runs err upwards"))
         points.append(best.moved(decay=MORE_DECAY, why=f"{order[0].name} with more decay"))
-        points += [self._carried(run, [run], rung.share) for run in order[1:] if not _is_like(run, order[0])]
+        points += [self._carried(run, [run], rung.share) for run in order[1:] if not is_like(run, order[0])]
         points.append(best.moved(rate=SLOWER, decay=MORE_DECAY, why=f"{order[0].name}, slower and more decayed"))
         points.append(best.moved(rate=1 / SLOWER, why=f"{order[0].name} at a higher rate"))
         points = self._told_apart(points)
@@ -209,9 +213,40 @@ class Ladder:
         points = self._told_apart(points)
         shorter = ranked([run for run in done if run.coordinates["rung"] < level])
         count = rung.runs
-        if count == 1 and shorter and not _pays(best, shorter[0]):
+        if count == 1 and shorter and not stands_still(shorter, self.guess) and not _pays(best, shorter[0]):
             count = 2  # a longer horizon gained next to nothing: two shorter runs, one of them more decayed
         return [points[index % len(points)] for index in range(count)]
+
+    def _anew(self, done: Sequence[Run], level: int) -> list[Point]:
+        """A rung's points where nothing can be carried on; at the top the untuned recipe is what is left to trust."""
+        runs = self.rungs[level].runs
+        if level < len(self.rungs) - 1:
+            points = self._usual(done, share=self.rungs[level].share)
+        else:
+            points = [self._undecayed(point) for point in self._usual(done, share=self._share(done, runs))]
+        return [points[index % len(points)] for index in range(runs)]
+
+    def _undecayed(self, point: Point) -> Point:
+        """The point without a decay that the user did not ask for: on a level it holds the weights back."""
+        return point if self.decay is not None else replace(point, decay=0.0)
+
+    def _usual(self, done: Sequence[Run], *, share: float) -> list[Point]:
+        """The optimizers at their usual rates and higher, the preferred one first.
+
+        That one is of Adam's kind unless the user says otherwise: its steps do not shrink with a plateau's gradient.
+        """
+        why = "no run so far learned more than a constant answer: longer, at a usual rate"
+        points = []
+        for start in self.starts:
+            usual = start.usual_rate(self.base, self.num_rows) * share**RATE_EXPONENT
+            higher = start.prior * FOOT_FACTORS[0] * (share / self.rungs[0].share) ** RATE_EXPONENT
+            own = [point_of(run).values for run in ranked(done) if run.coordinates["optimizer"] == start.optimizer]
+            own = own or [self._drawn(0, 1, start.optimizer)]
+            decay = self._decay(share) * self._slowed(start)
+            for index, rate in enumerate((usual, max(higher, SPACING * usual))):
+                point = Point(start.optimizer, rate, decay, own[index % len(own)], why)
+                points.append(self._at_its_batch(point))
+        return self._told_apart(points)
 
     def _chosen(self, below: Sequence[Run]) -> Run:
         """The run to build the top on: the best one, or the preferred optimizer's where that can hardly be told."""
@@ -234,7 +269,7 @@ class Ladder:
 
     def _rescue(self, failed: Sequence[Run]) -> Point:
         """Everything so far failed: a tenth of the lowest rate that diverged, or half of the batch that did not fit."""
-        lowest = min(failed, key=_rate)
+        lowest = min(failed, key=rate_of)
         if all(run.status == "out_of_memory" for run in failed):
             smallest = min(int(run.recipe["batch"]["size"]) for run in failed)
             point = point_of(lowest).at_batch(max(1, smallest // 2), before=smallest)
@@ -245,7 +280,7 @@ class Ladder:
 
     def _carried(self, run: Run, below: Sequence[Run], share: float) -> Point:
         """A run's point at a longer horizon, its rate read from all runs that differ from it in nothing else."""
-        alike = [other for other in ranked(below) if _is_like(other, run)]
+        alike = [other for other in ranked(below) if is_like(other, run)]
         point = replace(point_of(run), rate=valley(alike or [run]), why=f"{run.name}, brought to a longer horizon")
         return self._brought(point, from_share=run.share, to_share=share)
 
@@ -298,7 +333,7 @@ class Ladder:
     def _limit(self, optimizer: str, runs: Sequence[Run]) -> float:
         """Half of the lowest rate that is known to diverge."""
         known = [start.limit for start in self.starts if start.optimizer == optimizer and start.limit is not None]
-        seen = [_rate(run) for run in runs if run.status == "diverged" and run.coordinates["optimizer"] == optimizer]
+        seen = [rate_of(run) for run in runs if run.status == "diverged" and run.coordinates["optimizer"] == optimizer]
         return min((*known, *seen), default=math.inf) / 2.0
 
     # What fits
@@ -347,27 +382,6 @@ class Ladder:
         )
 
 
-def _inside(allowed: Dimension, rate: float, place: float, *, is_alone: bool) -> float:
-    """An allowed rate in place of one that is not: near the end of the range that the probes point to, not upon it.
-
-    Where nothing else varies, options are gone through evenly: one of them twice would be a run for nothing.
-    """
-    nearest = float(allowed.clip(rate))
-    if isinstance(allowed, Choice):
-        return float(allowed.at(place)) if is_alone else nearest
-    return float(allowed.clip(nearest * SPACING ** (place if nearest > rate else -place)))
-
-
 def _pays(longer: Run, shorter: Run) -> bool:
     """Whether the longer run was better by more than a look's error and by more than next to nothing."""
     return gains(longer, shorter) and abs(longer.judged - shorter.judged) > LEAST_GAIN * abs(shorter.judged)
-
-
-def _rate(run: Run) -> float:
-    return float(run.coordinates["learning_rate"])
-
-
-def _is_like(run: Run, other: Run) -> bool:
-    """Whether two runs differ in their rate alone."""
-    one, two = point_of(run), point_of(other)
-    return one.optimizer == two.optimizer and math.isclose(one.decay, two.decay) and one.values == two.values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +13,7 @@ from surefoot.records import Run
 from surefoot.space import Dimension
 from surefoot.tuning.decay import with_decay_coordinate
 
-__all__ = ["DECAY", "RATE", "Point", "point_of", "with_optimizer"]
+__all__ = ["BATCH", "DECAY", "RATE", "Point", "is_like", "point_of", "rate_of", "with_optimizer"]
 
 RATE, DECAY, BATCH = "optimizer.learning_rate", "optimizer.weight_decay", "batch.size"
 
@@ -75,6 +76,17 @@ def point_of(run: Run) -> Point:
     values = {key: value for key, value in run.coordinates.items() if key not in own}
     found = run.coordinates
     return Point(found["optimizer"], float(found["learning_rate"]), float(found["decay"]), values)
+
+
+def rate_of(run: Run) -> float:
+    """The learning rate of a recorded run."""
+    return float(run.coordinates["learning_rate"])
+
+
+def is_like(run: Run, other: Run) -> bool:
+    """Whether two runs differ in their rate alone."""
+    one, two = point_of(run), point_of(other)
+    return one.optimizer == two.optimizer and math.isclose(one.decay, two.decay) and one.values == two.values
 
 
 def with_optimizer(base: Recipe, name: str) -> Recipe:

@@ -13,7 +13,7 @@ from surefoot.space import Dimension, Integer, Log, Uniform, When
 from surefoot.sparse import is_sparse
 from surefoot.tasks import Task
 
-__all__ = ["facts_of", "ranges_of"]
+__all__ = ["facts_of", "guess_of", "loss_name", "ranges_of"]
 
 # Rows that are looked at: enough for a scale, and milliseconds.
 MOST_ROWS = 10_000
@@ -30,6 +30,33 @@ def facts_of(task: Task, recipe: Mapping[str, Any]) -> Facts:
     """
     scale = None if Data(**recipe.get("data", {})).standardize else _scale(task)
     return Facts(input_scale=scale, largest_class=_largest_class(task.validation))
+
+
+def guess_of(task: Task, loss: str) -> float | None:
+    """The validation loss of always giving the training targets' class shares, or their mean, by weight.
+
+    None for losses without such an answer.
+    """
+    if not (isinstance(task.train, tuple) and isinstance(task.validation, tuple)):
+        return None
+    known, asked = (_array(part[1]) for part in (task.train, task.validation))
+    known_weights, asked_weights = (
+        _array(part[2]) if len(part) == 3 else np.ones(len(part[0])) for part in (task.train, task.validation)
+    )
+    if loss == "mean_squared_error":
+        mean = np.average(known, axis=0, weights=known_weights)
+        errors = ((asked - mean) ** 2).reshape(len(asked), -1).mean(axis=1)
+        return float(np.average(errors, weights=asked_weights))
+    if loss != "cross_entropy" or known.ndim != 1 or known.dtype.kind not in "iub":
+        return None
+    counts = np.bincount(known.astype(int), weights=known_weights, minlength=int(asked.max()) + 1)
+    shares = np.maximum(counts, 0.5) / counts.sum()  # a class that training never saw is not impossible
+    return float(np.average(-np.log(shares[asked.astype(int)]), weights=asked_weights))
+
+
+def loss_name(task: Task, recipe: Mapping[str, Any]) -> str:
+    """What is trained on, the recipe's or else the task's own; "custom" for a function."""
+    return str(recipe.get("loss", {}).get("name") or (task.loss if isinstance(task.loss, str) else "custom"))
 
 
 def ranges_of(space: Mapping[str, Dimension]) -> dict[str, Range]:

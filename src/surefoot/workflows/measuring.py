@@ -12,7 +12,7 @@ from surefoot.protocols import Observer, Silent, TrainableFactory
 from surefoot.protocols.search import never
 from surefoot.recipe import Recipe
 from surefoot.records import RangeTest
-from surefoot.tuning.ladder import FOOT_FACTORS, Start
+from surefoot.tuning.start import FOOT_FACTORS, Start
 
 __all__ = ["PROBE_BATCH", "allowance", "measure", "starts"]
 
@@ -79,14 +79,14 @@ def starts(
     found, notes = [], []
     for name in optimizers:
         test = by_name.get(name)
-        edge = PRIOR_EDGES.get(name, PRIOR_EDGE)
+        edge = prior = PRIOR_EDGES.get(name, PRIOR_EDGE)
         if given is not None:
-            edge = given / FOOT_FACTORS[0]
+            edge = prior = given / FOOT_FACTORS[0]
             notes.append(f"the search begins at the recipe's learning rate, {given:g}")
         elif test is not None and test.value is not None:
             edge = math.sqrt(edge * BELOW_MINIMUM * test.value)  # a sweep is about as far off as the prior: docs/log.md
         else:
             why = test.reason if test is not None else "a range test would have cost too much"
             notes.append(f"{name}: {why}; its rates start from a prior, {edge / 10:g}")
-        found.append(Start(name, edge, test.diverged_above if test is not None else None))
+        found.append(Start(name, edge, test.diverged_above if test is not None else None, prior))
     return tuple(found), notes

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from surefoot import diagnosis, reports
 from surefoot.language import language as spoken_in
 from surefoot.protocols import Finishes, Split, Trainable, TrainableFactory
@@ -23,7 +21,7 @@ from surefoot.tasks.builder import reference_to
 from surefoot.tasks.inputs import input_form
 from surefoot.tuning import Outcome
 from surefoot.workflows import output
-from surefoot.workflows.facts import facts_of, ranges_of
+from surefoot.workflows.facts import facts_of, guess_of, loss_name, ranges_of
 
 __all__ = ["Result", "Spending", "conclude", "versions"]
 
@@ -145,6 +143,7 @@ def conclude(
     samples = sum(run.samples for run in outcome.runs) + sum(test.samples for test in spending.probes)
     rows = {str(part): _num_rows(getattr(task, part)) for part in PARTS}
     status, reason = _status(outcome, interrupted=spending.interrupted)
+    chosen = outcome.best.recipe if outcome.best else {}
     study = Study(
         kind=kind,
         task=task.name,
@@ -154,16 +153,16 @@ def conclude(
         budget=spending.budget,
         rows=rows,
         epochs=task.epochs,
-        loss=_loss_name(task, outcome),
+        loss=loss_name(task, chosen),
         objective=factory.objective,
         probes=spending.probes,
         runs=outcome.runs,
         winner=outcome.best.number if outcome.best else None,
-        recipe=outcome.best.recipe if outcome.best else {},
+        recipe=chosen,
         metrics=metrics,
-        guess=_guess(task, _loss_name(task, outcome)),
+        guess=guess_of(task, loss_name(task, chosen)),
         forecast=forecast,
-        facts=facts_of(task, outcome.best.recipe if outcome.best else {}),
+        facts=facts_of(task, chosen),
         ranges=ranges_of(space or {}),
         cost=Cost(trainings=samples / factory.training_samples, samples=samples, seconds=spending.seconds),
         notes=(*task.notes, *notes, *finished, *_loading(task, directory)),
@@ -186,32 +185,6 @@ def _measured(trainable: Trainable) -> dict[str, float]:
     return found
 
 
-def _guess(task: Task, loss: str) -> float | None:
-    """The validation loss of always giving the training targets' class shares, or their mean, by weight.
-
-    None for losses without such an answer.
-    """
-    if not (isinstance(task.train, tuple) and isinstance(task.validation, tuple)):
-        return None
-    known, asked = (_values(part[1]) for part in (task.train, task.validation))
-    known_weights, asked_weights = (
-        _values(part[2]) if len(part) == 3 else np.ones(len(part[0])) for part in (task.train, task.validation)
-    )
-    if loss == "mean_squared_error":
-        mean = np.average(known, axis=0, weights=known_weights)
-        errors = ((asked - mean) ** 2).reshape(len(asked), -1).mean(axis=1)
-        return float(np.average(errors, weights=asked_weights))
-    if loss != "cross_entropy" or known.ndim != 1 or known.dtype.kind not in "iub":
-        return None
-    counts = np.bincount(known.astype(int), weights=known_weights, minlength=int(asked.max()) + 1)
-    shares = np.maximum(counts, 0.5) / counts.sum()  # a class that training never saw is not impossible
-    return float(np.average(-np.log(shares[asked.astype(int)]), weights=asked_weights))
-
-
-def _values(targets: Any) -> Any:
-    return np.asarray(targets.detach().cpu() if hasattr(targets, "detach") else targets)
-
-
 def _status(outcome: Outcome, *, interrupted: bool) -> tuple[StudyStatus, str]:
     """How it ended: a person's wish comes first, then whether anything worked, then the clock."""
     if outcome.stopped and interrupted:
@@ -224,11 +197,6 @@ def _status(outcome: Outcome, *, interrupted: bool) -> tuple[StudyStatus, str]:
     if outcome.stopped and outcome.best is None:
         return "interrupted", "the time was spent before any run reached a usable model; allow more"
     return "completed", "the time was spent before the ladder was climbed" if outcome.stopped else ""
-
-
-def _loss_name(task: Task, outcome: Outcome) -> str:
-    chosen = outcome.best.recipe["loss"].get("name") if outcome.best else None
-    return str(chosen or (task.loss if isinstance(task.loss, str) else "custom"))
 
 
 def _num_rows(part: Any) -> int:

@@ -27,6 +27,7 @@ from surefoot.workflows import output
 from surefoot.workflows.backend import identity, open_task, require_recipe, require_seed
 from surefoot.workflows.company import require_one_process
 from surefoot.workflows.executing import executing, notes_of, require_workers
+from surefoot.workflows.facts import guess_of, loss_name
 from surefoot.workflows.interrupt import interruptible
 from surefoot.workflows.measuring import measure, starts
 from surefoot.workflows.result import Result, Spending, conclude
@@ -125,6 +126,7 @@ class _Wanted:
         limit: the budget.
         seed: of everything random.
         factory: makes the runs.
+        guess: the loss of a constant answer, where that is what is judged; None where it is not known.
     """
 
     recipe: Recipe | None
@@ -134,6 +136,7 @@ class _Wanted:
     limit: Budget
     seed: int
     factory: TrainableFactory
+    guess: float | None
 
 
 def _wanted(task: Task, limit: Budget, seed: int, space: Mapping[str, Dimension], recipe: Recipe | None) -> _Wanted:
@@ -149,7 +152,9 @@ def _wanted(task: Task, limit: Budget, seed: int, space: Mapping[str, Dimension]
     factory, base = open_task(task, base)
     base = _settled(base, recipe, factory)
     _check_sizes(varied, factory.num_rows)
-    return _Wanted(recipe, base, optimizers, varied, limit, seed, factory)
+    is_known = factory.objective.name == "validation_loss" and "loss.name" not in varied
+    guess = guess_of(task, loss_name(task, base.to_dict())) if is_known else None
+    return _Wanted(recipe, base, optimizers, varied, limit, seed, factory, guess)
 
 
 def _seconds_before(ledger: Ledger, workers: int) -> float:
@@ -191,6 +196,7 @@ def _ladder(wanted: _Wanted, tests: Sequence[RangeTest], trainings: float) -> tu
         seed=wanted.seed,
         space=wanted.space,
         decay=decay,
+        guess=wanted.guess,
     )
     return ladder, notes
 

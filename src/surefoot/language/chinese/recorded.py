@@ -11,6 +11,9 @@ _PURPOSES = {
     "where the probes and the usual rates point": "探测结果和常用学习率所指之处",
     "the highest rate so far was the best: {name}": "迄今最高的学习率最好：{name}",
     "the lowest rate so far was the best: {name}": "迄今最低的学习率最好：{name}",
+    "no run so far learned more than a constant answer: longer, at a usual rate": (
+        "迄今没有一次训练学到比固定答案更多的东西：延长训练，用常用学习率"
+    ),
     "{name} at a lower rate, since short runs err upwards": "{name}，学习率调低，因为短训练往往偏高",
     "{name} with more decay": "{name}，加大权重衰减",
     "{name}, slower and more decayed": "{name}，学习率调低且权重衰减加大",
