@@ -59,6 +59,10 @@ def short_cells(rows: int) -> bytes:
     return b"loss\n" + b"1\n2\n" * (rows * 12)
 
 
+def blanks_of_pandas(rows: int) -> bytes:
+    return b"loss\n" + b"1\nnan\n" * (rows * 8)
+
+
 def many_columns(rows: int) -> bytes:
     names = ",".join(f"c{column}" for column in range(rows * 2))
     return f"loss,{names}\n1,{names}\n".encode()
@@ -181,6 +185,7 @@ def insert(made: sqlite3.Connection, table: str, **cells: object) -> None:
 KINDS: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "CSV": ("a.csv", table),
     "CSV, cells of one digit": ("a.csv", short_cells),
+    "CSV, every second cell not-a-number": ("a.csv", blanks_of_pandas),
     "CSV, as many columns as bytes": ("a.csv", many_columns),
     "JSON lines": ("a.jsonl", json_lines),
     "JSON lines, a new name in each": ("a.jsonl", new_names),

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from surefoot.diagnosis.column_names import is_error
 from surefoot.diagnosis.column_sets import passed_over
 from surefoot.diagnosis.column_words import PARTS
-from surefoot.diagnosis.columns import called, has_rewards, hint, meanings, overlooked, sums
+from surefoot.diagnosis.columns import ROLES, called, has_rewards, hint, meanings, overlooked, sums
 from surefoot.diagnosis.counting import counted_on
 from surefoot.diagnosis.log import Log, Series, Unit, neighbours
 from surefoot.diagnosis.places import Place, dense, placed
@@ -42,6 +42,7 @@ def log_of(name: str, table: Table, *, named: Mapping[str, str] | None = None, n
     Raises:
         RequestError: nothing in it is a loss or an accuracy.
     """
+    table.without_gaps()
     seen = list(table.columns)
     roles = meanings(seen, named)
     notes = [*notes, *table.notes(), *_unread(table, roles), *_summed(table, roles)]
@@ -162,9 +163,10 @@ def _beside(points: Mapping[str, tuple[Values, Values]], roles: Mapping[str, str
     """What was logged beside what is judged, and may be meant."""
     notes = []
     chosen = {role: column for column, role in roles.items()}
-    for role, columns in passed_over([*roles, *points], roles).items():
+    columns = [*roles, *(name for name in points if name not in ROLES)]
+    for role, others in passed_over(columns, roles).items():
         kept = points[role][1]
-        others = [name for name in columns if name in points and not np.array_equal(points[name][1], kept)]
+        others = [name for name in others if name in points and not np.array_equal(points[name][1], kept)]
         if others:
             notes.append(
                 say(

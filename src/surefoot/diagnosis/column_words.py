@@ -57,11 +57,19 @@ ALONE = {
     "gradient_norm": ("grad_norm", "gradient_norm", "gnorm", "grad_2_norm_total"),
 }
 # Words that tools add and that change nothing; a value a step is as good as one an epoch.
-FILLERS = frozenset({"epoch", "step", "avg", "mean", "average", "total", "of", "metrics", "metric"})
+FILLERS = frozenset({
+    *("epoch", "step", "avg", "mean", "average", "total", "of", "metrics", "metric"),
+    *("history", "hist", "curve", "per"),
+})  # fmt: skip
 # and by which they count several sets of a part: "valid_1" of LightGBM, "dataloader_idx_0" of Lightning
 NUMBERS = frozenset({"0", "1", "dataloader", "idx"})
-# Written as one word.
+# Written as one word, or of many.
 TWO_WORDS = {
+    "losses": ["loss"],
+    "accuracies": ["accuracy"],
+    "accs": ["acc"],
+    "lrs": ["lr"],
+    "epochs": ["epoch"],
     "tloss": ["train", "loss"],
     "vloss": ["val", "loss"],
     "tacc": ["train", "acc"],

@@ -18,6 +18,7 @@ __all__ = ["LONGEST_PATH", "MOST_COLUMNS", "Cells", "Table", "number", "plain"]
 MOST_COLUMNS = 10_000
 # Beyond any loss, so that sums and squares of what remains are numbers.
 LARGEST = 1e100
+DENSE = 0.9  # the share of rows with a number from which on a column says one in every row
 LONGEST_NAME, LONGEST_PATH = 80, 1000
 _BLANK = frozenset({"", "none", "null", "na", "n/a", "-"})
 _UNREAD = object()
@@ -38,8 +39,9 @@ class Cells:
     def of(cls, rows: npt.NDArray[np.uint32], values: npt.NDArray[np.float64]) -> Cells:
         """A column of what was computed."""
         found = cls()
-        found._rows = array("I", rows.tobytes())
-        found._values = array("d", values.tobytes())
+        found._rows = array("I")
+        found._rows.frombytes(rows.view(np.uint8).data)
+        found._values.frombytes(values.view(np.uint8).data)
         return found
 
     def put(self, row: int, cell: Any) -> None:
@@ -63,6 +65,14 @@ class Cells:
         if self._rows is None:
             return np.arange(self._start, self._start + len(self._values), dtype=np.uint32)
         return np.frombuffer(self._rows, dtype=np.uint32)
+
+    def first_row(self) -> float:
+        """The first row that says a number which is one, infinity where none does."""
+        is_none = np.isnan(self.values)
+        place = int(np.argmin(is_none)) if len(is_none) else 0
+        if not len(is_none) or is_none[place]:
+            return math.inf
+        return self._start + place if self._rows is None else self._rows[place]
 
     @property
     def values(self) -> npt.NDArray[np.float64]:
@@ -129,6 +139,31 @@ class Table:
                 self.columns[name] = Cells.of(places.astype(np.uint32), cells.values)
                 moved.append(name)
         return moved
+
+    def without_gaps(self) -> None:
+        """Take not-a-number for a blank, as pandas writes it, between numbers and at the end of a sparse column.
+
+        A loss that was a number in every row, and is none from a row on, was lost.
+
+        >>> table = Table.of({"train_loss": [2.0, math.nan, 1.0, math.nan], "loss": [2.0, 1.0, math.nan, math.nan]})
+        >>> table.without_gaps()
+        >>> [cells.values.tolist() for cells in table.columns.values()]
+        [[2.0, 1.0], [2.0, 1.0, nan, nan]]
+        """
+        for name, cells in self.columns.items():
+            is_number = np.isnan(cells.values)
+            if is_number.all() or not is_number.any():
+                continue
+            np.logical_not(is_number, out=is_number)
+            last = len(is_number) - 1 - int(np.argmax(is_number[::-1]))
+            rows = cells.rows
+            if is_number[: last + 1].mean() >= DENSE and not self._begins_after(int(rows[last])):
+                is_number[last:] = True
+            self.columns[name] = Cells.of(rows[is_number], cells.values[is_number])
+
+    def _begins_after(self, row: int) -> bool:
+        """Whether a later row says what none before it did, as that of an evaluation after the training does."""
+        return any(row < cells.first_row() < math.inf for cells in self.columns.values())
 
     def add(self, row: Mapping[str, Any], *, at: int | None = None) -> None:
         """Add a row at the end, or to one that is there already."""
