@@ -23,7 +23,7 @@ from benchmarks.tasks import ROOT
 from surefoot.curves import zero_lag
 from surefoot.diagnosis.divergence import divergence
 from surefoot.diagnosis.judging import verdicts
-from surefoot.diagnosis.learning_rate import Shares, judged_rate
+from surefoot.diagnosis.learning_rate import judged_rate
 from surefoot.diagnosis.log import Log, Series
 from surefoot.diagnosis.overfitting import overfitting
 
@@ -144,7 +144,7 @@ def half_runs(by: str) -> list[HalfRun]:
         best = _best_rate(runs, by)
         for run in runs:
             log = _first_half(run, with_accuracy=by == "test_accuracies")
-            found.append(HalfRun(problem, optimizer, log, _truth(run["learning_rate"], best)))
+            found.append(HalfRun(problem, optimizer, log, truth_of(run["learning_rate"], best)))
     return found
 
 
@@ -153,9 +153,9 @@ def without_start(log: Log) -> Log:
     return Log(log.name, log.unit, {name: Series(one.at[1:], one.values[1:]) for name, one in log.series.items()})
 
 
-def is_right(run: HalfRun, *, shares: Shares | None = None) -> bool:
-    judged = judged_rate(run.log, shares=shares)
-    return judged is not None and judged[0] == run.truth
+def is_right(run: HalfRun) -> bool:
+    judged = judged_rate(run.log)
+    return judged is not None and judged.judgement == run.truth
 
 
 def rates() -> None:
@@ -179,7 +179,8 @@ def _best_rate(runs: list[dict[str, Any]], by: str) -> float:
     return min(ends, key=lambda rate: float(np.mean(ends[rate])))
 
 
-def _truth(rate: float, best: float) -> str:
+def truth_of(rate: float, best: float) -> str:
+    """On which side of the best rate one lies."""
     decades = np.log10(rate / best)
     return "about right" if abs(decades) <= HALF_A_DECADE else "too high" if decades > 0 else "too low"
 

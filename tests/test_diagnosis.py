@@ -16,8 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import surefoot as sf
-from surefoot.diagnosis import Log, Series, read_logs
-from surefoot.diagnosis.learning_rate import judged_rate
+from surefoot.diagnosis import read_logs
 from surefoot.errors import RequestError, SurefootError
 
 LOGS = Path(__file__).parent / "logs"
@@ -184,49 +183,6 @@ def test_a_course_with_a_known_fault(log: dict[str, list[float]], verdict: str, 
     assert verdict in found, found
     assert words in found[verdict].evidence
     assert "\n" not in found[verdict].evidence + found[verdict].advice
-
-
-@pytest.mark.parametrize(
-    ("train", "validation", "judgement"),
-    [
-        (SETTLED, SETTLED, "about right"),
-        (FALLING + 0.5, 0.9 - 0.01 * EPOCHS, "too low"),
-        (2.3 - 1e-4 * EPOCHS, 2.3 - 1e-4 * EPOCHS, "too low"),
-        (SETTLED, 0.5 + 0.02 * np.abs(EPOCHS - 15), "too high"),
-        ([1.0, *[3.0] * 5, *SETTLED[6:]], SETTLED, "too high"),
-        (SETTLED + noise(0.05), SETTLED, "too high"),
-        (2.3 + noise(0.001), SETTLED, "too high"),
-        ([1.0, 0.5, *[np.nan] * 38], SETTLED, "too high"),
-    ],
-)
-def test_the_rate_is_guessed_from_a_curve(train: Any, validation: Any, judgement: str) -> None:
-    [log] = read_logs(course(train, validation))
-    judged = judged_rate(log)
-    assert judged is not None and judged[0] == judgement, judged
-
-
-@pytest.mark.parametrize(
-    ("train", "with_start", "without"),
-    [
-        (np.array([2.3, *[1.9] * 39]), "too high", "about right"),  # it fell once, and its units died
-        (2.3 - 0.035 * EPOCHS - 0.2 * (-1.0) ** EPOCHS, "about right", "about right"),  # less than up and down
-        (3.0 * EPOCHS**-0.5, "too low", "about right"),  # the half before the log is the faster one
-        (2.3 - 0.035 * EPOCHS, "too low", "too low"),
-    ],
-)
-def test_the_guess_knows_whether_a_log_has_its_start(train: np.ndarray, with_start: str, without: str) -> None:
-    for first, judgement in ((0.0, with_start), (1.0, without)):
-        places = EPOCHS - 1.0 + first
-        validation = np.minimum.accumulate(train)
-        log = {"train_loss": Series(places, train), "validation_loss": Series(places, validation)}
-        judged = judged_rate(Log("run", "epoch", log))
-        assert judged is not None and judged[0] == judgement, judged
-
-
-def test_a_guess_about_the_rate_stands_beside_what_it_explains() -> None:
-    found = sf.diagnose(course(3.0 * EPOCHS**-0.3, lr=[0.01] * 40))
-    assert [finding.verdict for finding in found] == ["not converged", "learning rate too low"]
-    assert found[1].certainty == "possible"
 
 
 @pytest.mark.parametrize(

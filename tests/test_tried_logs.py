@@ -49,7 +49,7 @@ def test_a_first_epoch_that_was_long_is_believed_by_its_accuracy() -> None:
 def test_a_rise_of_the_validation_loss_is_not_said_twice() -> None:
     log = {"epoch": AT, "train_loss": FALLS, "val_loss": FALLS + 0.02 * np.maximum(AT - 10, 0)}
     assert list(said(log)) == ["overfitting"]
-    jumped = {**log, "train_loss": np.where(AT == 5, 3.0, FALLS)}
+    jumped = {**log, "train_loss": np.where((AT == 5) | (AT == 6), 3.0, FALLS)}  # a single point may be a broken row
     assert "above its start on the way" in said(jumped)["learning rate too high"].evidence
 
 

@@ -24,8 +24,6 @@ from surefoot.records import Finding
 __all__ = ["verdicts"]
 
 FEWEST_POINTS, ENOUGH_FOR_AN_END = 4, 6
-# What is said where a validation loss rises or stands.
-RISES = frozenset({"overfitting", "does not generalise", "getting worse"})
 
 
 def verdicts(log: Log) -> list[Finding]:
@@ -44,9 +42,8 @@ def verdicts(log: Log) -> list[Finding]:
     found = [*course, underfitting(log) if is_open else None, spikes(log), *seen, *doubts(log, is_noisy=is_noisy)]
     found += [accuracy(log), batch_size(log)]
     said = [finding for finding in found if finding is not None]
-    # a guess from one curve is said only beside something to explain, and must not be that once more
-    restates = not RISES.isdisjoint(one.verdict for one in course)
-    rate = learning_rate(log, from_training=restates) if said else None
+    # a guess from one curve is said only beside something to explain
+    rate = learning_rate(log, beside={one.verdict for one in said}) if said else None
     return [*said, *([rate] if rate else [])] or [_nothing(log)]
 
 

@@ -2,159 +2,242 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection
+from typing import NamedTuple
 
 import numpy as np
 
 from surefoot.diagnosis.curve import Curve, curve_of
-from surefoot.diagnosis.log import Log, Series
+from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.logged_rate import fell_with_the_rate, has_come_down, restarts
+from surefoot.diagnosis.rate_chances import WITH_START, WITHOUT_START, Judgement, Table
+from surefoot.diagnosis.rate_measures import Looks, looks_at
 from surefoot.diagnosis.wording import share
 from surefoot.language import say
 from surefoot.records import Finding
 
-__all__ = ["Judgement", "Shares", "judged_rate", "learning_rate"]
-
-Judgement = Literal["too low", "about right", "too high"]
+__all__ = ["FEWEST_POINTS", "Judged", "has_start", "judged_rate", "learning_rate", "plain", "points_above"]
 
 FEWEST_POINTS = 8
-# All are shares of what a curve gained; of a coarse grid, what agrees best with DeepOBS's sweeps
-# (``benchmarks.verdicts``; ``benchmarks.held_out_rates`` has what is left of it on problems that were held out).
-JUMP = 0.02  # above its start at any time
-RISE = 0.01  # of the validation loss above its lowest, at the end
-STUCK = 0.02  # what the training loss gained after the first look, in a log that has its start
+# Above its start: so many points, by this share of it and so many deviations of a point that are not the weights' own,
+# since a mean over few rows jumps by itself, and a single point may be a broken row.
+FEWEST_ABOVE, JUMP, DEVIATIONS = 2, 0.02, 4.0
+ABOVE = "the training loss was above its start on the way"
 LEAST_GAIN, STEADY = 0.01, 0.9  # of the start; the share of steps that go down
+EVEN = 0.5  # the chance of what was not measured
+# A straight line gains half of all in its second half; one that has levelled out, less than a quarter.
+STRAIGHT = 0.25
+BACK, AT_ONCE = 0.03, 0.9  # from which share of the gain a rise, or a first step, is the reason to name
+# A loss that gained less than this share of its start jumps with the rows it was measured on, not with the rate. Chosen
+# on TaskSet, whose text classifiers stay at ln 2 for long.
+ENOUGH_GAIN = 0.1
+# A verdict that is wrong is worse than none: at this chance nine of ten were right on problems that were held out
+# (``python -m benchmarks.held_out_rates``).
+SURE = 0.8
+MOST_SURE = 0.95  # of those with a higher chance, nine to ten of ten were
+# Verdicts whose own cause makes a curve look as a rate too low or too high does: beside them no guess is said.
+LOOKS_SLOW = frozenset(
+    {
+        "accuracy stands still",
+        "batch far above the noise",
+        "dead units",
+        "does not generalise",
+        "getting worse",
+        "overfitting",
+    }
+)
+LOOKS_RESTLESS = frozenset(
+    {
+        "accuracy stands still",
+        "batch far above the noise",
+        "batch far below the noise",
+        "does not generalise",
+        "getting worse",
+        "imbalance hidden by accuracy",
+        "overfitting",
+        "underfitting",
+        "validation too small to tell",
+    }
+)
+# Verdicts that say all there is to say of a curve: beside them not even a loss above its start counts.
+EXPLAINS_ALL = frozenset(
+    {
+        "gradients explode",
+        "gradients vanished",
+        "learned nothing",
+        "outputs too large at first",
+        "train and validation swapped",
+        "validation better than training",
+        "warmup missing",
+    }
+)
 
 
-@dataclass(frozen=True)
-class Shares:
-    """From which share of what a curve gained on a course says something.
+class Judged(NamedTuple):
+    """A judgement, what it was read off, and how likely it is.
 
     Attributes:
-        still: what the validation loss gained in the second half, for a rate that is too low.
-        restless: all rises of the training loss in the second half together, for one that is too high.
-        slow_start: gained by the second look, for one that is too low.
+        chance: that it is right; None where it is no guess, the loss itself being above its start or not finite.
+        is_like_known: whether the curve resembles those the chances were fitted to.
     """
 
-    still: float
-    restless: float
-    slow_start: float
+    judgement: Judgement
+    why: str
+    chance: float | None = None
+    is_like_known: bool = True
 
 
-# The first epoch brings most of what is gained, so in a log that begins after it the same course is a larger share.
-WITH_START, WITHOUT_START = Shares(0.02, 0.1, 0.5), Shares(0.08, 0.5, 0.1)
-
-
-def judged_rate(log: Log, *, shares: Shares | None = None) -> tuple[Judgement, str] | None:
-    """The judgement and what it was read off; None where the log is too short or has no training loss.
+def judged_rate(log: Log, *, table: Table | None = None) -> Judged | None:
+    """The most likely judgement; None where the log is too short or has no training loss.
 
     A rate is right that ends with few errors on validation rows, or a low loss where no accuracy was logged; one that
     learns by heart early is too high for its length.
 
     Args:
         log: so far.
-        shares: what a course is measured by; as the log has the loss before the first step, or begins after it.
+        table: what the chances are read off; as the log has the loss before the first step, or begins after it.
     """
-    training, validation = curve_of(log, "train"), curve_of(log, "validation")
-    losses = log.get("train_loss")
-    if losses is not None and training is None:
-        return "too high", say("no training loss is finite")
+    training = curve_of(log, "train")
+    if log.get("train_loss") is not None and training is None:
+        return Judged("too high", say("no training loss is finite"))
     if training is None or len(training.values) < FEWEST_POINTS:
         return None
+    validation = curve_of(log, "validation")
+    found = plain(training, validation)
+    if found is not None:
+        return found
+    table = table or (WITH_START if has_start(log) else WITHOUT_START)
+    looks = looks_at(log, training)
+    judgement, chance = table.most_likely(looks.measures)
+    if judgement != "too high" and points_above(training, validation):
+        return Judged("too high", say(ABOVE), EVEN, is_like_known=False)
+    fell = float(training.values[0] - training.smooth.min()) >= ENOUGH_GAIN * abs(float(training.values[0]))
+    is_like_known = table.has_seen(looks.measures) and (fell or judgement != "too high")
+    return Judged(judgement, _reason(judgement, looks), chance, is_like_known)
+
+
+def has_start(log: Log) -> bool:
+    """Whether a log has the loss before the first step; most begin after the first epoch."""
+    losses = log.get("train_loss")
+    return log.unit == "epoch" and losses is not None and bool(losses.at[0] <= 0.0)
+
+
+def plain(training: Curve, validation: Curve | None) -> Judged | None:
+    """What the level of the training loss says without a guess; None where it fell and stayed below its start."""
+    return _above_its_start(training, validation) or _hardly_moved(training)
+
+
+def _above_its_start(training: Curve, validation: Curve | None) -> Judged | None:
     if not np.isfinite(training.values).all():
-        return "too high", say("the training loss is not finite any more")
+        return Judged("too high", say("the training loss is not finite any more"))
     start = float(training.values[0])
-    if training.smooth[-1] > start:
-        return "too high", say("the training loss ends above its start")
-    if start - training.smooth.min() < LEAST_GAIN * abs(start):
-        if bool((np.diff(training.smooth) < 0).mean() > STEADY):
-            return "too low", say("the training loss falls steadily, by less than a hundredth of its start")
-        return "too high", say(
-            "the training loss gained less than a hundredth of its start, and does not fall steadily"
-        )
-    if training.values.max() > start + JUMP * abs(start):
-        return "too high", say("the training loss was above its start on the way")
-    validation = validation or training
-    has_start = log.unit == "epoch" and training.raw.at[0] <= 0.0
-    shares = shares or (WITH_START if has_start else WITHOUT_START)
-    return _of_a_curve_that_fell(training, validation, _errors(log) or validation, shares, has_start=has_start)
+    if training.smooth[-1] > start + 2.0 * training.noise:
+        return Judged("too high", say("the training loss ends above its start"))
+    if start - training.smooth.min() >= LEAST_GAIN * abs(start):
+        return Judged("too high", say(ABOVE)) if points_above(training, validation) >= FEWEST_ABOVE else None
+    return None
 
 
-def _errors(log: Log) -> Curve | None:
-    accuracy = log.get("validation_accuracy")
-    if accuracy is None or log.get("validation_loss") is None:
+def points_above(training: Curve, validation: Curve | None) -> int:
+    """How many lie above the start by more than the jumps that are not the weights' own."""
+    start, of_the_rows = float(training.values[0]), training.noise
+    if validation is not None:  # what both losses share comes of the weights
+        shared = validation.noise / max(float(validation.finite[0] - validation.smooth.min()), 1e-12)
+        of_the_rows = max(training.noise - shared * float(start - training.smooth.min()), 0.0)
+    return int((training.values > start + JUMP * abs(start) + DEVIATIONS * of_the_rows).sum())
+
+
+def _hardly_moved(training: Curve) -> Judged | None:
+    """Of a loss that gained less than a hundredth: likely too slow where it falls in a straight line, but none is sure.
+
+    On a plateau, as before the first words are told apart, even the best rate of a sweep looks so.
+    """
+    smooth = training.smooth
+    start, gained = float(training.values[0]), float(smooth[0] - smooth.min())
+    if start - smooth.min() >= LEAST_GAIN * abs(start):
         return None
-    known = accuracy.finite
-    errors = Series(known.at, known.values.max(initial=1.0) - known.values)
-    return curve_of(Log(log.name, log.unit, {"validation_loss": errors}), "validation", name="validation error")
+    if (np.diff(smooth) < 0).mean() <= STEADY:
+        why = say("the training loss gained less than a hundredth of its start, and does not fall steadily")
+        return Judged("too high", why, EVEN, is_like_known=False)
+    if smooth[len(smooth) // 2] - smooth[-1] < STRAIGHT * gained:
+        why = say("the loss fell fast at first, then levelled out")
+        return Judged("about right", why, EVEN, is_like_known=False)
+    why = say("the training loss falls steadily, by less than a hundredth of its start")
+    return Judged("too low", why, EVEN, is_like_known=False)
 
 
-def _of_a_curve_that_fell(
-    training: Curve, validation: Curve, errors: Curve, shares: Shares, *, has_start: bool
-) -> tuple[Judgement, str]:
-    gained = float(training.values[0] - training.values.min())
-    rise = float(errors.smooth[-1] - errors.smooth.min()) / _room(errors)
-    if rise > RISE:
-        if rise >= 1.0:
-            return "too high", say("the {loss} ends further above its lowest than it ever fell", loss=say(errors.name))
-        return "too high", say(
-            "the {loss} ends {share} of its gain above its lowest", loss=say(errors.name), share=share(rise)
+def _reason(judgement: Judgement, looks: Looks) -> str:
+    """What of the curve speaks most for the judgement."""
+    if judgement == "about right":
+        return (
+            say("the loss still falls, by less than it goes up and down")
+            if looks.rises > looks.still > 0.0
+            else say("the loss fell fast at first, then levelled out")
         )
-    if has_start and training.values[1] - training.values.min() < STUCK * gained:
-        return "too high", say("all that the training loss gained came with its first look, and nothing since")
-    steps = np.diff(training.values[len(training.values) // 2 :]) / gained
-    rises, fell = float(np.maximum(steps, 0.0).sum()), -float(steps.sum())
-    still = float(validation.smooth[len(validation.smooth) // 2] - validation.smooth[-1]) / _room(validation)
-    if still > shares.still:
-        if rises > fell:  # its noise, not the length of its steps, holds it up
-            return "about right", say("the loss still falls, by less than it goes up and down")
-        return "too low", say(
-            "{share} of what the {loss} gained came in the second half", share=share(still), loss=say(validation.name)
+    loss = say(looks.errors.name)
+    if judgement == "too low":
+        if looks.still < STRAIGHT and looks.first < STRAIGHT:
+            first = share(max(looks.first, 0.0))
+            return say("only {share} of the gain of the training loss came with its first looks", share=first)
+        return say(
+            "{share} of what the training loss gained came with the second half of the rate", share=share(looks.still)
         )
-    if rises > shares.restless:
-        return "too high", say(
-            "the training loss goes up and down by {share} of its gain in the second half", share=share(rises)
-        )
-    if training.values[0] - training.smooth[1] < shares.slow_start * gained:
-        return "too low", say(
-            "only {share} of the gain of the training loss came with its first looks",
-            share=share(max(float(training.values[0] - training.smooth[1]) / gained, 0.0)),
-        )
-    return "about right", say("the loss fell fast at first, then levelled out")
+    if looks.back >= 1.0:
+        return say("the {loss} ends further above its lowest than it ever fell", loss=loss)
+    if looks.back > BACK:
+        return say("the {loss} ends {share} of its gain above its lowest", loss=loss, share=share(looks.back))
+    if looks.first > AT_ONCE:
+        return say("{share} of what the training loss gained came with its first look", share=share(looks.first))
+    return say(
+        "the {loss} goes up and down by {share} of its gain in the second half", loss=loss, share=share(looks.rises)
+    )
 
 
-def _room(curve: Curve) -> float:
-    return max(float(curve.values[0] - curve.smooth.min()), 1e-12)
-
-
-def learning_rate(log: Log, *, from_training: bool = False) -> Finding | None:
-    """The judgement as a verdict, to stand beside what else is wrong; None where the rate seems right.
+def learning_rate(log: Log, *, beside: Collection[str]) -> Finding | None:
+    """The judgement as a verdict, to stand beside what else is wrong; None where it seems right or cannot be told.
 
     Args:
         log: of one training.
-        from_training: whether a rise of the validation loss was said already: then only the training loss is evidence,
-            and only of a rate that is too high.
+        beside: the other verdicts on it.
     """
-    if from_training:
-        log = Log(log.name, log.unit, {name: one for name, one in log.series.items() if "validation" not in name})
     judged = judged_rate(log)
-    if judged is None or judged[0] == "about right" or len(restarts(log)):  # up and down is what restarts make
+    if judged is None or judged.judgement == "about right" or len(restarts(log)):  # up and down is what restarts make
         return None
-    if judged[0] == "too low" and (from_training or _has_done_its_part(log)):
+    if not EXPLAINS_ALL.isdisjoint(beside):
         return None
-    judgement, why = judged
-    if judgement == "too low":
-        advice = say("try 3 times the learning rate; a range test finds its upper end: surefoot probe")
-    else:
-        rates = log.get("learning_rate")
-        highest = None if rates is None or not len(rates.finite) else rates.finite.values.max()
-        advice = say(
-            "try a third of the learning rate{known}; a range test finds its upper end: surefoot probe",
-            known="" if highest is None else say(", below {rate:.3g}", rate=highest),
+    if judged.chance is not None and not _is_sure(judged, log, beside):
+        return None
+    why = judged.why
+    if judged.chance is not None:
+        why = say(
+            "{why}; {chance} likely, as sweeps over the rate say", why=why, chance=share(min(judged.chance, MOST_SURE))
         )
     return Finding(
-        verdict=f"learning rate {judgement}", run=log.name, evidence=why, advice=advice, certainty="possible"
+        verdict=f"learning rate {judged.judgement}",
+        run=log.name,
+        evidence=why,
+        advice=_advice(judged.judgement, log),
+        certainty="possible",
+    )
+
+
+def _is_sure(judged: Judged, log: Log, beside: Collection[str]) -> bool:
+    """Whether a guess is worth saying."""
+    if not judged.is_like_known or (judged.chance or 0.0) < SURE:
+        return False
+    if judged.judgement == "too high":
+        return LOOKS_RESTLESS.isdisjoint(beside)
+    return LOOKS_SLOW.isdisjoint(beside) and not _has_done_its_part(log)
+
+
+def _advice(judgement: Judgement, log: Log) -> str:
+    if judgement == "too low":
+        return say("try 3 times the learning rate; a range test finds its upper end: surefoot probe")
+    rates = log.get("learning_rate")
+    highest = None if rates is None or not len(rates.finite) else rates.finite.values.max()
+    return say(
+        "try a third of the learning rate{known}; a range test finds its upper end: surefoot probe",
+        known="" if highest is None else say(", below {rate:.3g}", rate=highest),
     )
 
 

@@ -198,13 +198,14 @@ _RATE = {
     "the training loss was above its start on the way": "训练损失中途曾高于起点",
     "the {loss} ends further above its lowest than it ever fell": "{loss}最后比最低点高出的量超过了它的总降幅",
     "the {loss} ends {share} of its gain above its lowest": "{loss}最后比最低点高出其降幅的 {share}",
-    "{share} of what the {loss} gained came in the second half": "{loss}的降幅有 {share} 来自后半程",
-    "the training loss goes up and down by {share} of its gain in the second half": (
-        "后半程训练损失起伏不定，累计为其降幅的 {share}"
+    "{share} of what the training loss gained came with the second half of the rate": (
+        "训练损失的降幅有 {share} 来自学习率总量的后一半"
     ),
-    "all that the training loss gained came with its first look, and nothing since": (
-        "训练损失的下降全部发生在第一次记录，之后再无进展"
+    "the {loss} goes up and down by {share} of its gain in the second half": (
+        "后半程{loss}起伏不定，累计为其降幅的 {share}"
     ),
+    "{share} of what the training loss gained came with its first look": "训练损失的降幅有 {share} 来自第一次记录",
+    "{why}; {chance} likely, as sweeps over the rate say": "{why}；按学习率扫描的统计，可能性为 {chance}",
     "the loss still falls, by less than it goes up and down": "损失仍在下降，但降幅小于其上下起伏",
     "only {share} of the gain of the training loss came with its first looks": (
         "训练损失的降幅只有 {share} 来自最初几次记录"
