@@ -425,17 +425,33 @@ def test_a_row_of_weight_two_counts_as_two_rows(loss: str) -> None:
     assert found[0] == pytest.approx(found[1])
 
 
-@pytest.mark.parametrize("loss", ["cross_entropy", "mean_squared_error"])
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy", "mean_squared_error"])
 def test_a_guess_is_judged_by_weight_as_the_model_is(loss: str) -> None:
-    from surefoot.workflows.result import _guess
+    from surefoot.workflows.facts import guess_of
 
     generator = np.random.default_rng(2)
     inputs, weights = generator.normal(size=(40, 4)), generator.integers(1, 4, size=40)
-    targets = generator.integers(3, size=40) if loss == "cross_entropy" else generator.normal(size=40)
+    labels = {"cross_entropy": generator.integers(3, size=40), "binary_cross_entropy": generator.integers(2, size=40)}
+    targets = labels.get(loss, generator.normal(size=40))
     copies = np.repeat(np.arange(40), weights)
     parts = (inputs, targets, weights), (inputs[copies], targets[copies])
-    by_weight, by_copies = (_guess(sf.Task(network, part, validation=part, loss=loss), loss) for part in parts)
+    by_weight, by_copies = (guess_of(sf.Task(network, part, validation=part, loss=loss), loss) for part in parts)
     assert by_weight == pytest.approx(by_copies)
+
+
+def test_a_guess_of_labels_is_their_entropy_in_rows_and_in_sequences() -> None:
+    from surefoot.workflows.facts import guess_of
+
+    def guess(labels: Any, loss: str) -> float | None:
+        part = np.zeros((8, 3), dtype="float32"), np.array(labels)
+        return guess_of(sf.Task(network, part, validation=part, loss=loss), loss)
+
+    entropy = -0.25 * np.log(0.25) - 0.75 * np.log(0.75)
+    assert guess([0, 1, 1, 1] * 2, "cross_entropy") == pytest.approx(entropy)
+    assert guess([False, True, True, True] * 2, "binary_cross_entropy") == pytest.approx(entropy)
+    assert guess([[0, 1], [1, 1]] * 4, "cross_entropy") == pytest.approx(entropy)
+    assert guess([[0, 1], [1, -100]] * 4, "cross_entropy") is None
+    assert guess([0, 1, 1, 1] * 2, "hinge") is None
 
 
 TABLE = "size,kind,count\n" + "".join(f"{row}.5,{'ab'[row % 2]},{row % 3}\n" for row in range(30))

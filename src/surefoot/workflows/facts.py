@@ -17,6 +17,10 @@ __all__ = ["facts_of", "guess_of", "loss_name", "ranges_of"]
 
 # Rows that are looked at: enough for a scale, and milliseconds.
 MOST_ROWS = 10_000
+# Targets that a constant answer is worked out for, in a few copies of eight bytes each.
+MOST_TARGETS = 20_000_000
+# A label that training never saw is not impossible.
+_RARE = 1e-3
 # Where more values are zero than this, rows are counts or one-hot, and a small mean square is no wrong scale.
 MOSTLY_ZERO = 0.5
 
@@ -35,23 +39,29 @@ def facts_of(task: Task, recipe: Mapping[str, Any]) -> Facts:
 def guess_of(task: Task, loss: str) -> float | None:
     """The validation loss of always giving the training targets' class shares, or their mean, by weight.
 
-    None for losses without such an answer.
+    None for losses without such an answer, for labels of sequences that are padded, and for millions of them.
     """
     if not (isinstance(task.train, tuple) and isinstance(task.validation, tuple)):
         return None
     known, asked = (_array(part[1]) for part in (task.train, task.validation))
+    if known.size + asked.size > MOST_TARGETS:
+        return None
     known_weights, asked_weights = (
         _array(part[2]) if len(part) == 3 else np.ones(len(part[0])) for part in (task.train, task.validation)
     )
     if loss == "mean_squared_error":
-        mean = np.average(known, axis=0, weights=known_weights)
-        errors = ((asked - mean) ** 2).reshape(len(asked), -1).mean(axis=1)
-        return float(np.average(errors, weights=asked_weights))
-    if loss != "cross_entropy" or known.ndim != 1 or known.dtype.kind not in "iub":
+        errors = (asked - np.average(known, axis=0, weights=known_weights)) ** 2
+    elif loss == "binary_cross_entropy":
+        share = np.average(known, axis=0, weights=known_weights).clip(_RARE, 1.0 - _RARE)
+        errors = -(asked * np.log(share) + (1 - asked) * np.log(1.0 - share))
+    elif loss == "cross_entropy" and known.dtype.kind in "iub" and min(known.min(), asked.min()) >= 0:
+        each = np.broadcast_to(known_weights.reshape(-1, *[1] * (known.ndim - 1)), known.shape)
+        counts = np.bincount(known.astype(int).ravel(), weights=each.ravel(), minlength=int(asked.max()) + 1)
+        shares = np.maximum(counts, 0.5) / counts.sum()  # a class that training never saw is not impossible
+        errors = -np.log(shares[asked.astype(int)])
+    else:
         return None
-    counts = np.bincount(known.astype(int), weights=known_weights, minlength=int(asked.max()) + 1)
-    shares = np.maximum(counts, 0.5) / counts.sum()  # a class that training never saw is not impossible
-    return float(np.average(-np.log(shares[asked.astype(int)]), weights=asked_weights))
+    return float(np.average(errors.reshape(len(asked), -1).mean(axis=1), weights=asked_weights))
 
 
 def loss_name(task: Task, recipe: Mapping[str, Any]) -> str:
