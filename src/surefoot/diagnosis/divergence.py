@@ -8,7 +8,7 @@ import numpy.typing as npt
 from surefoot.diagnosis.curve import Curve, curve_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.logged_rate import is_settling, restarts
-from surefoot.diagnosis.wording import at_place, by_factor, place_of
+from surefoot.diagnosis.wording import at_place, place_of
 from surefoot.language import say
 from surefoot.records import Finding
 
@@ -158,7 +158,7 @@ def spikes(log: Log) -> Finding | None:
         evidence=say(
             "the {loss} jumped {times} and came back, at {place} to {high:.3g} from {before:.3g}",
             loss=say(curve.name),
-            times=say("once") if len(high) == 1 else by_factor(len(high)),
+            times=say("once") if len(high) == 1 else say("{count:d} times", count=len(high)),
             place=where,
             high=values[highest],
             before=values[highest - 1],

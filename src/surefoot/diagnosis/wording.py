@@ -5,7 +5,7 @@ from __future__ import annotations
 from surefoot.diagnosis.log import Log
 from surefoot.language import say
 
-__all__ = ["at_place", "by_factor", "place_of", "share"]
+__all__ = ["at_place", "place_of", "share"]
 
 _PLACES = {"epoch": "epoch {number}", "step": "step {number}", "row": "row {number}"}
 
@@ -20,15 +20,6 @@ def at_place(log: Log, place: float) -> str:
 def place_of(log: Log, place: float) -> float | None:
     """What a finding keeps of a place: its epoch, where the log counts epochs."""
     return float(place) + log.first - 1 if log.unit == "epoch" else None
-
-
-def by_factor(factor: float) -> str:
-    """A factor in words.
-
-    >>> by_factor(3)
-    '3 times'
-    """
-    return say("{factor:g} times", factor=factor)
 
 
 def share(value: float) -> str:

@@ -22,6 +22,10 @@ CURVES = (*PALETTE[:6], "#7F5BD6", "#C2185B", "#6B9A00", "#00A3A3", "#A0703C", "
 MOST_POINTS, MOST_TOGETHER, FEWEST_POINTS = 400, 12_000, 16
 
 
+# Powers of ten that an axis is marked with.
+MOST_POWERS = 8
+
+
 def points_each(num_curves: int) -> int:
     """How many points each curve of a picture may have."""
     return max(FEWEST_POINTS, min(MOST_POINTS, MOST_TOGETHER // max(1, num_curves)))
@@ -37,8 +41,9 @@ def log_if_positive(figure: go.Figure, values: Iterable[float], *, axis: Literal
     """A logarithmic axis for positive values that differ by more than a factor of five."""
     finite = [value for value in values if value == value and abs(value) != float("inf")]
     if finite and min(finite) > 0 and max(finite) > 5 * min(finite):
-        # 1, 2, 5, 10 where few powers of ten are in sight, the powers alone where many are
-        dtick = 1 if max(finite) > 500 * min(finite) else "D2"
+        # 1, 2, 5, 10 where few powers of ten are in sight; the powers alone, or every so many of them, where many are
+        decades = math.log10(max(finite) / min(finite))
+        dtick = "D2" if decades <= math.log10(500) else max(1, math.ceil(decades / MOST_POWERS))
         figure.update_layout({f"{axis}axis": {"type": "log", "dtick": dtick, "tickformat": "~g"}})
 
 

@@ -84,8 +84,8 @@ def _certainty(study: Study, winner: Run) -> str:
     if rivals:
         return say(
             "{name} was kept: {about}. It is better than {rival}, its nearest rival of the same length, "
-            "with a probability of {belief:.0%}.",
-            name=name, about=about, rival=retold(rivals[0].name), belief=belief(winner, rivals[0]),
+            "with a probability of {belief}.",
+            name=name, about=about, rival=retold(rivals[0].name), belief=_probability(belief(winner, rivals[0])),
         )  # fmt: skip
     shorter = [run for run in ranked(study.runs) if run.number != winner.number]
     if not shorter:
@@ -96,6 +96,11 @@ def _certainty(study: Study, winner: Run) -> str:
         name=name, about=about, rival=retold(shorter[0].name), value=shorter[0].value,
         share=shorter[0].share / winner.share,
     )  # fmt: skip
+
+
+def _probability(value: float) -> str:
+    """In percent; nothing that was measured once is certain."""
+    return say("more than {share}", share="99 %") if value > 0.99 else f"{100 * value:.0f} %"
 
 
 def _about(study: Study, winner: Run) -> str:

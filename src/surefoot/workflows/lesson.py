@@ -101,7 +101,7 @@ def _plateau(run: Run, base: Run) -> str:
     if not cuts:
         return say("the validation loss improved to the end, so no cut came and the curve is the mini-batch's")
     own, other = _roughness(run, cuts[0]), _roughness(base, cuts[0])
-    times = say("once") if len(cuts) == 1 else say("{factor:g} times", factor=len(cuts))
+    times = say("once") if len(cuts) == 1 else say("{count:d} times", count=len(cuts))
     sentence = (
         "the rate was cut {times}, first after epoch {epoch:.0f}; from there on the validation loss strays "
         "{own:.1%} from the mean of its neighbours, against {other:.1%}"

@@ -7,7 +7,7 @@ _NAMES = {
     "does not generalise": "没有泛化",
     "dead units": "神经元死亡",
     "outputs too large at first": "初始输出过大",
-    "warmup missing": "缺少预热（warmup）",
+    "warmup missing": "缺少学习率预热",
     "batch far below the noise": "批大小远小于噪声尺度",
     "batch far above the noise": "批大小远大于噪声尺度",
     "train and validation swapped": "训练集与验证集颠倒",

@@ -178,9 +178,10 @@ _STORY = {
     "{name} {value:.4g} on {rows:,} rows": "在 {rows:,} 个样本上的{name}为 {value:.4g}",
     "{name} {value:.4g} ± {error:.2g} on {rows:,} rows": "在 {rows:,} 个样本上的{name}为 {value:.4g} ± {error:.2g}",
     "{name} was kept: {about}. It is better than {rival}, its nearest rival of the same length, "
-    "with a probability of {belief:.0%}.": (
-        "选中了{name}：{about}。它优于同等时长中最接近的对手{rival}的概率为 {belief:.0%}。"
+    "with a probability of {belief}.": (
+        "选中了{name}：{about}。它优于同等时长中最接近的对手{rival}的概率为 {belief}。"
     ),
+    "more than {share}": "{share} 以上",
     "{name} was the only usable run: {about}.": "{name}是唯一可用的训练：{about}。",
     "{name} was kept: {about}. It is the only run of its length; the best shorter one, {rival}, "
     "ended at {value:.4g} after {share:.2g} of its samples.": (

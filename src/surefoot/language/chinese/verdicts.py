@@ -38,6 +38,7 @@ _PLACES = {
     "step {number}": "第 {number} 步",
     "row {number}": "第 {number} 行",
     "{factor:g} times": "{factor:g} 倍",
+    "{count:d} times": "{count:d} 次",
     "once": "一次",
     "1 run": "1 次训练",
     "{count} runs": "{count} 次训练",
