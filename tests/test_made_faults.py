@@ -166,7 +166,7 @@ def test_answers_that_are_right_more_often_than_sure_are_underfitting() -> None:
 
 
 def test_a_text_that_stays_hard_to_foretell_is_no_underfitting() -> None:
-    """Two fifths of the characters are right; beside a wrong one ten others come into question."""
+    """Two fifths of the characters are right; beside a wrong one nine others come into question."""
     right = {"train_accuracy": 0.42 - 0.3 * np.exp(-AT / 5.0)}
     falls = 2.1 + 2.1 * np.exp(-AT / 2.0)
     assert list(found(train_loss=falls, val_loss=falls + 0.05, **right)) == ["nothing wrong"]

@@ -32,18 +32,20 @@ def doubts(log: Log, *, is_noisy: bool = False) -> list[Finding]:
         log: of one training.
         is_noisy: the weights themselves jump, so a validation loss that does says nothing of its rows.
     """
-    found = (mixed_parts(log), _counted_rows(log) or (None if is_noisy else _too_few_rows(log)))
-    return [finding for finding in found if finding is not None]
+    rows = _rows_counted(log)
+    few = _few_rows(log, rows) if rows is not None else None if is_noisy else _too_few_rows(log)
+    return [finding for finding in (mixed_parts(log, num_validation=rows), few) if finding is not None]
 
 
-def _counted_rows(log: Log) -> Finding | None:
-    """The number of validation rows, read off accuracies that are all multiples of one small share."""
+def _rows_counted(log: Log) -> int | None:
+    """The number of validation rows, where accuracies that are all multiples of one small share say that it is low."""
     accuracy, losses = log.get("validation_accuracy"), log.get("validation_loss")
     if accuracy is None or losses is None or len(accuracy.finite) < FEWEST_POINTS:
         return None
-    rows = _rows_behind(accuracy.finite.values)
-    if rows is None or rows >= FEW_ROWS:
-        return None
+    return _rows_behind(accuracy.finite.values)
+
+
+def _few_rows(log: Log, rows: int) -> Finding:
     return Finding(
         verdict="validation too small to tell",
         run=log.name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from surefoot.diagnosis.curve import Curve, curve_of
 from surefoot.diagnosis.log import Log
@@ -23,12 +22,20 @@ FALLS, SURE = 0.85, 3.0
 # A training loss this small beside its start, with a validation loss no more than so far above it: rows that were not
 # learned from end several times higher. Where dropout holds up the training loss a few answers are wrong.
 BY_HEART, AS_GOOD, ALL_RIGHT = 0.05, 1.25, 0.995
+FEWEST_ROWS = 20  # fewer may all be easy ones
 
 
-def mixed_parts(log: Log) -> Finding | None:
-    """What the validation loss says beside the training loss."""
+def mixed_parts(log: Log, *, num_validation: int | None = None) -> Finding | None:
+    """What the validation loss says beside the training loss.
+
+    Args:
+        log: of one training.
+        num_validation: how many validation rows there are, where that is known.
+    """
     training, validation = curve_of(log, "train"), curve_of(log, "validation")
     if training is None or validation is None or len(validation.smooth) < FEWEST_POINTS:
+        return None
+    if num_validation is not None and num_validation < FEWEST_ROWS:
         return None
     return _swapped(log, training, validation) or _follows(log, training, validation)
 
@@ -122,9 +129,4 @@ def _follows(log: Log, training: Curve, validation: Curve) -> Finding | None:
 def _knows_all(log: Log) -> bool:
     """Whether hardly a row of either part is answered wrong; of a loss alone nobody knows how low is by heart."""
     known = [one.finite.values for part in ("train", "validation") if (one := log.get(f"{part}_accuracy")) is not None]
-    return bool(known) and all(len(values) and np.median(values[-3:]) > ALL_RIGHT * _scale(values) for values in known)
-
-
-def _scale(accuracies: npt.NDArray[np.float64]) -> float:
-    """Of shares, or of percent."""
-    return 100.0 if accuracies.max() > 1.0 else 1.0
+    return bool(known) and all(len(values) > 0 and np.median(values[-3:]) > ALL_RIGHT for values in known)

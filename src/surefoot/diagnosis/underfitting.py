@@ -23,10 +23,11 @@ LEAST_GAIN = 0.02  # of the start: below it nothing was learned
 # the losses up is their noise. Of the made models that are too small it jumps by half a percent at most.
 RESTLESS = 0.05
 # High is a loss above this share of its start with one answer in five wrong, where accuracy was logged. Of characters,
-# words and many classes nobody can say how low a loss can be: there more than so many other answers come into question
-# beside a wrong one. And of two classes a table of people's affairs may tell no more than seven rows of ten.
+# words and many classes nobody can say how low a loss can be: there, where an answer is wrong, more than so many others
+# come into question, half of the ten that pictures usually are of. And of two classes a table of people's affairs may
+# tell no more than seven rows of ten.
 HIGH, WRONG = 0.4, 0.2
-MOST_OTHERS, OF_TWO, WRONG_OF_TWO = 9.0, 0.75, 0.3
+MOST_OTHERS, OF_TWO, WRONG_OF_TWO = 5.0, 0.75, 0.3
 # Or one above the smaller share, this much above what answers as right as these need, and by more than a smoothing of
 # the labels by a tenth would add.
 STILL_HIGH, UNSURE, SMOOTHED = 0.2, 1.5, 0.1
