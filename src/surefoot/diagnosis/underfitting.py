@@ -48,7 +48,8 @@ def underfitting(log: Log) -> Finding | None:
     right = _right(log)
     if right is None:
         return None  # a loss alone does not tell what there is to learn
-    how, advice = _unsure(*right, start) or _often_wrong(*right, start) or ("", "")
+    first = max(training.first, start)
+    how, advice = _unsure(*right, first) or _often_wrong(*right, first) or ("", "")
     if not how:
         return None
     return Finding(
@@ -58,7 +59,7 @@ def underfitting(log: Log) -> Finding | None:
             "the training loss levelled out at {end:.3g}, {share} of its first value, and the validation loss, "
             "{beside:.3g}, is no worse, so nothing was learned by heart; {how}",
             end=end,
-            share=share(end / start),
+            share=share(end / first),
             beside=beside,
             how=how,
         ),
