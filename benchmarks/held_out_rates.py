@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from benchmarks.fit_rates import Corpus, corpus_of, fitted, gathered
 from benchmarks.rate_corpus import Judgeable, taskset
+from surefoot.diagnosis.judging import verdicts
 from surefoot.diagnosis.learning_rate import SURE, judged_rate
 from surefoot.diagnosis.rate_chances import Table
 
@@ -55,6 +56,17 @@ def told(corpus: Corpus, said: Truths, is_sure: npt.NDArray[np.bool_]) -> str:
     return "; ".join(words)
 
 
+def diagnosed(corpus: Corpus) -> str:
+    """How many verdicts on the rate stand in the end, beside what else is said, and how many are right."""
+    right = [
+        verdict == f"learning rate {run.truth}"
+        for run in corpus.runs
+        for verdict in (finding.verdict for finding in verdicts(run.log))
+        if verdict.startswith("learning rate")
+    ]
+    return f"{sum(right)} of {len(right)} right, of {len(corpus.runs)} logs"
+
+
 def main() -> None:
     for name, has_start in (("with the start", True), ("without it", False)):
         corpus = corpus_of(has_start=has_start)
@@ -65,7 +77,8 @@ def main() -> None:
             print(f"  each {kind} held out:", told(corpus, *held_out(corpus, of)), flush=True)
         foreign = gathered(taskset(has_start=has_start))
         everything = np.ones(len(foreign.runs), dtype=bool)
-        print("  on another table:", told(foreign, *judged(foreign, everything, None)), flush=True)
+        print("  on another table:", told(foreign, *judged(foreign, everything, None)))
+        print("  verdicts of a diagnosis there:", diagnosed(foreign), flush=True)
 
 
 if __name__ == "__main__":

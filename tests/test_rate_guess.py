@@ -135,3 +135,10 @@ def test_a_guess_about_the_rate_stands_beside_what_it_explains() -> None:
     found = sf.diagnose(course(2.3 - 0.035 * EPOCHS, lr=[0.01] * 40))
     assert [finding.verdict for finding in found] == ["not converged", "learning rate too low"]
     assert found[1].certainty == "possible"
+
+
+@pytest.mark.parametrize("size", [1e308, 1e-320])
+def test_losses_beyond_numbers_are_judged_without_a_warning(size: float) -> None:
+    falls = size * np.linspace(1.0, -0.9, len(EPOCHS))
+    judged = guessed(falls, first=0.0, validation=-falls)
+    assert judged.chance is None or 0.0 <= judged.chance <= 1.0

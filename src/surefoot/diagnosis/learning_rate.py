@@ -87,6 +87,7 @@ class Judged(NamedTuple):
     is_like_known: bool = True
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def judged_rate(log: Log, *, table: Table | None = None) -> Judged | None:
     """The most likely judgement; None where the log is too short or has no training loss.
 

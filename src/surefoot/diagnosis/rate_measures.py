@@ -66,10 +66,11 @@ class Looks(NamedTuple):
 
 
 def of_shares(share: float) -> float:
-    """The logarithm that shares are compared by."""
-    return float(np.log1p(min(max(share, 0.0), MOST) / SMALL))
+    """The logarithm that shares are compared by; what is no number, of losses too large to subtract, is nothing."""
+    return float(np.log1p(np.clip(np.nan_to_num(share), 0.0, MOST) / SMALL))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def looks_at(log: Log, training: Curve) -> Looks:
     """All measures of a log whose training loss fell.
 
@@ -96,7 +97,7 @@ def looks_at(log: Log, training: Curve) -> Looks:
         still=of_shares(still),
         last=of_shares(last),
         back=of_shares(back),
-        apart=float(np.clip((still - followed) / max(still, 0.02), -1.0, 2.0)),
+        apart=float(np.clip(np.nan_to_num((still - followed) / max(still, 0.02)), -1.0, 2.0)),
         falls_noisily=of_shares(noise) * of_shares(still),
         falls_on=of_shares(last) ** 2,
     )
