@@ -22,7 +22,7 @@ with atheris.instrument_imports(include=["surefoot.diagnosis"]):
 from surefoot.errors import SurefootError
 
 LOGS = Path(__file__).parent.parent / "tests" / "logs"
-NAMES = ("a.csv", "a.json", "a.jsonl", "trainer_state.json", "a.log", "events.out.tfevents.0", "study.db")
+NAMES = ("a.csv", "a.json", "a.jsonl", "trainer_state.json", "a.log", "events.out.tfevents.0", "study.db", "a.wandb")
 FOLDER = Path(tempfile.mkdtemp())  # TMPDIR=/dev/shm spares the disk
 
 

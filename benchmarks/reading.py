@@ -9,18 +9,15 @@ at most 10.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
 import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import optuna
+from benchmarks.big_logs import database, journal, losses, mlflow, varint, weights_and_biases
 
 ASKED = 10.0
 # An import costs the same whatever is read: the growth is counted from a reading of five rows of the same kind.
@@ -40,14 +37,6 @@ start = time.perf_counter()
 said, after = read(sys.argv[2])
 print(after - before, f"{time.perf_counter() - start:.1f}", said, sep="\t")
 """
-
-
-def losses(rows: int) -> Iterator[tuple[int, float, float]]:
-    """Rows of a long training: a step, two losses."""
-    draw = np.random.default_rng(0)
-    for row in range(1, rows + 1):
-        course = 0.2 + 2.0 / (1.0 + row / 1e4)
-        yield row, course + 0.1 * draw.random(), course + 0.05 + 0.1 * draw.random()
 
 
 def table(rows: int) -> bytes:
@@ -120,66 +109,8 @@ def events(rows: int) -> bytes:
     return b"".join(found)
 
 
-def varint(value: int) -> bytes:
-    parts = [value >> shift & 0x7F for shift in range(0, max(value.bit_length(), 1), 7)]
-    return bytes(part | 0x80 for part in parts[:-1]) + bytes(parts[-1:])
-
-
 def claims_much(rows: int) -> bytes:
     return events(rows) + struct.pack("<QI", 2**32, 0)
-
-
-def database(rows: int) -> bytes:
-    """A study of Optuna's whose trials, 40 or more, reported 50 values each on their way."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.closing(sqlite3.connect(f"{folder}/study.db")) as made:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        storage = optuna.storages.RDBStorage(f"sqlite:///{folder}/study.db")
-        storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], "made up")
-        uniform = optuna.distributions.distribution_to_json(optuna.distributions.FloatDistribution(0.0, 1.0))
-        for trial, value, other in losses(rows // 20 + 40):
-            of = {"trial_id": trial}
-            insert(made, "trials", **of, number=trial - 1, study_id=1, state="COMPLETE")
-            insert(made, "trial_values", **of, objective=0, value=value, value_type="FINITE")
-            for name, cell in (("a", value % 1), ("b", other % 1)):
-                insert(made, "trial_params", **of, param_name=name, param_value=cell, distribution_json=uniform)
-            for step in range(50):
-                told = {"step": step, "intermediate_value": value, "intermediate_value_type": "FINITE"}
-                insert(made, "trial_intermediate_values", **of, **told)
-        made.commit()
-        return Path(folder, "study.db").read_bytes()
-
-
-def mlflow(rows: int) -> bytes:
-    """One run of MLflow's, two metrics a step."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.closing(sqlite3.connect(f"{folder}/m.db")) as made:
-        made.execute("CREATE TABLE experiments (experiment_id)")
-        made.execute("CREATE TABLE runs (run_uuid, name, lifecycle_stage, start_time)")
-        made.execute("CREATE TABLE metrics (key, value, timestamp, run_uuid, step, is_nan)")
-        insert(made, "runs", run_uuid="r", name="made up", lifecycle_stage="active", start_time=0)
-        for step, *both in losses(rows):
-            for key, value in zip(("train_loss", "val_loss"), both, strict=True):
-                insert(made, "metrics", key=key, value=value, timestamp=step, run_uuid="r", step=step, is_nan=0)
-        made.commit()
-        return Path(folder, "m.db").read_bytes()
-
-
-def journal(rows: int) -> bytes:
-    """Trials of two parameters in a journal of Optuna's, which reported nothing on their way."""
-    uniform = optuna.distributions.distribution_to_json(optuna.distributions.FloatDistribution(0.0, 1.0))
-    lines: list[dict[str, object]] = [{"op_code": 0, "study_name": "made up", "directions": [1]}]
-    for trial, value, other in losses(rows // 5 + 40):
-        of = {"trial_id": trial - 1}
-        lines.append({"op_code": 4, "study_id": 0, "datetime_start": None})
-        for name, cell in (("a", value % 1), ("b", other % 1)):
-            told = {"param_name": name, "param_value_internal": cell, "distribution": uniform}
-            lines.append({"op_code": 5, **of, **told})
-        lines.append({"op_code": 6, **of, "state": 1, "values": [value]})
-    return b"\n".join(json.dumps(line).encode() for line in lines)
-
-
-def insert(made: sqlite3.Connection, table: str, **cells: object) -> None:
-    marks = ", ".join("?" * len(cells))
-    made.execute(f"INSERT INTO {table} ({', '.join(cells)}) VALUES ({marks})", tuple(cells.values()))  # noqa: S608 - names from above
 
 
 KINDS: dict[str, tuple[str, Callable[[int], bytes]]] = {
@@ -198,6 +129,7 @@ KINDS: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "JSON, one wide letter": ("a.json", accents),
     "Optuna's database": ("study.db", database),
     "Optuna's journal": ("journal.log", journal),
+    "a run of Weights & Biases": ("run.wandb", weights_and_biases),
     "MLflow's database": ("mlflow.db", mlflow),
     "TensorBoard events": ("events.out.tfevents.0", events),
     "TensorBoard events, 4 GiB claimed": ("events.out.tfevents.0", claims_much),

@@ -36,6 +36,7 @@ READ = {
     "pytorch_no_step": ("row", (1, 12, *EPOCHS), (1, 12, *LOOKS), "no steps were logged"),
     "pytorch_quickstart.log": ("epoch", (1, 12 + 6 / 7, *BATCHES), (1 + 6 / 7, 12 + 6 / 7, *LOOKS), ""),
     "ray/trial_0/result.json": ("step", (1, 12, *EPOCHS), (1, 12, *LOOKS), ""),
+    "run-owl.wandb": ("step", (0, 94, *BATCHES), (7, 95, *LOOKS), ""),
     "skorch_printed.log": ("epoch", (1, 12, 0.6979, 0.1338), (1, 12, 0.6648, 1.0265), ""),
     "timm": ("epoch", (1, 12, *EPOCHS), (1, 12, *LOOKS), ""),
     "ultralytics_results.csv": ("epoch", (1, 12, 0.67214, 0.70402), (1, 12, 0.69327, 0.68457), ""),
@@ -218,7 +219,8 @@ def test_lines_of_well_known_loops(tmp_path: Path, what: str) -> None:
     ("name", "content", "words"),
     [
         ("history.pkl", b"\x80\x04\x95\x10\0\0\0\0\0\0\0}\x94.", "is a pickle, which runs what is in it"),
-        ("run-1.wandb", b":W&B\xbe\xef\0\0", "a run of Weights & Biases as it keeps them itself; export its history"),
+        ("run-1.wandb", b":W&B\xe1\xbe\0", "run-1.wandb has no row in it: the run was stopped"),
+        ("run-2.wandb", b"epoch,loss\n1,2\n", "run-2.wandb is no run of Weights & Biases"),
         ("trials.csv", b"number,value,params_lr\n0,0.5,0.1\n1,0.4,0.2\n", "give the study, or the file that holds it"),
     ],
 )

@@ -180,8 +180,35 @@ def ultralytics(folder: Path) -> None:
     shutil.copy(folder / "train" / "results.csv", KEPT / "ultralytics_results.csv")
 
 
+def wandb(folder: Path) -> None:
+    """A run that was never sent, of which only the name and the rows are kept: the rest is about the machine."""
+    os.environ["WANDB_MODE"] = "offline"
+    import wandb as w
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    with w.init(project="demo", name="night owl", dir=folder, settings=w.Settings(console="off")) as run:
+        for said in loop():
+            name = "batch_loss" if "step" in said else "val_loss"
+            run.log({"epoch": said["epoch"], name.replace("batch_", "train/"): said[name]})
+    [file] = folder.glob("wandb/offline-run-*/*.wandb")
+    data, place, record, kept = file.read_bytes(), 7, b"", []
+    while place + 7 <= len(data):
+        length, kind = int.from_bytes(data[place + 4 : place + 6], "little"), data[place + 6]
+        record += data[place + 7 : place + 7 + length]
+        place += 7 + length
+        place += 32768 - place % 32768 if 32768 - place % 32768 < 7 else 0
+        if kind in (1, 4):
+            parsed, record = Record.FromString(record), b""
+            if parsed.HasField("history"):
+                kept.append(parsed.SerializeToString())
+            elif parsed.HasField("run"):
+                kept.append(Record(run={"display_name": parsed.run.display_name}).SerializeToString())
+    framed = (bytes(4) + len(record).to_bytes(2, "little") + b"\x01" + record for record in kept)
+    (KEPT / "run-owl.wandb").write_bytes(data[:7] + b"".join(framed))
+
+
 TOOLS: dict[str, Callable[[Path], None]] = {
-    tool.__name__: tool for tool in (xgboost, lightgbm, catboost, mlflow, ray, timm, ultralytics)
+    tool.__name__: tool for tool in (xgboost, lightgbm, catboost, mlflow, ray, timm, ultralytics, wandb)
 }
 
 if __name__ == "__main__":

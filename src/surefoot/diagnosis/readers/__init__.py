@@ -17,9 +17,10 @@ from surefoot.diagnosis.readers.events import is_event_file, read_events
 from surefoot.diagnosis.readers.json_logs import read_json
 from surefoot.diagnosis.readers.mlflow import metrics_folder, read_database, read_metrics
 from surefoot.diagnosis.readers.objects import read_object
-from surefoot.diagnosis.readers.opening import EXPORT, beginning_of, kind_of, shown
+from surefoot.diagnosis.readers.opening import beginning_of, kind_of, shown
 from surefoot.diagnosis.readers.screen import is_screen, read_screen
 from surefoot.diagnosis.readers.tables import read_json_lines, read_table
+from surefoot.diagnosis.readers.wandb_file import is_wandb, read_wandb
 from surefoot.errors import RequestError
 from surefoot.language import say
 
@@ -57,6 +58,8 @@ def read_logs(source: Any, *, columns: Mapping[str, str] | None = None) -> list[
 def _read_file(path: Path, named: Mapping[str, str]) -> list[Log]:
     if is_event_file(path):
         return read_events(path, [path], named=named)
+    if is_wandb(path):
+        return [read_wandb(path, named=named)]
     if is_database(path):
         return read_database(path, named=named)
     if path.suffix in (".jsonl", ".ndjson"):
@@ -88,13 +91,13 @@ def _read_folder(path: Path, named: Mapping[str, str]) -> list[Log]:
         return read_events(path, events, named=named)
     if any(metrics_folder(file) for file in files):
         return read_metrics(files, named=named)
-    logs = _read_some([file for file in files if file.parent == path and file.suffix == ".csv"], named, refused)
+    runs = [file for file in files if is_wandb(file)]
+    tables = [file for file in files if file.parent == path and file.suffix == ".csv"]
+    logs = _read_some(runs or tables, named, refused)
     if logs:
         return logs
     if refused:
         raise refused[0]
-    if any(file.suffix == ".wandb" for file in files):
-        raise RequestError(f"{shown(path)} holds a run of Weights & Biases as it keeps them itself; {EXPORT}")
     raise RequestError(f"{shown(path)} has no log in it that is known by its name: give the file itself")
 
 

@@ -12,9 +12,8 @@ from surefoot.diagnosis.table import LONGEST_PATH, plain
 from surefoot.errors import RequestError
 from surefoot.language import say
 
-__all__ = ["EXPORT", "LONGEST_LINE", "Lines", "beginning_of", "kind_of", "require_text", "shown", "text_of"]
+__all__ = ["LONGEST_LINE", "Lines", "beginning_of", "kind_of", "require_text", "shown", "text_of"]
 
-EXPORT = "export its history: wandb sync it, then run.history().to_csv(FILE), or download a chart as CSV"
 # A line of a log names some tens of columns; what is longer is cut, so that one line never fills the memory.
 LONGEST_LINE = 2**18
 # JSON is read as a whole; a log of this size says nothing that a tenth of it would not.
@@ -69,8 +68,6 @@ def require_text(path: Path) -> str:
     if packed is not None:
         raise RequestError(f"{shown(path)} is packed with {packed}; unpack it and give what was in it")
     encoding = next((name for mark, name in _MARKS if start.startswith(mark)), "utf-8")
-    if path.suffix == ".wandb":
-        raise RequestError(f"{shown(path)} is a run of Weights & Biases as it keeps them itself; {EXPORT}")
     if _PICKLE.match(start):
         raise RequestError(
             f"{shown(path)} is a pickle, which runs what is in it when it is opened; open it yourself and give "
