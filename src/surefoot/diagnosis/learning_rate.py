@@ -180,18 +180,19 @@ def _reason(judgement: Judgement, looks: Looks) -> str:
         if looks.still < STRAIGHT and looks.first < STRAIGHT:
             first = share(max(looks.first, 0.0))
             return say("only {share} of the gain of the training loss came with its first looks", share=first)
-        return say(
-            "{share} of what the training loss gained came with the second half of the rate", share=share(looks.still)
-        )
+        still = share(max(looks.still, 0.0))
+        return say("{share} of what the training loss gained came with the second half of the rate", share=still)
     if looks.back >= 1.0:
         return say("the {loss} ends further above its lowest than it ever fell", loss=loss)
     if looks.back > BACK:
         return say("the {loss} ends {share} of its gain above its lowest", loss=loss, share=share(looks.back))
     if looks.first > AT_ONCE:
         return say("{share} of what the training loss gained came with its first look", share=share(looks.first))
-    return say(
-        "the {loss} goes up and down by {share} of its gain in the second half", loss=loss, share=share(looks.rises)
-    )
+    if looks.rises > looks.noise:
+        return say(
+            "the {loss} goes up and down by {share} of its gain in the second half", loss=loss, share=share(looks.rises)
+        )
+    return say("from point to point the losses jump by {share} of all that they fell", share=share(looks.noise))
 
 
 def learning_rate(log: Log, *, beside: Collection[str]) -> Finding | None:

@@ -205,6 +205,9 @@ _RATE = {
     "the {loss} goes up and down by {share} of its gain in the second half": (
         "后半程{loss}起伏不定，累计为其降幅的 {share}"
     ),
+    "from point to point the losses jump by {share} of all that they fell": (
+        "损失在相邻记录之间跳动，幅度为总降幅的 {share}"
+    ),
     "{share} of what the training loss gained came with its first look": "训练损失的降幅有 {share} 来自第一次记录",
     "{why}; {chance} likely, as sweeps over the rate say": "{why}；按学习率扫描的统计，可能性为 {chance}",
     "the loss still falls, by less than it goes up and down": "损失仍在下降，但降幅小于其上下起伏",
