@@ -123,6 +123,7 @@ def test_halves_are_of_the_rate_that_was_spent() -> None:
         ("model_too_small", None),
         ("no_warmup", None),
         ("exploding_gradients", None),
+        ("broken_rows", None),
     ],
 )
 def test_the_rate_is_not_blamed_for_what_another_verdict_explains(name: str, is_said: str | None) -> None:

@@ -46,19 +46,12 @@ LOOKS_SLOW = frozenset(
         "overfitting",
     }
 )
-LOOKS_RESTLESS = frozenset(
-    {
-        "accuracy stands still",
-        "batch far above the noise",
-        "batch far below the noise",
-        "does not generalise",
-        "getting worse",
-        "imbalance hidden by accuracy",
-        "overfitting",
-        "underfitting",
-        "validation too small to tell",
-    }
-)
+LOOKS_RESTLESS = (LOOKS_SLOW - {"dead units"}) | {  # units die of a rate too high as well
+    "batch far below the noise",
+    "imbalance hidden by accuracy",
+    "underfitting",
+    "validation too small to tell",
+}
 # Verdicts that say all there is to say of a curve: beside them not even a loss above its start counts.
 EXPLAINS_ALL = frozenset(
     {
@@ -79,12 +72,14 @@ class Judged(NamedTuple):
     Attributes:
         chance: that it is right; None where it is no guess, the loss itself being above its start or not finite.
         is_like_known: whether the curve resembles those the chances were fitted to.
+        is_of_points: whether some points say it, which spikes explain as well: broken rows make them, too.
     """
 
     judgement: Judgement
     why: str
     chance: float | None = None
     is_like_known: bool = True
+    is_of_points: bool = False
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -135,7 +130,8 @@ def _above_its_start(training: Curve, validation: Curve | None) -> Judged | None
     if training.smooth[-1] > start + 2.0 * training.noise:
         return Judged("too high", say("the training loss ends above its start"))
     if start - training.smooth.min() >= LEAST_GAIN * abs(start):
-        return Judged("too high", say(ABOVE)) if points_above(training, validation) >= FEWEST_ABOVE else None
+        is_above = points_above(training, validation) >= FEWEST_ABOVE
+        return Judged("too high", say(ABOVE), is_of_points=True) if is_above else None
     return None
 
 
@@ -205,7 +201,7 @@ def learning_rate(log: Log, *, beside: Collection[str]) -> Finding | None:
     judged = judged_rate(log)
     if judged is None or judged.judgement == "about right" or len(restarts(log)):  # up and down is what restarts make
         return None
-    if not EXPLAINS_ALL.isdisjoint(beside):
+    if not EXPLAINS_ALL.isdisjoint(beside) or (judged.is_of_points and "spikes" in beside):
         return None
     if judged.chance is not None and not _is_sure(judged, log, beside):
         return None
