@@ -19,7 +19,7 @@ from surefoot.records import Objective, Run, lead
 from surefoot.space import choice
 from surefoot.testing import check_searcher, simulated_run
 from surefoot.tuning import Ladder, plan_rungs
-from surefoot.tuning.standstill import stands_still
+from surefoot.tuning.standstill import is_unreadable, stands_still
 from surefoot.tuning.start import Start
 
 GUESS = math.log(2)
@@ -170,12 +170,25 @@ def test_a_lead_counts_in_standard_errors() -> None:
     assert lead(noisy(run, 0.05), 0.7) == pytest.approx(2.0)
     assert lead(noisy(run, 0.0), 0.7) == math.inf
     assert lead(noisy(run, 0.0), 0.6) == 0.0
-    more = run.model_copy(update={"objective": Objective(name="validation_loss", direction="max")})
-    assert lead(noisy(more, 0.05), 0.7) == pytest.approx(-2.0)
     assert stands_still([noisy(run, 0.11)], 0.7)
     assert not stands_still([noisy(run, 0.09)], 0.7)
     assert not stands_still([noisy(run, 0.11)], None)
     assert not stands_still([], 0.7)
+
+
+def test_another_objective_looks_at_the_loss_beside_it() -> None:
+    accuracy = Objective(name="validation_accuracy", direction="max")
+
+    def run(candidate: Candidate, right: float, **beside: float) -> Run:
+        made = simulated_run(candidate, right, training_samples=SAMPLES, objective=accuracy)
+        looks = [look.model_copy(update={"metrics": {**look.metrics, **beside}}) for look in made.evaluations]
+        return made.model_copy(update={"evaluations": tuple(looks)})
+
+    wave = ladder().propose([])
+    level = [run(one, 0.5 + 0.01 * one.number, validation_loss=GUESS + 0.01) for one in wave]
+    assert is_unreadable(level, GUESS)
+    assert not stands_still([*level[1:], run(wave[0], 0.5, validation_loss=0.95 * GUESS)], GUESS)
+    assert not stands_still([run(one, 0.5) for one in wave], GUESS)
 
 
 def test_the_readme_s_network_learns_at_a_price_of_one() -> None:

@@ -53,10 +53,17 @@ def gains(better: Run, other: Run) -> bool:
     return sign * (other.judged - better.judged) > _error(other)
 
 
-def lead(run: Run, value: float) -> float:
-    """By how many standard errors of its look a usable run is better than ``value``; below 0 where it is worse."""
-    difference = value - run.judged if run.objective.direction == "min" else run.judged - value
-    error = _error(run)
+def lead(run: Run, loss: float) -> float:
+    """By how many standard errors the validation loss of a usable run lies below ``loss``; below 0 where it is higher.
+
+    Not-a-number where something else is judged and the loss was not recorded beside it.
+    """
+    look = run.best_evaluation
+    assert look is not None
+    if run.objective.name == "validation_loss":
+        difference, error = loss - run.judged, _error(run)
+    else:
+        difference, error = loss - look.metrics.get("validation_loss", math.nan), UNKNOWN_ERROR * abs(loss)
     return difference / error if error > 0.0 else math.copysign(math.inf, difference) if difference else 0.0
 
 

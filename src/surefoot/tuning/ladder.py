@@ -65,7 +65,7 @@ class Ladder:
         seed: of the study.
         space: further keys that may vary, drawn once at the foot and inherited upwards.
         decay: c of a whole training to begin with; None takes what the epochs and the rows want.
-        guess: the validation loss of always giving the same answer; None where it is not known or not what is judged.
+        guess: the validation loss of always giving the same answer; None where it is not known.
     """
 
     rungs: tuple[Rung, ...]

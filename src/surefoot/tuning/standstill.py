@@ -28,7 +28,7 @@ def stands_still(runs: Sequence[Run], guess: float | None) -> bool:
     One is enough although the best of several is asked: a run that fits noise ends above that answer, not about it.
 
     Args:
-        runs: complete schedules, judged by their validation loss.
+        runs: complete schedules.
         guess: the validation loss of always giving the same answer; None, where nobody knows it, is never stood at.
     """
     order = ranked(runs)
@@ -36,10 +36,15 @@ def stands_still(runs: Sequence[Run], guess: float | None) -> bool:
 
 
 def is_unreadable(foot: Sequence[Run], guess: float | None) -> bool:
-    """Whether runs stand still and the best has the lowest rate of those that differ from it in nothing else."""
+    """Whether runs stand still and the best has the lowest rate of those that differ from it in nothing else.
+
+    Where something else than the validation loss is judged, standing still is enough: noise leans to neither side.
+    """
     if not stands_still(foot, guess):
         return False
     best = ranked(foot)[0]
+    if best.objective.name != "validation_loss":
+        return True
     return rate_of(best) == min(rate_of(run) for run in foot if is_like(run, best))
 
 

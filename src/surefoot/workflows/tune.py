@@ -126,7 +126,7 @@ class _Wanted:
         limit: the budget.
         seed: of everything random.
         factory: makes the runs.
-        guess: the loss of a constant answer, where that is what is judged; None where it is not known.
+        guess: the validation loss of a constant answer; None where it is not known.
     """
 
     recipe: Recipe | None
@@ -152,8 +152,7 @@ def _wanted(task: Task, limit: Budget, seed: int, space: Mapping[str, Dimension]
     factory, base = open_task(task, base)
     base = _settled(base, recipe, factory)
     _check_sizes(varied, factory.num_rows)
-    is_known = factory.objective.name == "validation_loss" and "loss.name" not in varied
-    guess = guess_of(task, loss_name(task, base.to_dict())) if is_known else None
+    guess = None if "loss.name" in varied else guess_of(task, loss_name(task, base.to_dict()))
     return _Wanted(recipe, base, optimizers, varied, limit, seed, factory, guess)
 
 
