@@ -188,7 +188,7 @@ def probe(
     """
     from surefoot import reports, workflows
     from surefoot.cli.show import print_json
-    from surefoot.language import language
+    from surefoot.language import language, say
 
     if plot is not None:
         reports.require_probe_file(plot)
@@ -196,11 +196,11 @@ def probe(
     record = workflows.probe(task, recipe_of(recipe, changes), seed=seed).record
     if as_json:
         print_json(record.model_dump())
-    else:
-        typer.echo(reports.probe_text(record))
-    if plot is not None:
-        with language(lang):
-            typer.echo(f"Wrote {reports.write_probe(record, plot)}", err=as_json)
+    with language(lang):
+        if not as_json:
+            typer.echo(reports.probe_text(record))
+        if plot is not None:
+            typer.echo(say("Wrote {path}", path=reports.write_probe(record, plot)), err=as_json)
 
 
 @app.command()

@@ -1,16 +1,19 @@
-"""Text in columns of a terminal, where a Chinese character is as wide as two letters."""
+"""Text in columns and lines of a terminal, where a Chinese character is as wide as two letters."""
 
 from __future__ import annotations
 
-import textwrap
+import re
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = ["TEXT_WIDTH", "labelled", "padded", "table"]
+__all__ = ["TEXT_WIDTH", "labelled", "padded", "table", "wrapped"]
 
 LABEL_WIDTH = 10
 # As much as a page of the documentation shows beside its contents.
 TEXT_WIDTH = 96
+# What stays in one line: a word, or a Chinese character, with the marks that belong to it.
+_HAN, _OPENING, _CLOSING = "\u2e80-\u2fff\u3040-\u9fff", "（“", "，。；：、！？）”"  # noqa: RUF001 (they are what is meant)
+_PIECE = re.compile(rf"[{_OPENING}]*(?:[{_HAN}]|[^\s{_HAN}{_OPENING}{_CLOSING}]+)?[{_CLOSING}]*\s*")
 
 
 def padded(text: str, width: int) -> str:
@@ -22,7 +25,28 @@ def padded(text: str, width: int) -> str:
     return text + " " * (width - _width(text))
 
 
-def labelled(label: str, text: str, *, width: int | None = TEXT_WIDTH) -> str:
+def wrapped(text: str, *, width: int = TEXT_WIDTH, first: str = "", rest: str = "") -> list[str]:
+    """Text in lines of at most ``width`` cells, broken between words or Chinese characters.
+
+    >>> wrapped("损失仍在下降请延长训练", width=12)
+    ['损失仍在下降', '请延长训练']
+
+    Args:
+        text: without line breaks.
+        width: in cells; a longer word stays in one piece.
+        first: what the first line begins with.
+        rest: what the others begin with.
+    """
+    lines, is_empty = [first], True
+    for piece in filter(None, _PIECE.findall(text)):
+        if not is_empty and _width(lines[-1] + piece.rstrip()) > width:
+            lines.append(rest)
+        lines[-1] += piece
+        is_empty = False
+    return [line.rstrip() for line in lines]
+
+
+def labelled(label: str, text: str, *, width: int | None = TEXT_WIDTH, indent: int = LABEL_WIDTH) -> str:
     """A line of a summary, what it is about and what it says; or several below each other where it is long.
 
     A path stays in one piece with a ``width`` of None.
@@ -31,10 +55,8 @@ def labelled(label: str, text: str, *, width: int | None = TEXT_WIDTH) -> str:
     'Price     2.00 trainings'
     """
     if width is None:
-        return padded(label, LABEL_WIDTH) + text
-    room = max(width - LABEL_WIDTH, 20)
-    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
-    return padded(label, LABEL_WIDTH) + ("\n" + " " * LABEL_WIDTH).join(lines)
+        return padded(label, indent) + text
+    return "\n".join(wrapped(text, width=width, first=padded(label, indent), rest=" " * indent))
 
 
 def table(lines: Sequence[Sequence[str]]) -> list[str]:

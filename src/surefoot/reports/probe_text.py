@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterable
 
 from surefoot.language import retold, say
@@ -18,6 +17,7 @@ from surefoot.records import (
     Suggestion,
 )
 from surefoot.reports.amounts import duration, number, rows
+from surefoot.reports.in_columns import labelled, table
 
 __all__ = [
     "PARTS",
@@ -49,20 +49,25 @@ _STOPPED_BY = {
 def probe_text(report: ProbeReport) -> str:
     """A probe as aligned lines of less than 100 characters: the answer, what was measured, the price, the frontier."""
     facts = [
-        ("Learning rate", _suggested(report.learning_rate)),
-        ("Weight decay", _suggested(report.weight_decay)),
-        ("Batch size", _suggested(report.batch_size, is_count=True)),
+        (say("Learning rate"), _suggested(report.learning_rate)),
+        (say("Weight decay"), _suggested(report.weight_decay)),
+        (say("Batch size"), _suggested(report.batch_size, is_count=True)),
         *measurements(report),
-        ("Price", f"{number(report.trainings)} trainings, {report.samples:,} samples, {duration(report.seconds)}"),
-        *(("Note", note) for note in report.notes),
+        (say("Price"), say(", ").join(_spent(report))),
+        *((say("Note"), retold(note)) for note in report.notes),
     ]
-    lines = [line for label, text in facts for line in _wrapped(label, text)]
-    table = frontier_table(report)
-    if table:
-        widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-        cells = ([cell.rjust(width) for cell, width in zip(row, widths, strict=True)] for row in table)
-        lines += ["", *("  ".join(row).rstrip() for row in cells)]
+    lines = [labelled(label, text, width=WIDTH, indent=_INDENT) for label, text in facts]
+    frontier = frontier_table(report)
+    if frontier:
+        lines += ["", *(line.rstrip() for line in table(frontier))]
     return "\n".join(lines)
+
+
+def _spent(report: ProbeReport) -> tuple[str, str]:
+    return (
+        say("{trainings} trainings", trainings=number(report.trainings)),
+        say("{samples:,} samples, {time}", samples=report.samples, time=duration(report.seconds)),
+    )
 
 
 def measurements(report: ProbeReport) -> list[tuple[str, str]]:
@@ -219,8 +224,3 @@ def _around(value: str, around: str) -> str:
 
 def _joined(parts: Iterable[str], mark: str) -> str:
     return mark.join(part for part in parts if part)
-
-
-def _wrapped(label: str, text: str) -> list[str]:
-    lines = textwrap.wrap(text, WIDTH - _INDENT) or [""]
-    return [f"{label if index == 0 else '':<{_INDENT}}{line}" for index, line in enumerate(lines)]

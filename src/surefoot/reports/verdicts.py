@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Literal
 
 from surefoot.language import current, say
 from surefoot.records import Finding
-from surefoot.reports.in_columns import TEXT_WIDTH
+from surefoot.reports.in_columns import wrapped
 
 __all__ = ["Gravity", "evidence", "gravity", "sentence", "titled", "verdicts_text"]
 
@@ -73,4 +72,4 @@ def verdicts_text(name: str, findings: Sequence[Finding], notes: Sequence[str] =
 
 
 def _indented(text: str, by: int = 4) -> list[str]:
-    return textwrap.wrap(text, TEXT_WIDTH, initial_indent=" " * by, subsequent_indent=" " * (by + 2)) or [""]
+    return wrapped(text, first=" " * by, rest=" " * (by + 2))

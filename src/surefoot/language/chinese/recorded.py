@@ -157,8 +157,9 @@ _NOTES = {
     '"{column}" lacks {count} values: the mean stands in, with a flag beside it': (
         "“{column}”缺 {count} 个值：以平均值代替，并另加一个标记"
     ),
-    '"{column}" is read as {reason}': "“{column}”读作{reason}",
+    '"{column}" is read as {reason}': "“{column}”按{reason}处理",
     "a number (regression)": "数值（回归）",
+    "{count} classes": "{count} 个类别",
 }
 
 RECORDED: dict[str, str] = {**_PURPOSES, **_ENDINGS, **_MOVES, **_NOTES}

@@ -27,6 +27,13 @@ _ENDING = {
     "the same command with: --out {directory} --resume": "同样的命令加上 --out {directory} --resume",
 }
 
+_PROBE = {
+    "Learning rate": "学习率",
+    "Weight decay": "权重衰减",
+    "Batch size": "批大小",
+    "Wrote {path}": "已写入 {path}",
+}
+
 _RUNNING = {
     "Tuning {task}": "调参：{task}",
     "Training {task}": "训练：{task}",
@@ -48,4 +55,4 @@ _RUNNING = {
     "{what}: {optimizer} {rate:.2g}, batch {size}": "{what}：{optimizer} {rate:.2g}，批大小 {size}",
 }
 
-TERMINAL: dict[str, str] = {**_ENDING, **_RUNNING}
+TERMINAL: dict[str, str] = {**_ENDING, **_PROBE, **_RUNNING}
