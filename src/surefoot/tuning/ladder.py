@@ -228,7 +228,8 @@ class Ladder:
 
     def _undecayed(self, point: Point) -> Point:
         """The point without a decay that the user did not ask for: on a level it holds the weights back."""
-        return point if self.decay is not None else replace(point, decay=0.0)
+        is_asked_for = self.decay is not None or self.base.optimizer.weight_decay > 0.0
+        return point if is_asked_for else replace(point, decay=0.0)
 
     def _usual(self, done: Sequence[Run], *, share: float) -> list[Point]:
         """The optimizers at their usual rates and higher, the preferred one first.
