@@ -60,6 +60,7 @@ ALONE = {
 FILLERS = frozenset({
     *("epoch", "step", "avg", "mean", "average", "total", "of", "metrics", "metric"),
     *("history", "hist", "curve", "per"),
+    *("ray", "tune"),  # its tags for TensorBoard
 })  # fmt: skip
 # and by which they count several sets of a part: "valid_1" of LightGBM, "dataloader_idx_0" of Lightning
 NUMBERS = frozenset({"0", "1", "dataloader", "idx"})

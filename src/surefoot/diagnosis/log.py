@@ -61,7 +61,11 @@ class Series:
             return cls(at, values), 0
         order = np.argsort(at, kind="stable")
         is_last = np.append(np.diff(at[order]) > 0, True)
-        return cls(at[order][is_last], values[order][is_last]), int((at[1:] < at[:-1]).sum())
+        is_same = np.append(False, (np.diff(at[order]) == 0) & (np.diff(values[order]) == 0))
+        said_again = np.zeros(len(at), dtype=bool)  # as the best round is at the end
+        said_again[order] = is_same
+        goes_back = (at[1:] < at[:-1]) & ~said_again[1:]
+        return cls(at[order][is_last], values[order][is_last]), int(goes_back.sum())
 
 
 def neighbours(values: Values, most: int) -> tuple[npt.NDArray[np.intp], Values]:
