@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -207,8 +208,14 @@ def wandb(folder: Path) -> None:
     (KEPT / "run-owl.wandb").write_bytes(data[:7] + b"".join(framed))
 
 
+def surefoot(folder: Path) -> None:
+    """All runs of a study of ours."""
+    subprocess.run(["surefoot", "tune", "iris", "--budget", "1", "--out", str(folder / "out")], check=True)
+    shutil.copy(folder / "out" / "history.csv", KEPT / "surefoot_history.csv")
+
+
 TOOLS: dict[str, Callable[[Path], None]] = {
-    tool.__name__: tool for tool in (xgboost, lightgbm, catboost, mlflow, ray, timm, ultralytics, wandb)
+    tool.__name__: tool for tool in (xgboost, lightgbm, catboost, mlflow, ray, surefoot, timm, ultralytics, wandb)
 }
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = ["by_time", "counted_on"]
 
 Values = npt.NDArray[np.float64]
 FEWEST = 3  # points by which two ways of counting are told apart
+CLEARLY = 4.0  # deviations of a point
 LOOKED_AT = 5  # points whose middle says where a loss stands
 
 
@@ -39,7 +41,10 @@ def counted_on(points: Mapping[str, tuple[Values, Values]]) -> tuple[dict[str, t
     if loss is None or not starts:
         return dict(points), []
     places, values = (np.split(one, starts) for one in points[loss])
-    new = [number for number in range(1, len(values)) if not _goes_on(values[0], values[number - 1], values[number])]
+    noise = _noise(values)
+    new = [
+        number for number in range(1, len(values)) if not _goes_on(values[0], values[number - 1], values[number], noise)
+    ]
     first = max(new, default=0)
     offsets = [0.0]
     for before, after in itertools.pairwise(places[first:]):
@@ -77,11 +82,25 @@ def _starts(at: Values) -> list[int]:
     return [start for start, end in itertools.pairwise([*found, len(at)]) if end - start >= FEWEST]
 
 
-def _goes_on(first: Values, before: Values, after: Values) -> bool:
-    """Whether a loss begins nearer to where the one before ended than to where the first began."""
+def _goes_on(first: Values, before: Values, after: Values, noise: float) -> bool:
+    """Whether a loss does not begin clearly nearer to where the first began than to where the one before ended.
+
+    Where none moved it cannot be told, and says the same.
+    """
     length = max(1, min(LOOKED_AT, min(map(len, (first, before, after))) // 4))
-    began, stood, begins = (float(np.median(part)) for part in (first[:length], before[-length:], after[:length]))
-    return stood < began and begins - stood < 0.5 * (began - stood)
+    with np.errstate(invalid="ignore"):  # a lost loss is infinite
+        began, stood, begins = (float(np.median(part)) for part in (first[:length], before[-length:], after[:length]))
+    if not np.isfinite(stood):
+        return not np.isfinite(begins)
+    return not abs(begins - stood) - abs(begins - began) > CLEARLY * noise
+
+
+def _noise(parts: list[Values]) -> float:
+    """The deviation of a point, from second differences, in which a straight descent leaves nothing."""
+    with np.errstate(invalid="ignore"):
+        bends = np.concatenate([np.abs(np.diff(part, 2)) for part in parts])
+    known = bends[np.isfinite(bends)]
+    return float(np.median(known)) / 0.6745 / math.sqrt(6.0) if len(known) else 0.0
 
 
 def _parts(points: tuple[Values, Values], num_starts: int) -> list[tuple[Values, Values]]:
@@ -110,6 +129,8 @@ def by_time(steps: Values, times: Values, clock: tuple[Values, Values]) -> Value
     """
     places, ticks = clock
     if len(steps) < FEWEST or len(places) < FEWEST or not ticks[-1] > ticks[0]:
+        return None
+    if not (np.isfinite(times).all() and np.isfinite(ticks).all()):
         return None
     if (np.diff(steps) < 0).any() or (np.diff(places) < 0).any():
         return None

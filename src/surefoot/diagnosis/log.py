@@ -61,7 +61,8 @@ class Series:
             return cls(at, values), 0
         order = np.argsort(at, kind="stable")
         is_last = np.append(np.diff(at[order]) > 0, True)
-        is_same = np.append(False, (np.diff(at[order]) == 0) & (np.diff(values[order]) == 0))
+        in_order, said = at[order], values[order]
+        is_same = np.append(False, (in_order[1:] == in_order[:-1]) & (said[1:] == said[:-1]))
         said_again = np.zeros(len(at), dtype=bool)  # as the best round is at the end
         said_again[order] = is_same
         goes_back = (at[1:] < at[:-1]) & ~said_again[1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +14,7 @@ from surefoot.diagnosis.assembling import log_of
 from surefoot.diagnosis.columns import is_place, part_of, role_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.readers.opening import LONGEST_LINE, Lines, shown
+from surefoot.diagnosis.readers.runs_apart import Labels
 from surefoot.diagnosis.table import Cells, Table
 from surefoot.errors import RequestError
 from surefoot.language import say
@@ -86,7 +88,8 @@ def _flat(row: Mapping[Any, Any], before: str = "", depth: int = 0) -> Iterator[
 def read_table(path: Path, *, named: Mapping[str, str]) -> list[Log]:
     """CSV with a header, separated by commas, semicolons, tabs or bars; a quoted cell ends with its line.
 
-    A chart of Weights & Biases holds several runs, their columns called "run - metric": a log each.
+    A log each where a column says of which training each row is, and of the runs in a chart of Weights & Biases, their
+    columns called "run - metric".
 
     Raises:
         RequestError: there is no header, or nothing below it.
@@ -97,15 +100,37 @@ def read_table(path: Path, *, named: Mapping[str, str]) -> list[Log]:
     separator = _separator(header)
     names = _cells(header, separator)
     rows = _below(rest, names, separator)
-    has_parts = any(name.strip().lower() in _PART_COLUMNS for name in names)
-    table, notes = (_by_part if has_parts else _by_column)(_distinct(names), rows)
+    first = next(rows, [])
+    rows = itertools.chain([first] if first else [], rows)
+    has_parts = any(
+        name.strip().lower() in _PART_COLUMNS and part_of(cell) for name, cell in zip(names, first, strict=False)
+    )
+    labels = Labels([] if has_parts else names)
+    table, notes = (_by_part if has_parts else _by_column)(_distinct(names), labels.of(rows))
     if not names or not table.num_rows:
         raise RequestError(f"{shown(path)} has no rows below a header of column names")
     notes = [*lines.notes(), *notes]
+    of_runs = labels.apart(table)
+    if of_runs:
+        return _logs_of(path, of_runs, named=named, notes=notes)
     runs = {name.rpartition(" - ")[0] for name in table.columns if name.endswith(("loss", "acc", "accuracy"))} - {""}
     if len(runs) < 2 or named:
         return [log_of(str(path), table, named=named, notes=notes)]
     return [log_of(f"{path}: {run}", _of_run(table, run), notes=notes) for run in sorted(runs)]
+
+
+def _logs_of(path: Path, runs: Mapping[str, Table], *, named: Mapping[str, str], notes: list[str]) -> list[Log]:
+    """A log for each run that has a loss; where none has one, why."""
+    logs: list[Log] = []
+    refused: list[RequestError] = []
+    for run, table in runs.items():
+        try:
+            logs.append(log_of(f"{path}: {run}", table, named=named, notes=notes))
+        except RequestError as error:
+            refused.append(error)
+    if not logs:
+        raise refused[0]
+    return logs
 
 
 def _separator(header: str) -> str:
