@@ -210,7 +210,8 @@ def wandb(folder: Path) -> None:
 
 def surefoot(folder: Path) -> None:
     """All runs of a study of ours."""
-    subprocess.run(["surefoot", "tune", "iris", "--budget", "1", "--out", str(folder / "out")], check=True)
+    command = str(shutil.which("surefoot"))
+    subprocess.run([command, "tune", "iris", "--budget", "1", "--out", str(folder / "out")], check=True)
     shutil.copy(folder / "out" / "history.csv", KEPT / "surefoot_history.csv")
 
 
