@@ -72,6 +72,10 @@ def test_the_rows_behind_an_accuracy() -> None:
 def test_a_batch_is_judged_by_the_noise_scale_beside_it() -> None:
     small = found(train_loss=FALLS, batch_size=8 + 0 * AT, noise_scale=200.0 + AT)
     assert "grow the batch towards 10" in small["batch far below the noise"].advice
+    usual = {"batch_size": 32 + 0 * AT, "noise_scale": 2000.0 + AT}  # steps are lost, and nothing else
+    assert list(found(train_loss=FALLS, **usual)) == ["nothing wrong"]
+    jumps = 0.3 + np.exp(-AT / 2.0) + 0.1 * np.cos(2.5 * AT)
+    assert {"held up by noise", "batch far below the noise"} <= set(found(train_loss=jumps, **usual))
     large = found(train_loss=FALLS, batch_size=1024 + 0 * AT, gns=20.0 + AT)
     assert "lower the batch towards 5" in large["batch far above the noise"].advice
     assert list(found(train_loss=FALLS, batch_size=64 + 0 * AT, noise_scale=20.0 + 10 * AT)) == ["nothing wrong"]

@@ -17,16 +17,27 @@ FEWEST_READINGS = 4
 # samples.
 BELOW, ABOVE = 10.0, 5.0
 EARLY = 1.0 / 3.0
+# A batch below the noise scale costs steps, not samples, so it is a fault where its noise holds the training up, or of
+# so few rows that a step of more would take the same time. Targets that are mostly noise have any batch far below it.
+IDLE = 8
 
 
-def batch_size(log: Log) -> Finding | None:
-    """A batch far from the noise scale over the first third, in which most of a loss is gained."""
+def batch_size(log: Log, *, is_noisy: bool = False) -> Finding | None:
+    """A batch far from the noise scale over the first third, in which most of a loss is gained.
+
+    Args:
+        log: of one training.
+        is_noisy: whether noise holds it up.
+    """
     batches, scales = log.get("batch_size"), log.get("noise_scale")
     if batches is None or scales is None:
         return None
     early = scales.finite.until(float(scales.at[0] + EARLY * (scales.at[-1] - scales.at[0])))
     at = np.searchsorted(batches.at, early.at, side="right") - 1
-    return against_noise(log.name, batches.values[np.maximum(at, 0)], early.values)
+    found = against_noise(log.name, batches.values[np.maximum(at, 0)], early.values)
+    if found is None or found.verdict != "batch far below the noise" or is_noisy:
+        return found
+    return found if np.median(batches.finite.values) <= IDLE else None
 
 
 def against_noise(run: str, batches: np.ndarray, scales: np.ndarray) -> Finding | None:

@@ -40,7 +40,7 @@ def verdicts(log: Log) -> list[Finding]:
     is_noisy = any(one.verdict == "held up by noise" for one in course)
     is_open = not (seen or is_noisy or {"learned nothing", "not converged"} & {one.verdict for one in course})
     found = [*course, underfitting(log) if is_open else None, spikes(log), *seen, *doubts(log, is_noisy=is_noisy)]
-    found += [accuracy(log), batch_size(log)]
+    found += [accuracy(log), batch_size(log, is_noisy=is_noisy)]
     said = [finding for finding in found if finding is not None]
     # a guess from one curve is said only beside something to explain
     rate = learning_rate(log, beside={one.verdict for one in said}) if said else None
