@@ -52,6 +52,7 @@ def made(fault: Fault, case: Case, folder: Path | None) -> tuple[Columns, bool]:
         return fault.make(case)
     path = folder / f"{fault.name} {case.data} {case.seed}.json".replace(" ", "_")
     if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
         columns, is_real = fault.make(case)
         path.write_text(json.dumps([columns, bool(is_real)]))
     columns, is_real = json.loads(path.read_text())

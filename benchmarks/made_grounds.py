@@ -124,8 +124,8 @@ GROUNDS = {
         leaves_out=RARE | {"inputs not scaled"},
     ),
 }
-# On which data sets the rules were chosen, and with which seeds. Of the second four pairs, fixed before any of their
-# curves was seen, the last was not looked at until the rules stood.
+# On which data sets the rules were chosen, and with which seeds. The halves of the other kinds were fixed before any of
+# their curves was judged; the last was not looked at until the rules stood.
 PARTS = {
     "chosen on": (("digits", "breast_cancer"), (0, 1)),
     "held out": (("wine", "fashion", "adult"), (2, 3)),
