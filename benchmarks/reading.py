@@ -52,6 +52,10 @@ def blanks_of_pandas(rows: int) -> bytes:
     return b"loss\n" + b"1\nnan\n" * (rows * 8)
 
 
+def two_runs(rows: int) -> bytes:
+    return b"run,loss\n" + b"a,1\nb,2\na,3\nb,1\n" * (rows * 4)
+
+
 def many_columns(rows: int) -> bytes:
     names = ",".join(f"c{column}" for column in range(rows * 2))
     return f"loss,{names}\n1,{names}\n".encode()
@@ -117,6 +121,7 @@ KINDS: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "CSV": ("a.csv", table),
     "CSV, cells of one digit": ("a.csv", short_cells),
     "CSV, every second cell not-a-number": ("a.csv", blanks_of_pandas),
+    "CSV, rows of two runs": ("a.csv", two_runs),
     "CSV, as many columns as bytes": ("a.csv", many_columns),
     "JSON lines": ("a.jsonl", json_lines),
     "JSON lines, a new name in each": ("a.jsonl", new_names),

@@ -306,13 +306,18 @@ FOUND: dict[str, tuple[str, bytes]] = {
         b"train_loss,val_loss\n" + b"".join(b"%d,%.9f\n" % (place, 1 + 9.0 / 4**place) for place in range(1, 17)),
     ),
     "a loss of which two numbers are finite": ("a.csv", b"loss\n3\n" + b"nan\ninf\n" * 8 + b"2\n"),
+    "a layer with a control character in its name": (
+        "a.csv",
+        b"loss,grad/a,grad/\x04b\n" + b"".join(b"%f,0,410\n" % (1.0 / place) for place in range(1, 30)),
+    ),
     "nothing but a percent sign": ("a.csv", b"loss\n3\n2\n%\n%%\n1"),
 }
 
 
 @pytest.mark.parametrize("what", FOUND)
 def test_what_atheris_found(tmp_path: Path, what: str) -> None:
-    assert sf.diagnose(written(tmp_path, *FOUND[what]))
+    found = sf.diagnose(written(tmp_path, *FOUND[what]))
+    assert found and all(text.isprintable() for one in found for text in (one.evidence, one.advice))
 
 
 REFUSED: dict[str, tuple[str, bytes, str]] = {

@@ -121,7 +121,8 @@ def log_of_points(
     notes = [*notes, *counted]
     for role, (at, values) in points.items():
         if len(at):
-            series[role], moved = Series.of(at, values)
+            # verdicts name the layers of gradients as the log does
+            series[plain(role, longest=LONGEST_PATH)], moved = Series.of(at, values)
             backwards = max(backwards, moved)
     if backwards:
         notes.append(

@@ -23,7 +23,7 @@ class Labels:
     >>> labels = Labels(["run", "loss"])
     >>> table = Table()
     >>> for row in labels.of([["a", "1"], ["b", "9"], ["a", "0.5"], ["b", "8"]]):
-    ...     table.add({"loss": row[1]})
+    ...     table.add(dict(zip(["run", "loss"], row, strict=True)))
     >>> {name: part.columns["loss"].values.tolist() for name, part in labels.apart(table).items()}
     {'a': [1.0, 0.5], 'b': [9.0, 8.0]}
     """
@@ -46,19 +46,22 @@ class Labels:
             yield cells
 
     def apart(self, table: Table) -> dict[str, Table]:
-        """The table of each training; none where there is one, or a row of each."""
+        """The table of each training; none where there is one, or a row of each. The whole is empty afterwards."""
         if self._column is None or not 2 <= len(self._numbers) <= table.num_rows // 2:
             return {}
         of_row = np.frombuffer(self._of_row, dtype=np.uint16)
         place = np.empty(len(of_row), dtype=np.uint32)  # of a row among those of its training
-        found = {}
-        for label, number in self._numbers.items():
+        parts = [Table() for _ in self._numbers]
+        for number, part in enumerate(parts):
             is_of = of_row == number
-            part = Table()
             part.num_rows = int(is_of.sum())
             place[is_of] = np.arange(part.num_rows, dtype=np.uint32)
-            for name, cells in table.columns.items():
-                kept = is_of[cells.rows]
-                part.columns[name] = Cells.of(place[cells.rows[kept]], cells.values[kept])
-            found[plain(label) or "?"] = part
-        return found
+        for column, name in enumerate(list(table.columns)):
+            cells = table.columns.pop(name)  # a column at a time, for the sake of memory
+            if column == self._column:
+                continue
+            rows, values = cells.rows, cells.values
+            for number, part in enumerate(parts):
+                kept = of_row[rows] == number
+                part.columns[name] = Cells.of(place[rows[kept]], values[kept])
+        return {plain(label) or "?": part for label, part in zip(self._numbers, parts, strict=True)}
