@@ -240,7 +240,7 @@ def compare(
     Examples:  surefoot compare iris  |  surefoot compare digits slow=slow.toml fast=fast.toml  |
     surefoot compare iris --grid optimizer.learning_rate=.01,.1 --grid batch.size=8,32
     """
-    from surefoot import workflows
+    from surefoot import reports, workflows
     from surefoot.cli.progress import watching
     from surefoot.cli.show import comparison_json, comparison_text, grid_axes, print_json
     from surefoot.language import language, say
@@ -256,9 +256,11 @@ def compare(
         )  # fmt: skip
     if as_json:
         print_json(comparison_json(results))
-    typer.echo("\n" + comparison_text(results, axes), err=as_json)
     folders = [result.directory for result in results.values() if result.directory is not None]
-    typer.echo(f"Report    {folders[0].parent / 'report.html'}", err=as_json)
+    with language(lang):
+        typer.echo("\n" + comparison_text(results, axes), err=as_json)
+        page = str(folders[0].parent / "report.html")
+        typer.echo(reports.labelled(say("Report"), page, width=None), err=as_json)
     leave(*results.values())
 
 

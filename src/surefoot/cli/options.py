@@ -75,5 +75,6 @@ JsonOption = Annotated[
     typer.Option("--json", help="Print the result as JSON on standard output, all else on standard error."),
 ]
 LanguageOption = Annotated[
-    Literal["en", "zh"], typer.Option("--lang", help="The language of verdicts and pages: English or Chinese.")
+    Literal["en", "zh"],
+    typer.Option("--lang", help="The language of what is printed and of pages."),
 ]

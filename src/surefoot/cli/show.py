@@ -12,9 +12,10 @@ from typing import Any
 
 from surefoot import files
 from surefoot.errors import OutputError, RecipeError
+from surefoot.language import say
 from surefoot.recipe import Recipe, parse_value
 from surefoot.records import SCHEMA_VERSION
-from surefoot.reports import Grid
+from surefoot.reports import Grid, in_words, padded
 from surefoot.workflows import Result, load
 
 __all__ = [
@@ -77,14 +78,13 @@ def comparison_text(results: Mapping[str, Result], axes: Mapping[str, Sequence[A
         if any(name in result.metrics for result in results.values())
     ]
     width = max(6, *(len(name) for name in results))
-    lines = [
-        " " * width + "".join(f"  {name.replace('_', ' '):>16}" for name in (*metrics, "steps", "seconds")) + "  status"
-    ]
+    head = [in_words(name) for name in (*metrics, "steps", "seconds")]
+    lines = [" " * width + "".join(f"  {padded(name, 16, right=True)}" for name in head) + f"  {say('status')}"]
     for name, result in results.items():
         run = result.study.runs[0]
         values = [f"{result.metrics[metric]:.4f}" if metric in result.metrics else "-" for metric in metrics]
         cells = [*values, str(run.steps), f"{run.seconds:.2f}"]
-        lines.append(f"{name:<{width}}" + "".join(f"  {cell:>16}" for cell in cells) + f"  {result.status}")
+        lines.append(f"{name:<{width}}" + "".join(f"  {cell:>16}" for cell in cells) + f"  {in_words(result.status)}")
     if axes and len(axes) == 2:
         studies = {name: result.study for name, result in results.items()}
         lines += [f"\n{Grid(axes).table(studies, measure)}" for measure in ("validation_loss", "seconds")]

@@ -9,6 +9,7 @@ from typing import Any
 
 from surefoot.language import say
 from surefoot.records import Study
+from surefoot.reports.in_columns import table
 from surefoot.reports.words import in_words
 
 __all__ = ["Cell", "Grid"]
@@ -88,9 +89,7 @@ class Grid:
             [label, *("" if cell is None else cell.text for cell in cells)]
             for label, cells in zip(self.labels(0), self.cells(studies, measure), strict=True)
         ]
-        widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-        lines = ["  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in (head, *rows)]
-        return "\n".join([measure.replace("_", " "), *(f"  {line}" for line in lines)])
+        return "\n".join([in_words(measure), *(f"  {line}" for line in table([head, *rows]))])
 
 
 def _words(key: str) -> str:

@@ -16,13 +16,14 @@ _HAN, _OPENING, _CLOSING = "\u2e80-\u2fff\u3040-\u9fff", "（“", "，。；：
 _PIECE = re.compile(rf"[{_OPENING}]*(?:[{_HAN}]|[^\s{_HAN}{_OPENING}{_CLOSING}]+)?[{_CLOSING}]*\s*")
 
 
-def padded(text: str, width: int) -> str:
-    """Text with blanks behind it, up to ``width`` cells.
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """Text with blanks behind it, or before it, up to ``width`` cells.
 
-    >>> padded("损失", 6) + "|"
-    '损失  |'
+    >>> padded("损失", 6) + "|", padded("损失", 6, right=True)
+    ('损失  |', '  损失')
     """
-    return text + " " * (width - _width(text))
+    blanks = " " * (width - _width(text))
+    return blanks + text if right else text + blanks
 
 
 def wrapped(text: str, *, width: int = TEXT_WIDTH, first: str = "", rest: str = "") -> list[str]:
@@ -67,8 +68,7 @@ def table(lines: Sequence[Sequence[str]]) -> list[str]:
     """
     widths = [max(_width(line[column]) for line in lines) for column in range(len(lines[0]))]
     return [
-        "  ".join(" " * (width - _width(cell)) + cell for cell, width in zip(line, widths, strict=True))
-        for line in lines
+        "  ".join(padded(cell, width, right=True) for cell, width in zip(line, widths, strict=True)) for line in lines
     ]
 
 
