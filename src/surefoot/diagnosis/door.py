@@ -34,11 +34,11 @@ def diagnose(source: Any, *, columns: Mapping[str, str] | None = None, language:
 
     No framework is needed or imported. Logs are CSV of any tool (Keras's CSVLogger, Lightning's metrics.csv, fastai's
     history.csv), JSON (Hugging Face's trainer_state.json, a Keras history, skorch's history.json), JSON lines, what a
-    training printed, MLflow's folders, and TensorBoard's event files or a folder of them (with
-    ``surefoot[tensorboard]``); or what is still in memory: a Keras ``History``, a fitted skorch net, a Hugging Face
-    ``Trainer``, a fastai ``Learner``, a dict of lists, a list of dicts, a table of pandas or polars. The folder of a
-    result of ours, or a ``Result``, gives the verdicts on it; so does a study of Optuna's, or the SQLite file that
-    holds some.
+    training printed, MLflow's folders or database, the file of a run of Weights & Biases, and TensorBoard's event files
+    or a folder of them (with ``surefoot[tensorboard]``); or what is still in memory: a Keras ``History``, a fitted
+    skorch net or estimator of XGBoost, LightGBM, CatBoost or scikit-learn, a Hugging Face ``Trainer``, a fastai
+    ``Learner``, a dict of lists, a list of dicts, a table of pandas or polars. The folder of a result of ours, or a
+    ``Result``, gives the verdicts on it; so does a study of Optuna's, or the file or the journal that holds some.
 
     >>> losses = {"loss": [1.0, 0.6, 0.4, 0.3, 0.2, 0.15, 0.1], "val_loss": [1.0, 0.7, 0.6, 0.65, 0.8, 0.95, 1.1]}
     >>> [finding.verdict for finding in diagnose(losses)]

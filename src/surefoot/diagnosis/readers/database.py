@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from surefoot.diagnosis.readers.opening import shown
+from surefoot.diagnosis.readers.opening import begins_with, shown
 from surefoot.diagnosis.table import plain
 from surefoot.errors import RequestError
 
@@ -23,11 +23,7 @@ def is_database(path: Path) -> bool:
     Raises:
         RequestError: it cannot be opened.
     """
-    try:
-        with path.open("rb") as stream:
-            return stream.read(len(MARK)) == MARK
-    except OSError as error:
-        raise RequestError(f"{shown(path)} cannot be read: {error.strerror or error}") from None
+    return begins_with(path, MARK)
 
 
 @contextmanager

@@ -64,9 +64,8 @@ def read_database(path: Path, *, named: Mapping[str, str]) -> list[Log]:
             (MOST_RUNS + 1,),
         ).fetchall()
         for key, name in runs[:MOST_RUNS]:
-            found[f"{path}: {name or key}" if (same := f"{path}: {name}") not in found else f"{same} ({key})"] = _run(
-                database, key
-            )
+            said = f"{path}: {name or key}"
+            found[said if said not in found else f"{said} ({key})"] = _run(database, key)
     if not found:
         raise RequestError(f"{shown(path)} has no run in it")
     if len(runs) > MOST_RUNS:

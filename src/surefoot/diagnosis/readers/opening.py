@@ -12,7 +12,7 @@ from surefoot.diagnosis.table import LONGEST_PATH, plain
 from surefoot.errors import RequestError
 from surefoot.language import say
 
-__all__ = ["LONGEST_LINE", "Lines", "beginning_of", "kind_of", "require_text", "shown", "text_of"]
+__all__ = ["LONGEST_LINE", "Lines", "beginning_of", "begins_with", "kind_of", "require_text", "shown", "text_of"]
 
 # A line of a log names some tens of columns; what is longer is cut, so that one line never fills the memory.
 LONGEST_LINE = 2**18
@@ -51,6 +51,19 @@ def kind_of(path: Path) -> str:
     if not stat.S_ISREG(mode):
         raise RequestError(f"{shown(path)} is a pipe or a device; write its content to a file first")
     return "file"
+
+
+def begins_with(path: Path, mark: bytes) -> bool:
+    """Whether these are the first bytes of a file.
+
+    Raises:
+        RequestError: it cannot be opened.
+    """
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(mark)) == mark
+    except OSError as error:
+        raise RequestError(f"{shown(path)} cannot be read: {error.strerror or error}") from None
 
 
 def require_text(path: Path) -> str:

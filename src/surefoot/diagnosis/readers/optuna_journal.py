@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from surefoot.diagnosis.readers.opening import Lines, shown
+from surefoot.diagnosis.readers.opening import Lines, begins_with, shown
 from surefoot.diagnosis.readers.optuna_file import held
 from surefoot.errors import RequestError
 from surefoot.language import say
@@ -27,11 +27,7 @@ def is_journal(path: Path) -> bool:
     Raises:
         RequestError: it cannot be opened.
     """
-    try:
-        with path.open("rb") as stream:
-            return stream.read(len(_BEGINNING)) == _BEGINNING
-    except OSError as error:
-        raise RequestError(f"{shown(path)} cannot be read: {error.strerror or error}") from None
+    return begins_with(path, _BEGINNING)
 
 
 def studies_in_journal(path: Path) -> list[tuple[Any, list[str]]]:
