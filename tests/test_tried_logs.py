@@ -129,3 +129,37 @@ def test_no_number_from_the_first_epoch_on() -> None:
     assert said("diverge")["diverged"].advice.startswith("the learning rate may be far too high")
     steps = said({"step": AT, "train_loss": [np.nan] * 30})["diverged"]
     assert steps.advice.startswith("look for NaN in the data")
+
+
+# --- logs that say little
+
+
+def test_a_validation_loss_alone_that_turns_may_be_either() -> None:
+    turns = [0.676, 0.65, 0.63, 0.628, 0.64, 0.66, 0.68, 0.69, 0.70, 0.717]
+    [finding] = said({"val_loss": turns}).values()
+    assert finding.verdict == "getting worse" and "log the training loss too" in finding.advice
+    [short] = said({"val_loss": [0.70, 0.65, 0.60, 0.90, 1.00]}).values()
+    assert short.verdict == "getting worse"
+    assert list(said({"val_loss": [0.70, 0.65, 0.60, 9.0, 95.0]})) == ["diverged"]
+
+
+def test_a_noisy_loss_that_ends_above_its_start_by_chance_has_not_diverged() -> None:
+    noisy = [0.67, 0.72, 0.73, 0.68, 0.86, 0.95, 0.88, 0.67, 0.81, 0.78, 0.59, 0.70]
+    assert "diverged" not in said({"train_loss": noisy, "val_loss": [0.693] * 12})
+    assert "diverged" in said({"train_loss": [*noisy[:-1], 1.2], "val_loss": [0.693] * 12})
+
+
+def test_few_looks_at_validation_rows_leave_the_training_loss() -> None:
+    rows: list[dict[str, float]] = [{"step": step, "loss": float(2.0 / (1.0 + 0.2 * step))} for step in range(1, 61)]
+    for step in (20, 40, 60):
+        rows[step - 1]["eval_loss"] = 1.1 * rows[step - 1]["loss"]
+    falling, *_ = sf.diagnose(rows)
+    assert falling.verdict == "not converged" and "the training loss" in falling.evidence
+    done = [{**row, "loss": 0.1 + float(np.exp(-row["step"] / 4.0))} for row in rows]
+    [nothing] = sf.diagnose(done)
+    assert nothing.verdict == "nothing wrong" and "more often" in nothing.advice
+
+
+def test_accuracies_alone_are_said_to_be_so() -> None:
+    [finding] = said({"accuracy": np.linspace(0.5, 0.9, 10)}).values()
+    assert finding.verdict == "too short to tell" and "only accuracies were logged" in finding.evidence

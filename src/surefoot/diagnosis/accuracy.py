@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from surefoot.diagnosis.curve import Curve, curve_of
+from surefoot.diagnosis.curve import Curve, course_of, curve_of
 from surefoot.diagnosis.generalising import NEAR_ENTROPY, entropy_of
 from surefoot.diagnosis.log import Log, Series
 from surefoot.diagnosis.wording import at_place, place_of, share
@@ -67,7 +67,7 @@ def _hidden(log: Log) -> Finding | None:
 
 def _stands(log: Log) -> Finding | None:
     known = log.get("validation_accuracy") or log.get("train_accuracy")
-    curve = curve_of(log, "validation") or curve_of(log, "train")
+    curve = course_of(log)
     if known is None or curve is None or len(known.finite) < FEWEST_POINTS or len(curve.smooth) < FEWEST_POINTS:
         return None
     values = known.finite.values

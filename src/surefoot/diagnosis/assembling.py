@@ -13,6 +13,7 @@ from surefoot.diagnosis.column_sets import passed_over
 from surefoot.diagnosis.column_words import PARTS
 from surefoot.diagnosis.columns import ROLES, called, has_rewards, hint, meanings, overlooked, sums
 from surefoot.diagnosis.counting import counted_on
+from surefoot.diagnosis.curve import FEWEST_OF_A_COURSE
 from surefoot.diagnosis.log import Log, Series, Unit, neighbours
 from surefoot.diagnosis.places import Place, dense, placed
 from surefoot.diagnosis.table import LONGEST_PATH, Cells, Table, plain
@@ -26,7 +27,6 @@ MOST_OTHERS = 200
 # A longer column is kept as this many means of neighbours; verdicts look at 50 of them.
 MOST_POINTS = 50_000
 ACCURACIES = [f"{part}_{measure}" for part in PARTS for measure in ("accuracy", "balanced_accuracy")]
-FEWEST_OF_A_COURSE = 4
 Values = npt.NDArray[np.float64]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from surefoot.diagnosis.accuracy import says_one_class
-from surefoot.diagnosis.curve import Curve, curve_of
+from surefoot.diagnosis.curve import Curve, course_of, curve_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.logged_rate import fell_with_the_rate, has_come_down
 from surefoot.diagnosis.wording import at_place, place_of, share
@@ -39,7 +39,7 @@ LOUD, LOUD_BESIDE = 0.02, 0.15
 
 def convergence(log: Log) -> Finding | None:
     """What the end of the loss says; the validation loss where there is one."""
-    curve = curve_of(log, "validation") or curve_of(log, "train")
+    curve = course_of(log)
     if curve is None or len(curve.smooth) < FEWEST_POINTS:
         return None
     gained = float(curve.smooth[0] - curve.smooth.min())

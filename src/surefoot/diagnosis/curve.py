@@ -10,12 +10,13 @@ import numpy.typing as npt
 from surefoot.curves import zero_lag
 from surefoot.diagnosis.log import Log, Series
 
-__all__ = ["MOST_POINTS", "Curve", "curve_of"]
+__all__ = ["FEWEST_OF_A_COURSE", "MOST_POINTS", "Curve", "course_of", "curve_of"]
 
 # A curve of thousands of points is judged by this many means of neighbours, so that a rule that counts points means the
 # same part of a training in every log.
 MOST_POINTS = 50
 SMOOTHING = 0.5
+FEWEST_OF_A_COURSE = 4
 
 
 @dataclass(frozen=True)
@@ -88,3 +89,11 @@ def curve_of(log: Log, part: str, *, name: str = "") -> Curve | None:
     name = name or ("training loss" if part == "train" else "validation loss")
     smooth = zero_lag(finite.values, memory=SMOOTHING)
     return Curve(name, coarse.at, coarse.values, smooth, finite.at, raw)
+
+
+def course_of(log: Log) -> Curve | None:
+    """The loss that tells how a training went: of validation rows, unless they were looked at too few times."""
+    validation, training = curve_of(log, "validation"), curve_of(log, "train")
+    if validation is None or (training is not None and len(validation.finite) < FEWEST_OF_A_COURSE):
+        return training
+    return validation

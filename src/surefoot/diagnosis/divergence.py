@@ -17,6 +17,10 @@ __all__ = ["divergence", "spikes"]
 # A loss that is above where it began, after it was below, and this share above its best is on its way out: of
 # TaskSet's curves 99.8 % that ended badly show it in time and 1 % that ended well (``benchmarks.verdicts``).
 CLEARLY_ABOVE = 0.05
+# A validation loss alone may rise above its start by overfitting; by so many times, only where the weights are lost.
+LOST = 10.0
+# In a short log of noisy losses the last may lie above the first by chance; more than half a deviation costs detection.
+CHANCE = 0.5
 # A spike is this many deviations of a point above both sides of it. A loss jumps about where it is high and is calm
 # where it has come down, so it must stand out by as many of the points just before and just after, so many of them, or
 # be so many times as high as both sides.
@@ -34,15 +38,15 @@ FROM_THE_FIRST_STEP = "look for NaN in the data, in the first weights and in the
 def divergence(log: Log) -> Finding | None:
     """The loss is no finite number any more, or above where it began after it was below, and stayed away.
 
-    Above its start counts for the training loss, and for the validation loss only where that is all there is: beside a
-    training loss that falls it is overfitting.
+    Above its start counts for the training loss. Beside one that falls, a validation loss above its start is
+    overfitting; alone, it may be either and must be far above.
     """
     training, validation = curve_of(log, "train"), curve_of(log, "validation")
     losses = [curve for curve in (training, validation) if curve is not None]
     lost = next((found for curve in losses if (found := _not_finite(log, curve)) is not None), None)
     if lost is not None or not losses:
         return lost or _never_finite(log)
-    return _above_its_start(log, losses[0])
+    return _above_its_start(log, losses[0], times=1.0 if training is not None else LOST)
 
 
 def _never_finite(log: Log) -> Finding | None:
@@ -84,13 +88,15 @@ def _not_finite(log: Log, curve: Curve) -> Finding | None:
     )
 
 
-def _above_its_start(log: Log, curve: Curve) -> Finding | None:
-    values = curve.values[np.isfinite(curve.values)]
+def _above_its_start(log: Log, curve: Curve, *, times: float) -> Finding | None:
+    values = curve.finite
     start, last = values[0], values[-1]
     lowest = int(np.argmin(values))
-    if len(values) < 3 or lowest == 0 or not _is_above(last, start, values[lowest]):
+    above_start = start + (times - 1.0) * abs(start) + CHANCE * curve.noise
+    limit = max(above_start, values[lowest] + CLEARLY_ABOVE * abs(values[lowest]))
+    if len(values) < 3 or lowest == 0 or last <= limit:
         return None
-    above = np.flatnonzero([_is_above(value, start, values[lowest]) for value in values])
+    above = np.flatnonzero(values > limit)
     first = int(above[above > lowest][0])
     place = curve.finite_at[first]
     if is_settling(log, curve.finite_at[lowest]):  # a warm restart may bring it back
@@ -112,10 +118,6 @@ def _above_its_start(log: Log, curve: Curve) -> Finding | None:
         advice=_advice(log, place),
         certainty="likely",
     )
-
-
-def _is_above(value: float, start: float, best: float) -> bool:
-    return bool(value > start and value > best + CLEARLY_ABOVE * abs(best))
 
 
 def _advice(log: Log, place: float) -> str:

@@ -8,7 +8,7 @@ from surefoot.diagnosis.accuracy import accuracy, says_one_class
 from surefoot.diagnosis.batch_size import batch_size
 from surefoot.diagnosis.beginning import too_large_at_first, warmup_missing
 from surefoot.diagnosis.convergence import convergence, held_up
-from surefoot.diagnosis.curve import curve_of
+from surefoot.diagnosis.curve import FEWEST_OF_A_COURSE, course_of
 from surefoot.diagnosis.divergence import divergence, spikes
 from surefoot.diagnosis.doubts import doubts
 from surefoot.diagnosis.generalising import does_not_generalise
@@ -23,7 +23,7 @@ from surefoot.records import Finding
 
 __all__ = ["verdicts"]
 
-FEWEST_POINTS, ENOUGH_FOR_AN_END = 4, 6
+ENOUGH_FOR_AN_END = 6
 
 
 def verdicts(log: Log) -> list[Finding]:
@@ -63,14 +63,22 @@ def _course(log: Log) -> list[Finding]:
 
 
 def _nothing(log: Log) -> Finding:
-    curve = curve_of(log, "validation") or curve_of(log, "train")
-    if curve is None or len(curve.smooth) < FEWEST_POINTS:
-        points = 0 if curve is None else len(curve.raw)
+    curve = course_of(log)
+    if curve is None:
+        return Finding(
+            verdict="too short to tell",
+            run=log.name,
+            evidence=say("only accuracies were logged, and verdicts are read off losses"),
+            advice=say("log the losses of both parts too: they show sooner where a training goes"),
+        )
+    if len(curve.smooth) < FEWEST_OF_A_COURSE:
         return Finding(
             verdict="too short to tell",
             run=log.name,
             evidence=say(
-                "{points} points of a loss, and a verdict needs {fewest}", points=points, fewest=FEWEST_POINTS
+                "{points} points of a loss, and a verdict needs {fewest}",
+                points=len(curve.raw),
+                fewest=FEWEST_OF_A_COURSE,
             ),
             advice=say("log the loss more often, or train longer"),
         )
@@ -100,10 +108,15 @@ def _nothing(log: Log) -> Finding:
             best=curve.best[1],
             **course,
         ),
-        advice=(
-            say("use the model")
-            if log.get("validation_loss") or log.get("validation_accuracy")
-            else say("log a validation loss too: without one, overfitting is not seen")
-        ),
+        advice=say(_after_nothing(log)),
         certainty="likely",
     )
+
+
+def _after_nothing(log: Log) -> str:
+    looked = [len(series.finite) for part in ("loss", "accuracy") if (series := log.get(f"validation_{part}"))]
+    if not looked:
+        return "log a validation loss too: without one, overfitting is not seen"
+    if max(looked) < FEWEST_OF_A_COURSE:
+        return "look at the validation rows more often: in so few looks overfitting is not seen"
+    return "use the model"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from surefoot.diagnosis.curve import Curve, curve_of
+from surefoot.diagnosis.curve import Curve, course_of, curve_of
 from surefoot.diagnosis.log import Log
 from surefoot.diagnosis.logged_rate import fell_with_the_rate, has_come_down, restarts
 from surefoot.diagnosis.rate_chances import WITH_START, WITHOUT_START, Judgement, Table
@@ -241,5 +241,5 @@ def _advice(judgement: Judgement, log: Log) -> str:
 
 def _has_done_its_part(log: Log) -> bool:
     """Whether the rate came down and the loss fell less with it, in the end, than while it was up."""
-    curve = curve_of(log, "validation") or curve_of(log, "train")
+    curve = course_of(log)
     return curve is not None and has_come_down(log) and not fell_with_the_rate(log, curve)

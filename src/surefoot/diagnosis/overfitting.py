@@ -42,7 +42,9 @@ def overfitting(log: Log, *, rise: float = RISE) -> Finding | None:
         return _overfitting(log, validation, training)
     is_back = smooth[-1] < ON_ITS_WAY_BACK * smooth[-min(LONG, len(smooth))]
     is_back = is_back or is_settling(log, validation.finite_at[lowest])  # or will be, after a warm restart
-    if after >= LONG and _is_above(smooth[-LONG:], least, CLEAR_RISE) and not is_back:
+    # nothing beside it says more, so above its start is enough
+    is_long = after >= LONG or (training is None and after >= 2 and smooth[-1] > smooth[0])
+    if is_long and _is_above(smooth[-min(after, LONG) :], least, CLEAR_RISE) and not is_back:
         return _worse(log, validation, training)
     return None
 
@@ -58,7 +60,8 @@ def _is_above(values: npt.NDArray[np.float64], least: float, share_of_it: float)
 
 
 def _overfitting(log: Log, validation: Curve, training: Curve) -> Finding:
-    (onset, least), end = validation.best, validation.last
+    # a last point may lie below the smoothed course that the rule goes by
+    (onset, least), end = validation.best, max(validation.last, float(validation.smooth[-1]))
     before = training.raw.finite.until(onset)
     then, last = float(before.values[-1]) if len(before) else training.first, training.last
     if last >= then:  # single points say otherwise than the smoothed course that the rule goes by
@@ -99,7 +102,17 @@ def _overfitting(log: Log, validation: Curve, training: Curve) -> Finding:
 
 def _worse(log: Log, validation: Curve, training: Curve | None) -> Finding:
     (onset, least), end = validation.best, validation.last
-    beside = say("no training loss was logged") if training is None else say("the training loss did not fall either")
+    if training is None:
+        beside = say("no training loss was logged")
+        advice = (
+            "keep the weights of {place}; log the training loss too: if it falls on, this is overfitting, else try a "
+            "third of the learning rate"
+        )
+    else:
+        beside = say("the training loss did not fall either")
+        advice = (
+            "keep the weights of {place}; train again with a third of the learning rate, or let it decay from there on"
+        )
     return Finding(
         verdict="getting worse",
         run=log.name,
@@ -112,10 +125,7 @@ def _worse(log: Log, validation: Curve, training: Curve | None) -> Finding:
             rise=share((end - least) / max(abs(least), 1e-12)),
             beside=beside,
         ),
-        advice=say(
-            "keep the weights of {place}; train again with a third of the learning rate, or let it decay from there on",
-            place=at_place(log, onset),
-        ),
+        advice=say(advice, place=at_place(log, onset)),
         certainty="certain" if _rose_clearly(validation) else "likely",
     )
 

@@ -193,7 +193,10 @@ def _status(outcome: Outcome, *, interrupted: bool) -> tuple[StudyStatus, str]:
     if outcome.runs and all(run.status in failures for run in outcome.runs):
         status: StudyStatus = "out_of_memory" if failures == {"out_of_memory"} else "diverged"
         kept = "the model is from before it" if outcome.best else "no model is usable"
-        return status, f"every one of {len(outcome.runs)} runs failed, {kept}; the last one: {outcome.runs[-1].reason}"
+        reason = outcome.runs[-1].reason
+        if len(outcome.runs) == 1:
+            return status, f"the run failed, {kept}: {reason}"
+        return status, f"every one of {len(outcome.runs)} runs failed, {kept}; the last one: {reason}"
     if outcome.stopped and outcome.best is None:
         return "interrupted", "the time was spent before any run reached a usable model; allow more"
     return "completed", "the time was spent before the ladder was climbed" if outcome.stopped else ""

@@ -51,6 +51,7 @@ _ENDINGS = {
     "every one of {count} runs failed, {kept}; the last one: {reason}": (
         "全部 {count} 次训练都失败了，{kept}；最后一次：{reason}"
     ),
+    "the run failed, {kept}: {reason}": "这次训练失败了，{kept}：{reason}",
     "the model is from before it": "模型取自失败之前",
     "no model is usable": "没有可用的模型",
     "the time was spent before any run reached a usable model; allow more": (

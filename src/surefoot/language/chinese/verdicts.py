@@ -59,6 +59,13 @@ _COURSE = {
         "到{place}，{loss}从 {first:.3g} 降到 {last:.3g}，最低为 {best:.3g}，已趋于平稳"
     ),
     "use the model": "可以使用这个模型",
+    "only accuracies were logged, and verdicts are read off losses": "只记录了准确率，而判断是从损失中得出的",
+    "log the losses of both parts too: they show sooner where a training goes": (
+        "请同时记录训练损失和验证损失：它们更早显示训练的走向"
+    ),
+    "look at the validation rows more often: in so few looks overfitting is not seen": (
+        "请更频繁地评估验证集：评估次数这么少，看不出过拟合"
+    ),
     "log a validation loss too: without one, overfitting is not seen": "请同时记录验证损失：没有它就看不出过拟合",
     "the validation loss was lowest, {least:.3g}, at {place} and rose to {end:.3g} ({rise} more) while the training "
     "loss fell from {then:.3g} to {last:.3g}; going on took {wasted} of the training": (
@@ -80,6 +87,10 @@ _COURSE = {
     "the training loss did not fall either": "训练损失也没有下降",
     "the validation loss was lowest, {least:.3g}, at {place} and is {end:.3g} now ({rise} more); {beside}": (
         "验证损失在{place}最低，为 {least:.3g}，现在是 {end:.3g}（高出 {rise}）；{beside}"
+    ),
+    "keep the weights of {place}; log the training loss too: if it falls on, this is overfitting, else try a third of "
+    "the learning rate": (
+        "保留{place}的权重；请同时记录训练损失：如果它继续下降，就是过拟合，否则把学习率降为三分之一再试"
     ),
     "keep the weights of {place}; train again with a third of the learning rate, or let it decay from there on": (
         "保留{place}的权重；把学习率降为三分之一重新训练，或从那里开始让学习率衰减"
