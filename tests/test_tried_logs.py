@@ -147,6 +147,8 @@ def test_a_noisy_loss_that_ends_above_its_start_by_chance_has_not_diverged() -> 
     noisy = [0.67, 0.72, 0.73, 0.68, 0.86, 0.95, 0.88, 0.67, 0.81, 0.78, 0.59, 0.70]
     assert "diverged" not in said({"train_loss": noisy, "val_loss": [0.693] * 12})
     assert "diverged" in said({"train_loss": [*noisy[:-1], 1.2], "val_loss": [0.693] * 12})
+    lost = [0.55, 0.54, 396.0, 4.8e14, 6.6e22, 8.1e27, 3.4e29, 6.7e29, 1.3e28, 1.3e26, 1.7e23, 8.9e18]
+    assert "diverged" in said({"train_loss": lost})
 
 
 def test_few_looks_at_validation_rows_leave_the_training_loss() -> None:

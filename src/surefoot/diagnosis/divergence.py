@@ -19,8 +19,9 @@ __all__ = ["divergence", "spikes"]
 CLEARLY_ABOVE = 0.05
 # A validation loss alone may rise above its start by overfitting; by so many times, only where the weights are lost.
 LOST = 10.0
-# In a short log of noisy losses the last may lie above the first by chance; more than half a deviation costs detection.
-CHANCE = 0.5
+# In a short log of noisy losses the last may lie above the first by chance: by half a deviation of a point, but not by
+# a quarter of the start, since a loss that is lost jumps as well.
+CHANCE, MOST_BY_CHANCE = 0.5, 0.25
 # A spike is this many deviations of a point above both sides of it. A loss jumps about where it is high and is calm
 # where it has come down, so it must stand out by as many of the points just before and just after, so many of them, or
 # be so many times as high as both sides.
@@ -92,7 +93,8 @@ def _above_its_start(log: Log, curve: Curve, *, times: float) -> Finding | None:
     values = curve.finite
     start, last = values[0], values[-1]
     lowest = int(np.argmin(values))
-    above_start = start + (times - 1.0) * abs(start) + CHANCE * curve.noise
+    chance = min(CHANCE * curve.noise, MOST_BY_CHANCE * abs(start))
+    above_start = start + (times - 1.0) * abs(start) + chance
     limit = max(above_start, values[lowest] + CLEARLY_ABOVE * abs(values[lowest]))
     if len(values) < 3 or lowest == 0 or last <= limit:
         return None
