@@ -24,10 +24,12 @@ class Edge(NamedTuple):
 
 
 def edge_of(value: float, low: float, high: float, *, is_log: bool) -> Edge | None:
-    """The end that a value lies at, or None inside of the range.
+    """The end that a value lies at, or None inside of the range; what begins at 0 does not go on below it.
 
-    >>> edge_of(0.99, 0.001, 1.0, is_log=True), edge_of(0.5, 0.0, 1.0, is_log=False)
+    >>> edge_of(0.99, 0.001, 1.0, is_log=True), edge_of(0.0, 0.0, 0.5, is_log=False)
     (Edge(end='upper', further=10.0), None)
+    >>> edge_of(1, 1, 5, is_log=False)
+    Edge(end='lower', further=0.0)
 
     Args:
         value: the best one.
@@ -40,4 +42,7 @@ def edge_of(value: float, low: float, high: float, *, is_log: bool) -> Edge | No
         return None
     if place > 0.5:
         return Edge("upper", 10.0 * high if is_log else high + 0.5 * (high - low))
-    return Edge("lower", 0.1 * low if is_log else low - 0.5 * (high - low))
+    if low == 0.0:
+        return None
+    below = low - 0.5 * (high - low)
+    return Edge("lower", 0.1 * low if is_log else max(below, 0.0) if low > 0.0 else below)
