@@ -165,3 +165,9 @@ def test_few_looks_at_validation_rows_leave_the_training_loss() -> None:
 def test_accuracies_alone_are_said_to_be_so() -> None:
     [finding] = said({"accuracy": np.linspace(0.5, 0.9, 10)}).values()
     assert finding.verdict == "too short to tell" and "only accuracies were logged" in finding.evidence
+
+
+def test_steps_may_be_counted_from_anywhere() -> None:
+    falling, steps = 2.0 * np.exp(-np.arange(30) / 20.0), np.arange(30) * 16.0
+    for first in (0.0, 1e16):  # a warning of the fit would be an error here
+        assert "not converged" in said({"step": first + steps, "train_loss": falling})

@@ -157,15 +157,10 @@ def _law(
     Where all values are positive it must remain so: a is not negative, or it is an exponential of time.
     """
     places = np.maximum(places, 1e-9)
-    slope, level = np.polyfit(places, np.log(values), 1) if is_positive and values.min() > 0.0 else (0.0, 0.0)
     found: list[tuple[float, Callable[[float], float]]] = []
-    if slope < 0.0:
-        found.append(
-            (
-                float(np.sqrt(np.mean((np.exp(level + slope * places) - values) ** 2))),
-                lambda place: float(np.exp(level + slope * place)),
-            )
-        )
+    if is_positive and values.min() > 0.0:
+        exponential, error = _exponential(places, values)
+        found += [(error, exponential)] if exponential(places[-1]) < exponential(places[0]) else []
     for power in (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0):
         falling = places**-power
         (end, factor), *_ = np.linalg.lstsq(np.stack([np.ones_like(places), falling], axis=1), values, rcond=None)
@@ -175,6 +170,18 @@ def _law(
         found.append((error, functools.partial(_at, end=float(end), factor=float(factor), power=power)))
     error, law = min(found, key=lambda one: one[0])
     return law, error
+
+
+def _exponential(
+    places: npt.NDArray[np.float64], values: npt.NDArray[np.float64]
+) -> tuple[Callable[[float], float], float]:
+    """The exponential of time whose logarithm fits best, by least squares, and its error in the values."""
+    logarithms, middle, reach = np.log(values), float(places.mean()), float(np.ptp(places))
+    aside = (places - middle) / max(reach, 1e-12)  # steps may be counted from 10^15 on
+    slope = float(aside @ logarithms) / max(float(aside @ aside), 1e-12)
+    level = float(logarithms.mean())
+    error = float(np.sqrt(np.mean((np.exp(level + slope * aside) - values) ** 2)))
+    return lambda place: float(np.exp(level + slope * (place - middle) / max(reach, 1e-12))), error
 
 
 def _at(place: float, *, end: float, factor: float, power: float) -> float:
